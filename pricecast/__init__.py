@@ -1,0 +1,1 @@
+"""Honest, calibrated market price forecasts."""
