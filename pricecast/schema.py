@@ -48,19 +48,16 @@ def check_prices(prices: pd.DataFrame) -> pd.DataFrame:
     """Returns the prices table unchanged if it keeps its promise.
 
     Promise: the columns of `PRICES` in that order, sorted by ticker and date, unique, naive midnights,
-    OHLC finite and above zero, low <= close <= high, volume >= 0, adj_close above zero or all missing per ticker.
+    OHLC finite and above zero, low <= close <= high, volume >= 0, adj_close above zero or missing for
+    the whole ticker.
 
     Raises:
         InputError: it does not; the message names the first broken rule.
     """
     if list(prices.columns) != list(PRICES):
-        raise InputError(
-            f"expected the columns {', '.join(PRICES)}, got {', '.join(map(str, prices.columns))}"
-        )
+        raise InputError(f"expected the columns {', '.join(PRICES)}, got {', '.join(map(str, prices.columns))}")
     if prices.empty:
-        raise InputError(
-            "expected at least one bar, got an empty prices table: check tickers, dates and source"
-        )
+        raise InputError("expected at least one bar, got an empty prices table: check tickers, dates and source")
     for rule, broken in _broken_rules(prices).items():
         if broken.any():
             row = prices[broken].iloc[0]
@@ -73,8 +70,8 @@ def check_prices(prices: pd.DataFrame) -> pd.DataFrame:
 
 def _broken_rules(prices: pd.DataFrame) -> dict[str, pd.Series]:
     ohlc = prices[list(PRICE_COLUMNS)]
-    same = prices["ticker"].eq(prices["ticker"].shift())
-    order = prices["ticker"].lt(prices["ticker"].shift()) | (same & prices["date"].le(prices["date"].shift()))
+    before = prices["ticker"].shift(fill_value="")
+    order = prices["ticker"].lt(before) | (prices["ticker"].eq(before) & prices["date"].le(prices["date"].shift()))
     adjusted = prices["adj_close"].notna()
     partly = adjusted.ne(adjusted.groupby(prices["ticker"]).transform("first"))
     return {

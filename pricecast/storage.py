@@ -19,9 +19,7 @@ MANIFEST = "manifest.json"
 def write_parquet(table: pd.DataFrame, path: Path) -> Path:
     """Writes a table as zstd parquet with page checksums, all or nothing."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    return _replace(
-        path, lambda part: pq.write_table(arrow, part, compression="zstd", write_page_checksum=True)
-    )
+    return _replace(path, lambda part: pq.write_table(arrow, part, compression="zstd", write_page_checksum=True))
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
@@ -89,8 +87,8 @@ def verify(folder: Path, manifest: dict[str, str] | None = None) -> None:
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:
         raise InputError(
-            f"expected the files of {folder} as they were written, but {', '.join(wrong)} changed, vanished or "
-            "came later: run the step that writes them again"
+            f"expected the files of {folder} as they were written, but these changed, vanished or came later: "
+            f"{', '.join(wrong)}. Run the step that writes them again"
         )
 
 

@@ -1,0 +1,148 @@
+"""Running steps: alone from the command line, or in one process as children of a pipeline's run."""
+
+import importlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType, ModuleType
+from typing import Any
+
+import click
+
+from flow_steps import artifacts, keys, reuse, store, tracking
+from pricecast.errors import InputError
+
+Body = Callable[[tracking.StepRun, dict[str, Any]], None]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step's module declares about itself.
+
+    Attributes:
+        name: of the module, and of the entry point.
+        body: reads inputs, makes one call into pricecast, leaves outputs in the run's folder.
+        title: names the run from its parameters.
+        inputs: digests of all that comes from outside, by parameter name; None when the outcome cannot be known
+            beforehand (a live download without an end).
+        plugins: modules that the parameters name.
+    """
+
+    name: str
+    body: Body
+    title: Callable[[dict[str, Any]], str]
+    inputs: Callable[[dict[str, Any]], dict[str, str] | None]
+    plugins: Callable[[dict[str, Any]], tuple[str, ...]] = lambda params: ()
+
+
+def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
+    """The `inputs` of a step whose parameters `names` are artifact URIs, one or a list with commas."""
+
+    def inputs(params: dict[str, Any]) -> dict[str, str]:
+        return {name: ",".join(artifacts.digest(uri) for uri in params[name].split(",")) for name in names}
+
+    return inputs
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """What every command needs: logging, a sound store, an orderly end, and one line for a user's mistake."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for name, level in {
+        "pricecast": "INFO",
+        "flow_steps": "INFO",
+        "mlflow": "WARNING",
+        "alembic": "WARNING",
+    }.items():
+        logging.getLogger(name).setLevel(level)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        store.ensure()
+        store.reap(tracking.experiment_id())
+        yield
+    except InputError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def run_alone(step: Step, params: dict[str, Any]) -> None:
+    """Runs a step as a command of its own; it is never reused."""
+    with session():
+        parts = _parts(step, params)
+        run_id = _run(step, params, parts)
+        click.echo(f"{step.name}: run {run_id}")
+
+
+def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
+    """Runs a step as a child of the open run, or reuses a finished one of equal key.
+
+    Args:
+        name: of the step.
+        params: values for some of its options; what it does not know is left out.
+        allow_reuse: False forces the step to run.
+
+    Returns:
+        The id of the run that holds the artifacts.
+    """
+    module = importlib.import_module(f"flow_steps.{name}")
+    step: Step = module.STEP
+    typed = _typed(module, params)
+    parts = _parts(step, typed)
+    found, reason = _find(step, typed, parts) if allow_reuse else (None, "--reuse false")
+    if found:
+        _log.info("%s: reused", step.title(typed))
+        reuse.copy_run(found)
+        return found
+    _log.info("%s: running (%s)", step.title(typed), reason)
+    return _run(step, typed, parts)
+
+
+def _find(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
+    if parts is None:
+        return None, "a live source without a closed --end is downloaded anew"
+    runs = [run for run in reuse.finished(step.name) if run.info.run_name == step.title(params)]
+    if not runs:
+        return None, "first run"
+    key = keys.key(parts)
+    for run in runs:
+        if run.data.tags.get(f"{tracking.TAG}key") == key:
+            if reuse.is_whole(run.info.run_id):
+                return run.info.run_id, ""
+            return None, f"the artifacts of run {run.info.run_id} are gone or damaged"
+    known = [json.loads(run.data.tags.get(f"{tracking.TAG}key_parts", "{}")) for run in runs]
+    return None, "changed: " + keys.shown(min((keys.difference(parts, other) for other in known), key=len))
+
+
+def _run(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> str:
+    tags = {"step": step.name}
+    if parts is not None:
+        tags |= {"key": keys.key(parts), "key_parts": json.dumps(parts, sort_keys=True)}
+    with tracking.open_run(step.title(params), params, tags) as run:
+        step.body(run, params)
+    return run.run_id
+
+
+def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
+    inputs = step.inputs(params)
+    if inputs is None:
+        return None
+    others = {name: value for name, value in params.items() if name not in inputs}
+    return keys.parts(step.name, others, inputs, step.plugins(params))
+
+
+def _typed(module: ModuleType, params: dict[str, Any]) -> dict[str, Any]:
+    """Sends values through the step's own options, so that 5 and "5" are one and defaults are filled in."""
+    words: list[str] = []
+    for option in module.main.params:
+        if option.name in params:
+            words.append(f"{option.opts[0]}={params[option.name]}")
+    return module.main.make_context(module.__name__, words).params
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)

@@ -1,0 +1,70 @@
+"""download: from a source to `prices.parquet` and `quality.json`."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from flow_steps import chain, options
+from flow_steps.tracking import StepRun
+from pricecast.download import download
+from pricecast.sources import Request, is_live
+from pricecast.storage import digest_file, digest_text, write_json, write_parquet
+
+
+def body(run: StepRun, params: dict[str, Any]) -> None:
+    """Downloads and checks the bars."""
+    prices, quality = download(_request(params), strict=params["strict"], allow_splits=params["allow_splits"])
+    path = write_parquet(prices, run.folder / "prices.parquet")
+    write_json(quality, run.folder / "quality.json")
+    run.dataset(prices, "prices", digest_file(path), context="download")
+    run.metrics({"bars": len(prices), "tickers_found": prices["ticker"].nunique()})
+
+
+def _request(params: dict[str, Any]) -> Request:
+    start, end = (pd.Timestamp(params[name]) if params[name] else None for name in ("start", "end"))
+    now = pd.Timestamp.now(tz="UTC").tz_localize(None)
+    return Request(
+        source=params["source"],
+        tickers=tuple(filter(None, params["tickers"].split(","))),
+        start=start,
+        end=end,
+        path=params["path"],
+        as_of=now if end is None else min(now, end + pd.Timedelta(days=1)),
+        seed=params["seed"],
+    )
+
+
+def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
+    closed = params["end"] and params["end"] < f"{date.today()}"
+    if is_live(params["source"]) and not closed:
+        return None
+    path = Path(params["path"])
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    content = {str(file.relative_to(path)): digest_file(file) for file in files if file.is_file()}
+    return {"path": digest_text(str(content)) if content else params["path"]}
+
+
+STEP = chain.Step(
+    name="download",
+    body=body,
+    title=lambda params: f"download {params['tickers'][:40] or params['source']}",
+    inputs=_inputs,
+    plugins=lambda params: (f"pricecast.sources.{params['source']}",),
+)
+
+
+@click.command()
+@options.stack(
+    options.source, options.tickers, options.start, options.end, options.path, options.strict,
+    options.allow_splits, options.seed,
+)  # fmt: skip
+def main(**params: Any) -> None:
+    """Loads daily bars, repairs or names what is wrong with them, and writes prices.parquet."""
+    chain.run_alone(STEP, params)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""evaluate: from the dataset and trained models to forecasts, leaderboard, verdict and report."""
+
+from typing import Any
+
+import click
+
+from flow_steps import artifacts, chain, options
+from flow_steps.flow import REPORT, SUMMARY, VERDICT
+from flow_steps.tracking import Judged, StepRun
+from pricecast.dataset import Dataset
+from pricecast.evaluation import Evaluation, evaluate, make_report
+from pricecast.forecaster import Forecaster
+from pricecast.outputs import save_pictures, summary
+from pricecast.report import render
+from pricecast.storage import read_json, write_json, write_parquet
+
+
+def body(run: StepRun, params: dict[str, Any]) -> None:
+    """Judges the models and leaves one child run for each."""
+    dataset = Dataset.load(artifacts.fetch(params["dataset"]))
+    uris = params["bundles"].split(",")
+    result = evaluate([Forecaster.load(artifacts.bundle_folder(uri)) for uri in uris], dataset)
+    write_parquet(result.forecasts, run.folder / "forecasts.parquet")
+    write_json(result.verdict, run.folder / VERDICT)
+    result.leaderboard.to_csv(run.folder / "leaderboard.csv", index=False)
+    report = make_report(result, dataset, pictures=params["vis"])
+    (run.folder / REPORT).write_text(render(report), encoding="utf-8")
+    (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
+    save_pictures(report.figures, run.folder / "plots")
+    run.metrics(result.best_beside_naive())
+    run.tags({"best_model": result.verdict["best"]})
+    run.note(summary(report))
+    _log_models(run, result, dataset, uris, params["dataset"])
+
+
+def _log_models(run: StepRun, result: Evaluation, dataset: Dataset, uris: list[str], dataset_uri: str) -> None:
+    digest = artifacts.digest(dataset_uri)
+    # Naive forecasters that were added here have no logged model.
+    models = dict(zip(result.forecasters, uris, strict=False))
+    for name, forecaster in result.forecasters.items():
+        about = Judged(
+            params={"model": name, "horizon": dataset.spec.horizon, **forecaster.params},
+            metrics=result.metrics(name),
+            tags={"step": "evaluate model", "model": name},
+            note=result.verdict["models"][name]["sentence"],
+        )
+        run.judged(_title(name, forecaster), models.get(name), dataset.features, digest, about)
+
+
+def _title(name: str, forecaster: Forecaster) -> str:
+    shown = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
+    short = [f"{sign}={forecaster.params[key]}" for sign, key in shown.items() if key in forecaster.params]
+    return " ".join([name, f"h={forecaster.spec.horizon}", *short])
+
+
+def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
+    folders = [artifacts.bundle_folder(uri) for uri in params["bundles"].split(",")]
+    names = {read_json(folder / "forecaster.json")["name"] for folder in folders} | {"naive", "ewma"}
+    return tuple(f"pricecast.models.{name}" for name in sorted(names))
+
+
+STEP = chain.Step(
+    name="evaluate",
+    body=body,
+    title=lambda params: "evaluate",
+    inputs=chain.digests_of("dataset", "bundles"),
+    plugins=_plugins,
+)
+
+
+@click.command()
+@options.stack(options.dataset, options.bundles, options.vis)
+def main(**params: Any) -> None:
+    """Forecasts the test span with every model and judges each beside the naive forecast."""
+    chain.run_alone(STEP, params)
+
+
+if __name__ == "__main__":
+    main()

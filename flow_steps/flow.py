@@ -1,0 +1,84 @@
+"""A pipeline: one parent run, steps as its children, and what it says at the end."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flow_steps import artifacts, chain, tracking
+from pricecast import models
+from pricecast.errors import InputError
+from pricecast.storage import read_json
+
+REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
+_DEFAULT_STORE = "sqlite:///mlflow.db"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """An open pipeline: runs steps with the pipeline's parameters."""
+
+    run: tracking.StepRun
+    params: dict[str, Any]
+
+    def step(self, name: str, **overrides: Any) -> str:
+        """Runs or reuses a step; returns the id of the run that holds its artifacts."""
+        return chain.run_child(name, {**self.params, **overrides}, self.params["reuse"])
+
+    def model(self, name: str, model: str, **overrides: Any) -> str:
+        """Runs or reuses a training step; returns the URI of its model."""
+        run_id = self.step(name, model=model, **overrides)
+        return tracking.model_uri(run_id, model)
+
+    def finish(self, judged: str) -> None:
+        """Brings the best model's figures up to the parent run and prints the outcome."""
+        self.run.metrics(tracking.metrics_of(judged))
+        verdict = read_json(artifacts.fetch(f"runs:/{judged}/{VERDICT}"))
+        summary = artifacts.fetch(f"runs:/{judged}/{SUMMARY}").read_text(encoding="utf-8")
+        report = tracking.artifact_location(judged, REPORT)
+        self.run.tags({"best_model": verdict["best"]})
+        self.run.note(f"{summary}\nReport: run {judged}, artifact {REPORT}\n")
+        click.echo(f"\n{summary}\nReport: {_near(report)}\nBrowse: {_ui_command()}")
+
+
+@contextmanager
+def pipeline(name: str, params: dict[str, Any]) -> Iterator[Flow]:
+    """Opens the parent run; whatever goes wrong inside ends it as FAILED or KILLED."""
+    with chain.session():
+        title = f"{params['tickers'][:40] or params['source']} h={params['horizon']}"
+        with tracking.open_run(title, params, {"step": name}) as run:
+            yield Flow(run, params)
+
+
+def check_names(names: list[str], given: dict[str, Any]) -> None:
+    """Refuses unknown models, and parameters of models that are not trained, before anything is downloaded.
+
+    Raises:
+        InputError: there are such.
+    """
+    for name in names:
+        models.check_name(name)
+    unknown = sorted(given.keys() - set(names))
+    if unknown:
+        raise InputError(
+            f"expected --model-params by model ({', '.join(names)}), got {', '.join(unknown)}: "
+            'write them as \'{"lstm": {"dropout": 0.1}}\''
+        )
+
+
+def _ui_command() -> str:
+    beside = Path(sys.executable).parent / "mlflow"
+    program = "mlflow" if shutil.which("mlflow") else _near(str(beside))
+    uri = tracking.store_uri()
+    return f"{program} ui" + ("" if uri == _DEFAULT_STORE else f" --backend-store-uri {uri}")
+
+
+def _near(location: str) -> str:
+    """A path below the working directory is shorter when it says so."""
+    path = Path(location)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else location

@@ -1,0 +1,190 @@
+"""Runs: parameters, metrics, datasets, models and artifacts out."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
+from mlflow.models import ModelSignature
+from mlflow.utils.time import get_current_time_millis
+
+from flow_steps import artifacts, store
+from pricecast.storage import MANIFEST, seal
+
+TAG = "pricecast."
+NOTE = "mlflow.note.content"
+
+
+@dataclass
+class StepRun:
+    """An open run and the folder that becomes its artifacts."""
+
+    run_id: str
+    folder: Path
+
+    def params(self, params: Mapping[str, Any]) -> None:
+        """Logs parameters, except those that `mlflow run` has stored already (shell-quoted)."""
+        known = _client().get_run(self.run_id).data.params
+        fresh = [Param(name, _text(value)) for name, value in params.items() if name not in known]
+        _client().log_batch(self.run_id, params=fresh)
+
+    def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Logs metrics of one step (an epoch, say)."""
+        now = get_current_time_millis()
+        _client().log_batch(
+            self.run_id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()]
+        )
+
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Sets tags of ours."""
+        _client().log_batch(self.run_id, tags=[RunTag(TAG + name, value) for name, value in tags.items()])
+
+    def note(self, markdown: str) -> None:
+        """Sets the description that the run's page shows."""
+        _client().set_tag(self.run_id, NOTE, markdown)
+
+    def rename(self, name: str) -> None:
+        """Gives the run a name that reads well in the table."""
+        _client().update_run(self.run_id, name=name)
+
+    def dataset(self, table: pd.DataFrame, name: str, digest: str, context: str) -> None:
+        """Logs a table as a dataset input."""
+        mlflow.log_input(_dataset(table, name, digest), context=context)
+
+    def bundle(
+        self, name: str, forecaster: Path, code: list[Path], example: pd.DataFrame, signature: ModelSignature,
+        requirements: list[str], params: Mapping[str, Any],
+    ) -> str:  # fmt: skip
+        """Logs a forecaster folder as a pyfunc bundle (models from code) and returns its model id."""
+        with warnings.catch_warnings():
+            # The bundle declares its signature; it needs no type hints to infer one.
+            warnings.filterwarnings("ignore", message=".*type hint", category=UserWarning)
+            info = mlflow.pyfunc.log_model(
+                name=name, python_model=str(code[0]), artifacts={"forecaster": str(forecaster)},
+                code_paths=[str(path) for path in code[1:]], signature=signature, input_example=example,
+                pip_requirements=requirements, params={key: _text(value) for key, value in params.items()},
+            )  # fmt: skip
+        return info.model_id
+
+    def judged(self, name: str, model_uri: str | None, table: pd.DataFrame, digest: str, about: "Judged") -> None:
+        """Opens a child run with a model's figures, linked to the logged model and to the dataset."""
+        with mlflow.start_run(nested=True, run_name=name) as child:
+            run = StepRun(child.info.run_id, self.folder)
+            run.params(about.params)
+            run.tags(about.tags)
+            data = _dataset(table, "dataset", digest)
+            mlflow.log_input(data, context="test")
+            model_id = artifacts.model_id(model_uri) if model_uri else None
+            if model_id:
+                _client().log_inputs(run.run_id, models=[LoggedModelInput(model_id)])
+            mlflow.log_metrics(about.metrics, dataset=data, model_id=model_id)
+            if about.note:
+                run.note(about.note)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the child run of a judged model holds."""
+
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    note: str = ""
+
+
+@contextmanager
+def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[StepRun]:
+    """Opens the run of a step: the one that `mlflow run` made, or a new one (a child where one is open).
+
+    The artifacts folder is uploaded at the end, its manifest last. The run ends FINISHED, FAILED, or
+    KILLED when the process was told to stop.
+    """
+    given = os.environ.get("MLFLOW_RUN_ID") if mlflow.active_run() is None else None
+    active = mlflow.start_run(run_id=given, nested=mlflow.active_run() is not None)
+    status = "FAILED"
+    try:
+        with tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
+            run = StepRun(active.info.run_id, Path(folder))
+            _client().log_batch(run.run_id, tags=[RunTag(store.OWNER, store.owner())])
+            run.rename(name)
+            run.params(params)
+            yield run
+            if any(run.folder.iterdir()):
+                _upload(run)
+            run.tags(tags)
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        mlflow.end_run(status)
+
+
+def _upload(run: StepRun) -> None:
+    seal(run.folder)
+    manifest = (run.folder / MANIFEST).rename(run.folder.with_suffix(".json"))
+    _client().log_artifacts(run.run_id, str(run.folder))
+    renamed = manifest.rename(run.folder / MANIFEST)
+    _client().log_artifact(run.run_id, str(renamed))
+
+
+def model_ids(run_id: str) -> list[str]:
+    """The models that a run logged."""
+    outputs = _client().get_run(run_id).outputs
+    return [output.model_id for output in outputs.model_outputs] if outputs else []
+
+
+def model_uri(run_id: str, name: str) -> str:
+    """The URI of the model that a run logged under a name."""
+    found = {_client().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
+    return f"models:/{found[name]}"
+
+
+def metrics_of(run_id: str) -> dict[str, float]:
+    """The metrics of a run."""
+    return dict(_client().get_run(run_id).data.metrics)
+
+
+def store_uri() -> str:
+    """The tracking store that is in use."""
+    return mlflow.get_tracking_uri()
+
+
+def artifact_location(run_id: str, name: str) -> str:
+    """Where a person finds an artifact: a path for a local store, else its URI."""
+    uri = _client().get_run(run_id).info.artifact_uri
+    local = mlflow.utils.file_utils.local_file_uri_to_path(uri) if "://" not in uri or uri[:4] == "file" else ""
+    return str(Path(local) / name) if local else f"{uri}/{name}"
+
+
+def experiment_id() -> str:
+    """The experiment that a run opened now would go to."""
+    given = os.environ.get("MLFLOW_RUN_ID")
+    if given:
+        return _client().get_run(given).info.experiment_id
+    return mlflow.tracking.fluent._get_experiment_id()
+
+
+def _dataset(table: pd.DataFrame, name: str, content_digest: str) -> Any:
+    with warnings.catch_warnings():
+        # Volume and ids are whole and never missing here; MLflow warns about integer columns in general.
+        warnings.filterwarnings("ignore", message=".*integer column", category=UserWarning)
+        return mlflow.data.from_pandas(table, name=name, digest=artifacts.short(content_digest))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _client() -> MlflowClient:
+    return MlflowClient()

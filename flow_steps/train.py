@@ -1,0 +1,76 @@
+"""train: from the dataset to one fitted, calibrated model, logged as one bundle."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from flow_steps import artifacts, chain, options
+from flow_steps.tracking import StepRun
+from pricecast import models, plots
+from pricecast.dataset import Dataset
+from pricecast.forecaster import Forecaster, fit, refit
+from serving import bundle
+
+
+def body(run: StepRun, params: dict[str, Any]) -> None:
+    """Fits, and logs epochs, parameters and the bundle."""
+    started = time.perf_counter()
+    dataset = Dataset.load(artifacts.fetch(params["dataset"]))
+    name = params["model"]
+    common = {
+        "lookback": params["lookback"], "epochs": params["epochs"], "hidden_dim": params["lstm_units"],
+        "seed": params["seed"],
+    }  # fmt: skip
+    hyper = models.settle(name, json.loads(params["model_params"]), common)
+    with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
+
+        def report(epoch: int, metrics: dict[str, float]) -> None:
+            run.metrics(metrics, step=epoch)
+            bar.update()
+            bar.set_postfix({key: f"{value:.4f}" for key, value in metrics.items()})
+
+        forecaster = fit(name, hyper, dataset, report)
+    run.params({f"{name}.{key}": value for key, value in forecaster.params.items()})
+    run.metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
+    if forecaster.history:
+        plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.png")
+    _log_bundle(run, name, forecaster, dataset)
+    if params["refit"]:
+        _log_bundle(run, f"{name}_refit", refit(forecaster, dataset), dataset)
+
+
+def _log_bundle(run: StepRun, name: str, forecaster: Forecaster, dataset: Dataset) -> None:
+    with tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
+        saved = forecaster.save(Path(folder) / "forecaster")
+        run.bundle(
+            name, saved, bundle.CODE, bundle.example(forecaster, dataset), bundle.SIGNATURE,
+            bundle.requirements(forecaster), forecaster.params,
+        )  # fmt: skip
+
+
+STEP = chain.Step(
+    name="train",
+    body=body,
+    title=lambda params: f"train {params['model']}",
+    inputs=chain.digests_of("dataset"),
+    plugins=lambda params: (f"pricecast.models.{params['model']}",),
+)
+
+
+@click.command()
+@options.stack(
+    options.dataset, options.model, options.model_params, options.lookback, options.epochs, options.lstm_units,
+    options.seed, options.refit,
+)  # fmt: skip
+def main(**params: Any) -> None:
+    """Fits one model, calibrates it out of fold and logs it as one bundle."""
+    chain.run_alone(STEP, params)
+
+
+if __name__ == "__main__":
+    main()

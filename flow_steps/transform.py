@@ -1,0 +1,50 @@
+"""transform: from `prices.parquet` to the dataset: features, splits, scalers, spec."""
+
+from typing import Any
+
+import click
+import pandas as pd
+
+from flow_steps import artifacts, chain, options
+from flow_steps.tracking import StepRun
+from pricecast.dataset import build
+from pricecast.schema import SPLITS, check_prices
+from pricecast.storage import read_parquet
+
+
+def body(run: StepRun, params: dict[str, Any]) -> None:
+    """Builds and saves the dataset."""
+    prices = check_prices(read_parquet(artifacts.fetch(params["prices"])))
+    valid_start, test_start = (
+        pd.Timestamp(params[name]) if params[name] else None for name in ("valid_start", "test_start")
+    )
+    settings = ("horizon", "max_lookback", "valid_size", "test_size", "scaler", "target")
+    dataset = build(
+        prices, valid_start=valid_start, test_start=test_start, quality=artifacts.quality_of(params["prices"]),
+        **{name: params[name] for name in settings},
+    )  # fmt: skip
+    dataset.save(run.folder / "dataset")
+    run.dataset(prices, "prices", artifacts.digest(params["prices"]), context="transform")
+    run.metrics({f"{split}_origins": len(dataset.origins(split)) for split in SPLITS})
+
+
+STEP = chain.Step(
+    name="transform",
+    body=body,
+    title=lambda params: f"transform h={params['horizon']} {params['target']}",
+    inputs=chain.digests_of("prices"),
+)
+
+
+@click.command()
+@options.stack(
+    options.prices, options.horizon, options.max_lookback, options.valid_size, options.test_size,
+    options.valid_start, options.test_start, options.scaler, options.target,
+)  # fmt: skip
+def main(**params: Any) -> None:
+    """Computes features, splits the dates and fits the scalers on the training rows."""
+    chain.run_alone(STEP, params)
+
+
+if __name__ == "__main__":
+    main()

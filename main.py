@@ -1,0 +1,63 @@
+"""The pipeline: download, transform, train each model, evaluate them together, in one process."""
+
+import importlib
+import json
+from typing import Any
+
+import click
+
+from flow_steps import options
+
+STEPS = ("download", "transform", "train", "evaluate")
+
+
+class Pipeline(click.Group):
+    """A group that runs the whole chain when no step is named, and imports a step only when it is."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The steps, in order."""
+        return list(STEPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the step's command."""
+        return importlib.import_module(f"flow_steps.{cmd_name}").main if cmd_name in STEPS else None
+
+
+@click.group(cls=Pipeline, invoke_without_command=True)
+@options.stack(
+    options.source, options.tickers, options.start, options.end, options.path, options.strict,
+    options.allow_splits, options.horizon, options.max_lookback, options.valid_size, options.test_size,
+    options.valid_start, options.test_start, options.scaler, options.target, options.models,
+    options.all_params, options.lookback, options.epochs, options.lstm_units, options.seed, options.refit,
+    options.vis, options.reuse,
+)  # fmt: skip
+@click.pass_context
+def main(context: click.Context, **params: Any) -> None:
+    """Honest, calibrated market price forecasts.
+
+    Without a command: download, transform, train and evaluate in one go. Tickers and options as below.
+    """
+    if context.invoked_subcommand is None:
+        _run(params)
+
+
+def _run(params: dict[str, Any]) -> None:
+    # Here, because `--help` and typing mistakes need not wait for MLflow.
+    from flow_steps.flow import check_names, pipeline
+
+    names, given = params["models"].split(","), json.loads(params["model_params"])
+    with pipeline("main", params) as flow:
+        check_names(names, given)
+        prices = flow.step("download")
+        dataset = flow.step("transform", prices=f"runs:/{prices}/prices.parquet")
+        settings = {name: json.dumps(given.get(name, {})) for name in names}
+        bundles = [
+            flow.model("train", name, dataset=f"runs:/{dataset}/dataset", model_params=settings[name])
+            for name in names
+        ]
+        judged = flow.step("evaluate", dataset=f"runs:/{dataset}/dataset", bundles=",".join(bundles))
+        flow.finish(judged)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""From prices to a dataset: features, splits and scalers, all fitted on training rows only."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+
+from pricecast import features, splits
+from pricecast.adjust import adjust
+from pricecast.errors import InputError
+from pricecast.panel import Panel, targets
+from pricecast.storage import read_json, read_parquet, seal, verify, write_json, write_parquet
+
+SCALERS: dict[str, type[BaseEstimator]] = {
+    "standard": StandardScaler,
+    "minmax": MinMaxScaler,
+    "robust": RobustScaler,
+}
+# Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
+MIN_TRAIN, MIN_VALID, MIN_TEST = 50, 20, 2
+_LIBRARIES = ("numpy", "pandas", "polars", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that a forecaster has to know about the table it learned from (`spec.json`)."""
+
+    target: str
+    features: tuple[str, ...]
+    horizon: int
+    max_lookback: int
+    warmup: int
+    scaler: str
+    valid_start: str
+    test_start: str
+    tickers: tuple[str, ...]
+    dropped: dict[str, str] = field(default_factory=dict)
+    adjustment: str = "close times adj_close / close of the same row"
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Spec":
+        """Reads what `asdict` wrote; an unknown key is a TypeError."""
+        lists = {name: tuple(values[name]) for name in ("features", "tickers")}
+        return cls(**{**values, **lists})
+
+
+@dataclass(frozen=True)
+class Scalers:
+    """`X` maps the feature columns, `y` the targets of all horizons."""
+
+    X: BaseEstimator
+    y: BaseEstimator
+
+    def save(self, folder: Path) -> None:
+        """Writes scaler_X.skops and scaler_y.skops."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("X", "y"):
+            skops.io.dump(getattr(self, name), folder / f"scaler_{name}.skops")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Scalers":
+        """Loads the two scalers; types outside scikit-learn's own are refused, nothing else can run."""
+        return cls(*(skops.io.load(folder / f"scaler_{name}.skops", trusted=[]) for name in ("X", "y")))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The dataset artifact: adjusted bars, features with their split, scalers, spec, and what was repaired."""
+
+    bars: pd.DataFrame
+    features: pd.DataFrame
+    scalers: Scalers
+    spec: Spec
+    quality: dict[str, Any] = field(default_factory=dict)
+
+    def panel(self, scalers: Scalers | None = None) -> Panel:
+        """The arrays that models see, scaled by the dataset's scalers or by those given."""
+        chosen = scalers or self.scalers
+        return Panel.build(self.bars, self.features, self.spec, chosen.X, chosen.y)
+
+    def origins(self, split: str) -> np.ndarray:
+        """Row numbers of the origins of a split, shape (n,)."""
+        return np.flatnonzero(self.features["split"].to_numpy() == split)
+
+    def save(self, folder: Path) -> Path:
+        """Writes the folder and seals it with a manifest."""
+        write_parquet(self.bars, folder / "bars.parquet")
+        write_parquet(self.features, folder / "features.parquet")
+        self.scalers.save(folder)
+        write_json(asdict(self.spec), folder / "spec.json")
+        write_json(self.quality, folder / "quality.json")
+        seal(folder)
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> "Dataset":
+        """Verifies and reads a folder that `save` wrote.
+
+        Raises:
+            InputError: a file is missing or damaged.
+        """
+        verify(folder)
+        spec = Spec.from_json(read_json(folder / "spec.json"))
+        bars, table = (read_parquet(folder / f"{name}.parquet") for name in ("bars", "features"))
+        return cls(bars, table, Scalers.load(folder), spec, read_json(folder / "quality.json"))
+
+
+def build(
+    prices: pd.DataFrame,
+    *,
+    horizon: int = 5,
+    max_lookback: int = 120,
+    valid_size: float = 0.15,
+    test_size: float = 0.15,
+    valid_start: pd.Timestamp | None = None,
+    test_start: pd.Timestamp | None = None,
+    scaler: str = "standard",
+    target: str = "return",
+    quality: dict[str, Any] | None = None,
+) -> Dataset:
+    """Builds the dataset of a prices table.
+
+    Args:
+        prices: a table that passes `schema.check_prices`.
+        horizon: trading days ahead.
+        max_lookback: days of context that every origin has, so that all models are judged on the same rows.
+        valid_size: share of the dates for validation.
+        test_size: share of the dates for the test, the last ones.
+        valid_start: first validation date, instead of the share (together with `test_start`).
+        test_start: first test date, instead of the share.
+        scaler: a key of `SCALERS`; the textbook recipe always takes "minmax".
+        target: "return" (log return over scale * sqrt(h)) or "price" (the textbook recipe).
+        quality: the report of the download, to be shown with the results.
+
+    Raises:
+        InputError: no ticker has enough rows for its spans, or the bounds make no sense.
+    """
+    bars = adjust(prices)
+    bounds = _bounds(bars["date"], valid_size, test_size, valid_start, test_start)
+    table = features.compute(bars, target)
+    names = list(features.FEATURES[target])
+    table["split"] = splits.assign(table, bounds, horizon, has_context(table, names, max_lookback))
+    dropped = _too_short(table)
+    keep = ~table["ticker"].isin(list(dropped))
+    if not keep.any():
+        raise InputError(
+            "expected at least one ticker with enough bars, got " + "; ".join(dropped.values())
+            + ": take a longer history, a shorter --max-lookback or other spans"
+        )  # fmt: skip
+    bars, table = bars[keep].reset_index(drop=True), table[keep].reset_index(drop=True)
+    kind = "minmax" if target == "price" else scaler
+    spec = Spec(
+        target=target, features=tuple(names), horizon=horizon, max_lookback=max_lookback,
+        warmup=features.warmup(), scaler=kind, valid_start=str(bounds.valid_start.date()),
+        test_start=str(bounds.test_start.date()), tickers=tuple(table["ticker"].unique()), dropped=dropped,
+        versions={name: version(name) for name in _LIBRARIES},
+    )  # fmt: skip
+    return Dataset(bars, table, _fit_scalers(table, spec), spec, quality or {})
+
+
+def _bounds(
+    dates: pd.Series, valid_size: float, test_size: float,
+    valid_start: pd.Timestamp | None, test_start: pd.Timestamp | None,
+) -> splits.Bounds:  # fmt: skip
+    if valid_start is None and test_start is None:
+        return splits.bounds_by_share(dates, valid_size, test_size)
+    if valid_start is None or test_start is None:
+        raise InputError("expected valid-start and test-start together, got one of them: give both or none")
+    return splits.bounds_by_date(dates, valid_start, test_start)
+
+
+def has_context(table: pd.DataFrame, names: Sequence[str], lookback: int) -> pd.Series:
+    """Rows whose last `lookback` rows of the same ticker have every feature."""
+    values = table[[*names, "scale"]].to_numpy()
+    whole = pd.Series(np.isfinite(values).all(axis=1), index=table.index)
+    streak = whole.groupby(table["ticker"], sort=False).cumsum()
+    # A window is whole when the running count of whole rows grew by the window's length.
+    before = streak.groupby(table["ticker"], sort=False).shift(lookback, fill_value=0)
+    return whole & (streak - before >= lookback)
+
+
+def _too_short(table: pd.DataFrame) -> dict[str, str]:
+    counts = pd.crosstab(table["ticker"], table["split"]).reindex(columns=["train", "valid", "test"], fill_value=0)
+    rows = table.groupby("ticker", sort=False).size()
+    short = counts[(counts["train"] < MIN_TRAIN) | (counts["valid"] < MIN_VALID) | (counts["test"] < MIN_TEST)]
+    return {
+        str(
+            ticker
+        ): f"{ticker} has {rows.loc[ticker]} bars, which leaves {row.train} training, {row.valid} validation "
+        f"and {row.test} test origins ({MIN_TRAIN}, {MIN_VALID} and {MIN_TEST} are needed)"
+        for ticker, row in zip(short.index.astype(str), short.itertuples(), strict=True)
+    }
+
+
+def _fit_scalers(table: pd.DataFrame, spec: Spec) -> Scalers:
+    train = np.flatnonzero(table["split"].to_numpy() == "train")
+    X = table[list(spec.features)].to_numpy()[train]
+    kind = SCALERS[spec.scaler]
+    return Scalers(kind().fit(X), kind().fit(targets(table, train, spec.horizon, spec.target)))

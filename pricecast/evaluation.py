@@ -1,0 +1,143 @@
+"""The one evaluator: every model forecasts from every test origin, beside the naive ones, and is judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pricecast import judge, report
+from pricecast.dataset import Dataset
+from pricecast.errors import InputError
+from pricecast.forecaster import Forecaster, fit
+from pricecast.report import Report
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the evaluator finds.
+
+    Attributes:
+        forecasters: by label, naive and ewma among them.
+        forecasts: the forecasts table of all of them over the test origins.
+        scores: `judge.score` of it.
+        leaderboard: one row per model, naive first.
+        verdict: in words and figures.
+    """
+
+    forecasters: Mapping[str, Forecaster]
+    forecasts: pd.DataFrame
+    scores: pd.DataFrame
+    leaderboard: pd.DataFrame
+    verdict: dict[str, Any]
+
+    def metrics(self, model: str) -> dict[str, float]:
+        """A model's figures under plain names."""
+        return judge.headline(self.scores, model)
+
+    def best_beside_naive(self) -> dict[str, float]:
+        """The figures of the best model by CRPS, and naive's with `naive_` before their names."""
+        naive = {f"naive_{name}": value for name, value in self.metrics(judge.NAIVE).items()}
+        return {**self.metrics(self.verdict["best"]), **naive}
+
+
+def evaluate(given: list[Forecaster], dataset: Dataset) -> Evaluation:
+    """Walks every test origin with every model; naive and ewma are fitted where they are missing.
+
+    Raises:
+        InputError: a model has seen the test span, or was made for other features or another horizon.
+    """
+    missing = [name for name in judge.NAIVES if name not in {forecaster.name for forecaster in given}]
+    forecasters = label([*given, *(fit(name, {}, dataset) for name in missing)])
+    forecasts = walk(forecasters, dataset)
+    scores = judge.score(forecasts, insample_mae(dataset))
+    return Evaluation(forecasters, forecasts, scores, judge.leaderboard(scores), judge.verdict(scores))
+
+
+def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
+    """Names forecasters by their model, numbered where one model comes more than once."""
+    labels: dict[str, Forecaster] = {}
+    for forecaster in forecasters:
+        taken = sum(other.name == forecaster.name for other in labels.values())
+        labels[f"{forecaster.name}_{taken + 1}" if taken else forecaster.name] = forecaster
+    return labels
+
+
+def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:
+    """Forecasts from all test origins, in units of the adjusted close.
+
+    Raises:
+        InputError: a forecaster does not belong to the dataset.
+    """
+    origins = dataset.origins("test")
+    tables = []
+    for name, forecaster in forecasters.items():
+        _check(name, forecaster, dataset)
+        panel = dataset.panel(forecaster.scalers)
+        tables.append(forecaster.table(panel, origins, panel.close[origins]).assign(model=name))
+    return pd.concat(tables, ignore_index=True)
+
+
+def insample_mae(dataset: Dataset) -> pd.Series:
+    """Mean absolute daily change of the adjusted close before validation, by ticker (the scale of MASE)."""
+    table = dataset.features
+    past = table[table["date"] < pd.Timestamp(dataset.spec.valid_start)]
+    change = past.groupby("ticker", sort=False)["close"].diff().abs()
+    return change.groupby(past["ticker"]).mean()
+
+
+def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool) -> Report:
+    """Puts the evaluation and the facts about its data into a report."""
+    spec = dataset.spec
+    curves = {name: forecaster.curve() for name, forecaster in evaluation.forecasters.items()}
+    best = evaluation.verdict["best"]
+    return Report(
+        title=f"{_listed(spec.tickers)}: {spec.horizon} trading days ahead",
+        verdict=evaluation.verdict,
+        leaderboard=evaluation.leaderboard,
+        warnings=[f"Left out: {reason}." for reason in spec.dropped.values()],
+        facts=_facts(dataset),
+        quality=dataset.quality,
+        figures=report.figures(evaluation.forecasts, curves, best) if pictures else {},
+    )
+
+
+def _facts(dataset: Dataset) -> dict[str, str]:
+    spec, dates = dataset.spec, dataset.features["date"]
+    counts = {split: len(dataset.origins(split)) for split in ("train", "valid", "test")}
+    return {
+        "Tickers": _listed(spec.tickers),
+        "Source": str(dataset.quality.get("source", "a prices table")),
+        "Bars": f"{len(dates):,} from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}",
+        "Validation from": spec.valid_start,
+        "Test from": spec.test_start,
+        "Origins": ", ".join(f"{count:,} {split}" for split, count in counts.items()),
+        "Horizon": f"{spec.horizon} trading days",
+        "Target": "log return in units of volatility" if spec.target == "return" else "price level (textbook)",
+        "Prices": f"adjusted closes ({spec.adjustment})",
+    }
+
+
+def _listed(tickers: tuple[str, ...], limit: int = 8) -> str:
+    more = f" and {len(tickers) - limit} more" if len(tickers) > limit else ""
+    return ", ".join(tickers[:limit]) + more
+
+
+def _check(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
+    ours, theirs = dataset.spec, forecaster.spec
+    if pd.Timestamp(forecaster.fitted_until) >= pd.Timestamp(ours.test_start):
+        raise InputError(
+            f"expected models that know nothing of the test span from {ours.test_start}, got {name}, which has "
+            f"seen closes up to {forecaster.fitted_until}: evaluate the model as it was before its refit"
+        )
+    for field in ("target", "features", "horizon"):
+        if getattr(ours, field) != getattr(theirs, field):
+            raise InputError(
+                f"expected models for this dataset's {field} {getattr(ours, field)}, got {name} with "
+                f"{getattr(theirs, field)}: train it on this dataset"
+            )
+    if forecaster.model.lookback > ours.max_lookback:
+        raise InputError(
+            f"expected a lookback of at most {ours.max_lookback}, got {forecaster.model.lookback} of {name}: "
+            "transform with a longer --max-lookback"
+        )

@@ -1,0 +1,217 @@
+"""A forecaster: a fitted model with its calibration, scalers and feature spec, as one thing to keep and to use."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pricecast import calendars, calibration, features, models, quality
+from pricecast.adjust import adjust
+from pricecast.dataset import Dataset, Scalers, Spec, has_context
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Model, Report
+from pricecast.panel import Panel
+from pricecast.schema import FORECASTS, MEDIAN, PRICE_COLUMNS, PRICES, QUANTILE_COLUMNS
+from pricecast.storage import read_json, seal, verify, write_json
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """What predicts.
+
+    Attributes:
+        name: of the model.
+        model: fitted.
+        offsets: (h, q) calibration, None for a model that keeps its own quantiles.
+        spec: of the dataset it learned from.
+        scalers: of that dataset.
+        fitted_until: the last date whose close it has seen, in fit or in calibration.
+        history: one entry per epoch: epoch, train_loss, val_loss.
+    """
+
+    name: str
+    model: Model
+    offsets: np.ndarray | None
+    spec: Spec
+    scalers: Scalers
+    fitted_until: str
+    history: tuple[dict[str, float], ...] = ()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The model's hyperparameters."""
+        return models.params_of(self.name, self.model)
+
+    @property
+    def bars_needed(self) -> int:
+        """Bars per ticker up to the cutoff that make its forecast the one of the full history."""
+        return self.spec.warmup + self.model.lookback - 1
+
+    def curve(self) -> pd.DataFrame:
+        """The losses by epoch, empty for a model without epochs."""
+        return pd.DataFrame(list(self.history))
+
+    def summary(self) -> dict[str, float]:
+        """Losses of the epoch whose weights were kept, and that epoch; nothing for a model without epochs."""
+        if not self.history:
+            return {}
+        kept = min(self.history, key=lambda entry: entry["val_loss"])
+        return {
+            "final_train_loss": kept["train_loss"], "final_val_loss": kept["val_loss"],
+            "converged_epoch": kept["epoch"],
+        }  # fmt: skip
+
+    def quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        """Quantiles of the log returns from each origin, (n, h, q)."""
+        forecast = self.model.predict(panel, origins)
+        if self.offsets is None:
+            return _own_quantiles(forecast)
+        return calibration.apply(forecast, self.offsets, panel.unit(origins))
+
+    def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
+        """The forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
+        n, horizon = len(origins), self.spec.horizon
+        prices = last_close[:, None, None] * np.exp(self.quantiles(panel, origins))
+        flat = prices.reshape(n * horizon, -1)
+        table = pd.DataFrame({
+            "ticker": np.repeat(panel.tickers[origins], horizon),
+            "cutoff": np.repeat(panel.dates[origins], horizon),
+            "horizon": np.tile(np.arange(1, horizon + 1), n),
+            "date": forecast_dates(panel, origins).ravel(),
+            "model": self.name,
+            "last_close": np.repeat(last_close, horizon),
+            "forecast": flat[:, MEDIAN],
+            **dict(zip(QUANTILE_COLUMNS, flat.T, strict=True)),
+            "actual": (last_close[:, None] * np.exp(panel.returns(origins))).ravel(),
+        })  # fmt: skip
+        return table[list(FORECASTS)]
+
+    def predict_bars(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """Forecasts the next `horizon` trading days after the last bar of every ticker.
+
+        Args:
+            raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted.
+                At least `bars_needed` bars a ticker.
+
+        Returns:
+            The forecasts table without `actual`, in the units of `close`.
+
+        Raises:
+            InputError: columns or bars are missing, or the bars are broken beyond repair.
+        """
+        bars = adjust(_clean(raw))
+        table = features.compute(bars, self.spec.target)
+        context = has_context(table, self.spec.features, self.model.lookback)
+        last = ~table["ticker"].duplicated(keep="last")
+        counts = table.groupby("ticker", sort=False).size()
+        short = {*counts[counts < self.bars_needed].index, *table["ticker"][last & ~context]}
+        if short:
+            raise InputError(
+                f"expected at least {self.bars_needed} sound bars up to the cutoff, got "
+                + ", ".join(f"{counts[ticker]} of {ticker}" for ticker in sorted(short))
+                + ": give a longer history, or the recursive features would differ from those in training"
+            )
+        panel = Panel.build(bars, table, self.spec, self.scalers.X, self.scalers.y)
+        origins = np.flatnonzero(last)
+        return self.table(panel, origins, panel.quote[origins]).drop(columns="actual")
+
+    def save(self, folder: Path) -> Path:
+        """Writes the folder in formats that cannot run code, and seals it with a manifest."""
+        self.model.save(folder / "model")
+        self.scalers.save(folder)
+        about = {
+            "name": self.name, "params": self.params, "spec": asdict(self.spec), "fitted_until": self.fitted_until,
+            "offsets": None if self.offsets is None else self.offsets.tolist(), "history": list(self.history),
+        }  # fmt: skip
+        write_json(about, folder / "forecaster.json")
+        seal(folder)
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> "Forecaster":
+        """Verifies and loads what `save` wrote.
+
+        Raises:
+            InputError: a file is missing or damaged, or the model is not known here.
+        """
+        verify(folder)
+        about = read_json(folder / "forecaster.json")
+        model = models.create(about["name"], about["params"]).load(folder / "model")
+        offsets = None if about["offsets"] is None else np.array(about["offsets"])
+        return cls(
+            about["name"], model, offsets, Spec.from_json(about["spec"]), Scalers.load(folder),
+            about["fitted_until"], tuple(about["history"]),
+        )  # fmt: skip
+
+
+def fit(name: str, params: dict[str, Any], dataset: Dataset, report: Report | None = None) -> Forecaster:
+    """Fits a model on the training origins and calibrates it on the validation origins.
+
+    Raises:
+        InputError: the model or a parameter is not known, or does not fit the dataset.
+    """
+    panel = dataset.panel()
+    train, valid = dataset.origins("train"), dataset.origins("valid")
+    history: list[dict[str, float]] = []
+
+    def remember(epoch: int, metrics: dict[str, float]) -> None:
+        history.append({"epoch": epoch, **metrics})
+        if report:
+            report(epoch, metrics)
+
+    model = models.create(name, params).fit(panel, train, valid, remember)
+    offsets = None
+    if model.calibrate:
+        offsets = calibration.fit(model.predict(panel, valid), panel.returns(valid), panel.unit(valid))
+    until = panel.dates[valid + dataset.spec.horizon].max()
+    return Forecaster(name, model, offsets, dataset.spec, dataset.scalers, _day(until), tuple(history))
+
+
+def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) -> Forecaster:
+    """Fits the model once more on every origin with known labels, for as many epochs as were best before.
+
+    Calibration and scalers stay those of the judged forecaster: residuals of the refitted model would be in sample.
+    """
+    panel = dataset.panel(judged.scalers)
+    rows = np.concatenate([dataset.origins(split) for split in ("train", "valid", "test")])
+    known = np.sort(rows[panel.ahead[rows] >= dataset.spec.horizon])
+    best = getattr(judged.model, "best_epoch_", None)
+    params = judged.params if best is None else {**judged.params, "epochs": best}
+    model = models.create(judged.name, params).fit(panel, known, known[:0], report)
+    return replace(judged, model=model, fitted_until=_day(panel.dates.max()))
+
+
+def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
+    """The trading days that are forecast, (n, horizon): the panel's own where known, then the calendar's."""
+    horizon = panel.spec.horizon
+    steps = np.arange(1, horizon + 1)
+    ahead = panel.ahead[origins, None]
+    later = np.where(steps <= ahead, origins[:, None] + steps, origins[:, None])
+    dates = panel.dates[later]
+    for ticker in np.unique(panel.tickers[origins[panel.ahead[origins] < horizon]]):
+        rows = panel.tickers[origins] == ticker
+        last = panel.dates[origins[rows] + panel.ahead[origins[rows]]].max()
+        coming = calendars.next_sessions(ticker, pd.Timestamp(last), horizon).to_numpy().astype(dates.dtype)
+        beyond = steps - ahead[rows] - 1
+        dates[rows] = np.where(beyond >= 0, coming[np.maximum(beyond, 0)], dates[rows])
+    return dates
+
+
+def _own_quantiles(forecast: Forecast) -> np.ndarray:
+    return calibration.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
+
+
+def _clean(raw: pd.DataFrame) -> pd.DataFrame:
+    needed = ["date", "ticker", *PRICE_COLUMNS, "volume"]
+    missing = [name for name in needed if name not in raw.columns]
+    if missing:
+        raise InputError(f"expected the columns {', '.join(needed)}, missing: {', '.join(missing)}")
+    bars = raw.reindex(columns=list(PRICES))
+    as_of = pd.to_datetime(bars["date"]).max()
+    return quality.clean(bars, as_of=as_of, strict=False, allow_splits=False)[0]
+
+
+def _day(moment: Any) -> str:
+    return str(pd.Timestamp(moment).date())

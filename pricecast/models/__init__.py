@@ -1,0 +1,138 @@
+"""The models: one file each, one contract, discovered by file name.
+
+A file `pricecast/models/<name>.py` holds a class `Model`:
+
+- the constructor stores its arguments and does nothing else;
+- `fit(panel, train, valid, report=None)` learns from the origins `train`, may stop early on `valid` (which
+  is empty when there is nothing to stop on), calls `report(epoch, metrics)` once an epoch, returns self;
+- `predict(panel, origins)` returns a `Forecast` of log returns and looks at no row after an origin;
+- `save(folder)` and `load(folder)` keep the learned state in formats that cannot run code;
+- `lookback` is the days of context it sees;
+- `calibrate = False` keeps its own quantiles as they are;
+- `requires` names the packages that it needs beyond the project's core.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from pricecast.errors import InputError
+from pricecast.panel import Panel
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Log returns from each origin: `center` (n, h), and at most one of `sigma` (n, h), `quantiles` (n, h, q)."""
+
+    center: np.ndarray
+    sigma: np.ndarray | None = None
+    quantiles: np.ndarray | None = None
+
+
+class Model(Protocol):
+    """The contract of the module's docstring."""
+
+    calibrate: ClassVar[bool]
+    requires: ClassVar[tuple[str, ...]]
+    lookback: int
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Learns from training origins and returns self."""
+        ...
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """Forecasts the log returns of origins."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Keeps the learned state."""
+        ...
+
+    def load(self, folder: Path) -> Self:
+        """Reads the learned state and returns self."""
+        ...
+
+
+def names() -> list[str]:
+    """The models there are, by file name."""
+    return sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
+
+
+def check_name(name: str) -> None:
+    """Refuses a model that there is no file for.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in names():
+        raise InputError(f"expected a model out of {', '.join(names())}, got {name!r}: choose from these")
+
+
+def load(name: str) -> type[Model]:
+    """Imports the class `Model` of a file.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    check_name(name)
+    return importlib.import_module(f"{__name__}.{name}").Model
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """A model's hyperparameters with their defaults, as its constructor declares them."""
+    return {key: value.default for key, value in inspect.signature(load(name)).parameters.items()}
+
+
+def create(name: str, params: dict[str, Any]) -> Model:
+    """Constructs a model.
+
+    Raises:
+        InputError: there is no such model, it has no such parameter, or a value is of the wrong type.
+    """
+    known = parameters(name)
+    for key, value in params.items():
+        if key not in known:
+            raise InputError(f"expected parameters of {name} out of {', '.join(known) or '(none)'}, got {key!r}")
+        _check_type(name, key, value, known[key])
+    return load(name)(**params)
+
+
+def settle(name: str, given: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
+    """Merges a model's own parameters with common options, which count where the model knows them and set them."""
+    known = parameters(name)
+    return {**{key: value for key, value in common.items() if key in known and value}, **given}
+
+
+def params_of(name: str, model: Model) -> dict[str, Any]:
+    """The arguments a model was constructed with."""
+    return {key: getattr(model, key) for key in parameters(name)}
+
+
+def write_state(folder: Path, state: dict[str, Any]) -> None:
+    """Writes a small learned state as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "state.json").write_text(json.dumps(state, sort_keys=True), encoding="utf-8")
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Reads what `write_state` wrote."""
+    return json.loads((folder / "state.json").read_text(encoding="utf-8"))
+
+
+def _check_type(name: str, key: str, value: Any, default: Any) -> None:
+    allowed = (int, float) if isinstance(default, float) else (type(default),)
+    if isinstance(value, bool) != isinstance(default, bool) or not isinstance(value, allowed):
+        raise InputError(
+            f"expected {key} of {name} to be of type {type(default).__name__} like {default!r}, got {value!r}"
+        )
+    if isinstance(value, int | float) and not isinstance(value, bool) and not 0 <= value < 1e9:
+        raise InputError(f"expected {key} of {name} to be zero or more, got {value!r}")

@@ -1,0 +1,161 @@
+"""The one training loop of the torch models."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from pricecast.models import Report
+from pricecast.panel import Panel
+from pricecast.schema import QUANTILE_LEVELS
+
+INFERENCE_BATCH = 256
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def mse(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of (batch, horizon) outputs."""
+    return nn.functional.mse_loss(outputs, labels)
+
+
+def pinball(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean pinball loss of (batch, horizon * levels) outputs (Koenker & Bassett 1978)."""
+    levels = torch.tensor(QUANTILE_LEVELS, device=outputs.device)
+    error = labels[:, :, None] - outputs.reshape(*labels.shape, len(levels))
+    return torch.maximum(levels * error, (levels - 1) * error).mean()
+
+
+LOSSES: dict[str, Loss] = {"pinball": pinball, "mse": mse}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; `samples_per_epoch` bounds an epoch on large panels."""
+
+    lookback: int
+    loss: str
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    patience: int
+    clip: float
+    samples_per_epoch: int
+    seed: int
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seeds torch inside the block and puts the global generators back afterwards."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def device() -> torch.device:
+    """CUDA where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Windows:
+    """Windows of the panel's features, cut batch by batch out of one contiguous array."""
+
+    def __init__(self, panel: Panel, lookback: int, place: torch.device) -> None:
+        self._lookback = lookback
+        # (rows - lookback + 1, lookback, features): a view of the array, nothing is copied.
+        self._view = torch.from_numpy(panel.X).to(place).unfold(0, lookback, 1).transpose(1, 2)
+
+    def __getitem__(self, origins: torch.Tensor) -> torch.Tensor:
+        return self._view[origins - self._lookback + 1]
+
+
+def train(
+    network: nn.Module,
+    panel: Panel,
+    train_origins: np.ndarray,
+    valid_origins: np.ndarray,
+    settings: Settings,
+    report: Report | None = None,
+) -> int:
+    """Trains in place with Adam, keeps the weights of the best epoch and returns that epoch (from 1).
+
+    With no validation origins it trains for all epochs and keeps the last weights.
+    """
+    place = device()
+    network.to(place)
+    windows = Windows(panel, settings.lookback, place)
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    labels = torch.from_numpy(panel.labels(train_origins)).to(place)
+    origins = torch.from_numpy(train_origins).to(place)
+    shuffle = np.random.default_rng(settings.seed)
+    best, best_epoch, best_weights = np.inf, settings.epochs, None
+    for epoch in range(1, settings.epochs + 1):
+        order = shuffle.permutation(len(train_origins))[: settings.samples_per_epoch]
+        metrics = {"train_loss": _train_epoch(network, windows, origins, labels, order, optimizer, settings)}
+        if len(valid_origins):
+            metrics["val_loss"] = _loss(network, panel, valid_origins, settings)
+        if report:
+            report(epoch, metrics)
+        if not len(valid_origins):
+            continue
+        if metrics["val_loss"] < best:
+            best, best_epoch, best_weights = metrics["val_loss"], epoch, copy.deepcopy(network.state_dict())
+        elif epoch - best_epoch >= settings.patience:
+            break
+    if best_weights is not None:
+        network.load_state_dict(best_weights)
+    network.cpu()
+    return best_epoch
+
+
+def predict(network: nn.Module, panel: Panel, origins: np.ndarray, lookback: int) -> np.ndarray:
+    """Network outputs of origins, (n, outputs) float32.
+
+    Every batch has one size (the last is padded): the same origin then gives the same bits in any company.
+    """
+    place = device()
+    network.to(place).eval()
+    windows = Windows(panel, lookback, place)
+    padded = np.resize(origins, -(-len(origins) // INFERENCE_BATCH) * INFERENCE_BATCH)
+    with torch.inference_mode(), _precision(place):
+        chunks = torch.from_numpy(padded).to(place).split(INFERENCE_BATCH)
+        outputs = [network(windows[chunk]).float().cpu() for chunk in chunks]
+    network.cpu()
+    return torch.cat(outputs).numpy()[: len(origins)] if outputs else np.empty((0, 0), np.float32)
+
+
+def _train_epoch(
+    network: nn.Module,
+    windows: Windows,
+    origins: torch.Tensor,
+    labels: torch.Tensor,
+    order: np.ndarray,
+    optimizer: torch.optim.Optimizer,
+    settings: Settings,
+) -> float:
+    network.train()
+    loss_of = LOSSES[settings.loss]
+    total = 0.0
+    for batch in torch.from_numpy(order).to(origins.device).split(settings.batch_size):
+        optimizer.zero_grad(set_to_none=True)
+        with _precision(origins.device):
+            outputs = network(windows[origins[batch]])
+        loss = loss_of(outputs.float(), labels[batch])
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        optimizer.step()
+        total += loss.item() * len(batch)
+    return total / len(order)
+
+
+def _loss(network: nn.Module, panel: Panel, origins: np.ndarray, settings: Settings) -> float:
+    outputs = predict(network, panel, origins, settings.lookback)
+    network.to(device())
+    return LOSSES[settings.loss](torch.from_numpy(outputs), torch.from_numpy(panel.labels(origins))).item()
+
+
+def _precision(place: torch.device) -> torch.autocast:
+    return torch.autocast(place.type, dtype=torch.bfloat16, enabled=place.type == "cuda")

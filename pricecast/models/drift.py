@@ -1,0 +1,50 @@
+"""The last close moved on by the ticker's average daily return in training."""
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.panel import Panel
+
+
+class Model:
+    """Random walk with drift (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 5.2)."""
+
+    calibrate: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ()
+    lookback = 1
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Learns one mean daily log return per ticker."""
+        daily = pd.Series(panel.returns(train)[:, 0]).groupby(panel.tickers[train]).mean()
+        self.drift_ = {str(ticker): float(value) for ticker, value in daily.items()}
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """H times the daily drift.
+
+        Raises:
+            InputError: a ticker was not there in training.
+        """
+        tickers = panel.tickers[origins]
+        unseen = sorted(set(tickers) - self.drift_.keys())
+        if unseen:
+            raise InputError(
+                f"expected tickers that drift was trained on ({', '.join(sorted(self.drift_))}), "
+                f"got {', '.join(unseen)}: train it with them"
+            )
+        daily = np.array([self.drift_[ticker] for ticker in tickers])
+        return Forecast(center=daily[:, None] * np.arange(1, panel.spec.horizon + 1))
+
+    def save(self, folder: Path) -> None:
+        """Writes state.json."""
+        write_state(folder, self.drift_)
+
+    def load(self, folder: Path) -> Self:
+        """Reads state.json."""
+        self.drift_ = read_state(folder)
+        return self

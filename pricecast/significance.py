@@ -1,0 +1,84 @@
+"""Is one model's loss lower than another's, or is it luck: Diebold-Mariano and Holm."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+MIN_DAYS = 10
+# Two forecasts that differ by rounding alone must not come out as significantly different.
+SAME = 1e-10
+
+
+class DMResult(NamedTuple):
+    """A two-sided test; a negative statistic says that the first loss is the lower one."""
+
+    statistic: float
+    p_value: float
+    n: int
+
+
+def daily_losses(cutoff: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Means (n,) losses over the tickers of each cutoff, in order of date, (days,).
+
+    Tickers move together: 600 of them on one day are nearer to one observation than to 600.
+    """
+    _, day = np.unique(cutoff, return_inverse=True)
+    return np.bincount(day, weights=loss) / np.bincount(day)
+
+
+def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMResult:
+    """Tests whether two forecasts have the same expected loss (Diebold & Mariano 1995), two-sided.
+
+    The variance of the mean difference is Newey & West's (1987; Bartlett weights, see `_lag`); statistic and
+    t(n - 1) distribution carry the small-sample correction of Harvey, Leybourne & Newbold (1997).
+
+    Args:
+        loss_a: Losses of the first forecast, one per cutoff in order of time, (n,).
+        loss_b: Losses of the second on the same cutoffs, (n,).
+        horizon: Steps ahead of the forecasts; h-step errors overlap h - 1 times.
+
+    Returns:
+        Statistic 0 and p = 1 for equal losses. Both NaN below 10 cutoffs, below two horizons' worth of them
+        (no long-run variance can be had from that), or where a loss is not finite.
+
+    Raises:
+        ValueError: the two are not of one length, or the horizon is below 1.
+    """
+    a, b = np.asarray(loss_a, float), np.asarray(loss_b, float)
+    if a.ndim != 1 or a.shape != b.shape or horizon < 1:
+        raise ValueError(f"expected two series of one length and horizon >= 1, got {a.shape}, {b.shape}, {horizon}")
+    difference, n = a - b, len(a)
+    if n < max(MIN_DAYS, 2 * horizon) or not np.isfinite(difference).all():
+        return DMResult(float("nan"), float("nan"), n)
+    if np.abs(difference).max() <= SAME * max(np.abs(a).mean(), np.abs(b).mean()):
+        return DMResult(0.0, 1.0, n)
+    error = np.sqrt(_long_run_variance(difference, _lag(n, horizon)) / n)
+    raw = difference.mean() / error if error > 0 else np.copysign(np.inf, difference.mean())
+    correction = np.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)
+    statistic = float(raw * correction)
+    return DMResult(statistic, float(2 * stats.t.sf(abs(statistic), n - 1)), n)
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """Adjusts (n,) p-values for the number of tests (Holm 1979, step-down); NaN stays NaN, it is no test."""
+    p = np.asarray(p_values, float)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # argsort puts NaN last
+    adjusted = np.full(p.shape, np.nan)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1)
+    return adjusted
+
+
+def _lag(n: int, horizon: int) -> int:
+    """The overlap of h-step errors, or Newey & West's rule of thumb (1994) where that is longer."""
+    return max(horizon - 1, int(4 * (n / 100) ** (2 / 9)))
+
+
+def _long_run_variance(series: np.ndarray, lag: int) -> float:
+    """Newey-West: Bartlett weights keep it from going negative."""
+    centred, n = series - series.mean(), len(series)
+    covariances = np.array([centred[k:] @ centred[: n - k] / n for k in range(lag + 1)])
+    weights = 1 - np.arange(lag + 1) / (lag + 1)
+    return float(covariances[0] + 2 * weights[1:] @ covariances[1:])

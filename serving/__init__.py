@@ -1,0 +1,1 @@
+"""The MLflow model bundle: a pyfunc from code around a forecaster folder."""

@@ -1,0 +1,48 @@
+"""What goes into a bundle besides the forecaster: code, signature, example and requirements."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+from pricecast.dataset import Dataset
+from pricecast.forecaster import Forecaster
+from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
+
+_ROOT = Path(__file__).resolve().parent.parent
+# The model file first, then the packages that it imports.
+CODE = [_ROOT / "serving" / "model.py", _ROOT / "pricecast"]
+_CORE = (
+    "mlflow", "numpy", "pandas", "polars", "pyarrow", "scipy", "scikit-learn", "skops", "exchange_calendars",
+)  # fmt: skip
+
+SIGNATURE = ModelSignature(
+    inputs=Schema([
+        ColSpec(DataType.datetime, "date"),
+        ColSpec(DataType.string, "ticker"),
+        *(ColSpec(DataType.double, name) for name in (*PRICE_COLUMNS, "volume")),
+        ColSpec(DataType.double, "adj_close", required=False),
+    ]),
+    outputs=Schema([
+        ColSpec(DataType.string, "ticker"),
+        ColSpec(DataType.datetime, "cutoff"),
+        ColSpec(DataType.long, "horizon"),
+        ColSpec(DataType.datetime, "date"),
+        ColSpec(DataType.string, "model"),
+        *(ColSpec(DataType.double, name) for name in ("last_close", "forecast", *QUANTILE_COLUMNS)),
+    ]),
+)  # fmt: skip
+
+
+def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
+    """The last bars of the ticker with the longest history: enough for one forecast where there are enough."""
+    longest = dataset.bars["ticker"].value_counts().idxmax()
+    bars = dataset.bars[dataset.bars["ticker"] == longest].tail(forecaster.bars_needed)
+    return bars[["date", "ticker", *PRICE_COLUMNS, "volume"]].reset_index(drop=True)
+
+
+def requirements(forecaster: Forecaster) -> list[str]:
+    """Exact pins of what the bundle imports; a local build tag such as +cpu cannot be asked for and is left out."""
+    return [f"{name}=={version(name).partition('+')[0]}" for name in (*_CORE, *forecaster.model.requires)]

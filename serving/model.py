@@ -1,0 +1,27 @@
+"""What a bundle runs: raw bars in, the forecasts table out. No pickle: MLflow executes this file instead."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from pricecast.forecaster import Forecaster
+
+
+class PricecastModel(PythonModel):
+    """Forecasts the trading days after the last bar of every ticker."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Loads and verifies the forecaster folder."""
+        self.forecaster = Forecaster.load(Path(context.artifacts["forecaster"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Maps bars (date, ticker, open, high, low, close, volume, optional adj_close) to forecasts."""
+        return self.forecaster.predict_bars(model_input)
+
+
+set_model(PricecastModel())

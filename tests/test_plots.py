@@ -1,0 +1,166 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from forecast_samples import sample_forecasts
+from matplotlib.figure import Figure
+
+from pricecast import plots
+from pricecast.errors import InputError
+from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
+
+CURVE = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 1.5, 2.0]})
+
+
+@pytest.fixture(scope="module")
+def forecasts() -> pd.DataFrame:
+    return sample_forecasts(days=80)
+
+
+def draw_all(table: pd.DataFrame, model: str) -> list[Figure]:
+    made = [
+        plots.fan_chart(table, model, table["ticker"].iloc[0]),
+        plots.predicted_vs_actual(table, model),
+        plots.residuals(table, model),
+        plots.coverage(table),
+        plots.error_by_horizon(table),
+    ]
+    for figure in made:
+        figure.draw_without_rendering()
+    return made
+
+
+def labels(figure: Figure) -> list[str]:
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def line(figure: Figure, label: str, panel: int = 0) -> np.ndarray:
+    return np.asarray(
+        next(line for line in figure.axes[panel].lines if line.get_label() == label).get_ydata(), float
+    )
+
+
+def test_the_sample_is_a_forecasts_table(forecasts: pd.DataFrame) -> None:
+    assert list(forecasts.columns) == list(FORECASTS)
+    assert not forecasts.duplicated(["ticker", "cutoff", "horizon", "model"]).any()
+    assert (forecasts[list(QUANTILE_COLUMNS)].diff(axis=1).iloc[:, 1:] > 0).all(axis=None)
+    newest = forecasts[forecasts["cutoff"] == forecasts["cutoff"].max()]
+    assert newest["actual"].isna().all()
+    assert forecasts["actual"].notna().mean() > 0.9
+    pd.testing.assert_frame_equal(forecasts, sample_forecasts(days=80))
+
+
+@pytest.mark.parametrize("model", ["naive", "lstm"])
+def test_every_picture_shows_naive_and_has_labelled_axes(forecasts: pd.DataFrame, model: str) -> None:
+    for figure in draw_all(forecasts, model):
+        texts = " ".join([*labels(figure), *(ax.get_title(loc="left") for ax in figure.axes)])
+        assert "naive" in texts
+        assert all(ax.get_title(loc="left") for ax in figure.axes)
+        assert figure.axes[0].get_ylabel()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        sample_forecasts(tickers=("AAPL",), horizons=1, days=40),
+        sample_forecasts(tickers=("AAPL",), models=("naive",), horizons=2, days=12),
+        sample_forecasts(tickers=("AAPL",), days=1),
+        sample_forecasts(days=20).assign(actual=np.nan),
+        sample_forecasts(days=20).astype({"ticker": "category", "model": "category"}),
+        sample_forecasts(days=20, models=("naive", *(f"m{i:02}" for i in range(20)))),
+        sample_forecasts(days=30).query("horizon == 5"),
+    ],
+    ids=["one horizon", "naive only", "one cutoff", "no outcome", "categories", "20 models", "h=5 only"],
+)
+def test_odd_tables_still_draw(table: pd.DataFrame) -> None:
+    before = table.copy(deep=True)
+    assert len(draw_all(table, str(table["model"].iloc[-1]))) == 5
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_the_fan_starts_at_the_newest_close_and_ends_at_the_last_horizon(forecasts: pd.DataFrame) -> None:
+    fan = line(plots.fan_chart(forecasts, "lstm", "MSFT"), "lstm median", panel=1)
+    rows = forecasts[(forecasts["ticker"] == "MSFT") & (forecasts["model"] == "lstm")]
+    newest = rows[rows["cutoff"] == rows["cutoff"].max()].sort_values("horizon")
+    np.testing.assert_array_equal(fan, [newest["last_close"].iloc[0], *newest["forecast"]])
+
+
+def test_the_fan_shows_as_many_days_as_asked(forecasts: pd.DataFrame) -> None:
+    assert len(line(plots.fan_chart(forecasts, "lstm", "MSFT", days=25), "lstm median")) == 25
+
+
+def test_coverage_equals_a_hand_written_count(forecasts: pd.DataFrame) -> None:
+    figure = plots.coverage(forecasts)
+    known = forecasts[forecasts["actual"].notna() & (forecasts["model"] == "lstm")]
+    for panel, rows in ((0, known[known["horizon"] == 1]), (1, known)):
+        share = np.mean([actual <= q25 for actual, q25 in zip(rows["actual"], rows["q25"], strict=True)])
+        assert line(figure, "lstm", panel)[2] == pytest.approx(100 * (share - 0.25))
+
+
+def test_errors_are_relative_to_naive(forecasts: pd.DataFrame) -> None:
+    figure = plots.error_by_horizon(forecasts)
+    known = forecasts[forecasts["actual"].notna() & (forecasts["horizon"] == 2)]
+    square = np.log(known["actual"] / known["forecast"]) ** 2
+    rmse = np.sqrt(square.groupby(known["model"]).mean())
+    assert line(figure, "lstm")[1] == pytest.approx(rmse["lstm"] / rmse["naive"])
+    np.testing.assert_array_equal(line(figure, "naive"), np.ones(5))
+
+
+def test_residuals_count_what_lies_outside(forecasts: pd.DataFrame) -> None:
+    rows = forecasts[(forecasts["horizon"] == 1) & (forecasts["model"] == "ewma")].dropna()
+    outside = ((rows["actual"] < rows["q05"]) | (rows["actual"] > rows["q95"])).mean()
+    title = plots.residuals(forecasts, "ewma").axes[1].get_title(loc="left")
+    assert f"ewma {100 * outside:.1f} %" in title
+
+
+def test_the_best_epoch_is_marked() -> None:
+    figure = plots.loss_curves({"lstm": CURVE, "drift": None, "ewma": CURVE.head(0)})
+    assert figure is not None
+    (panel,) = figure.axes
+    assert panel.lines[-1].get_label() == "best: 2"
+
+
+def test_validation_losses_that_are_all_missing_mark_nothing() -> None:
+    figure = plots.loss_curves({"lstm": CURVE.assign(val_loss=np.nan)})
+    assert figure is not None
+    assert len(figure.axes[0].lines) == 2
+
+
+@pytest.mark.parametrize("curves", [{}, {"drift": None}, {"drift": CURVE.head(0)}])
+def test_no_epochs_no_picture(curves: dict[str, pd.DataFrame | None]) -> None:
+    assert plots.loss_curves(curves) is None
+
+
+def test_saving_writes_a_picture_or_nothing(tmp_path: Path) -> None:
+    path = plots.save(plots.loss_curves({"lstm": CURVE}), tmp_path / "new" / "loss.png")
+    assert path is not None
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert plots.save(None, tmp_path / "none.png") is None
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_styles_are_stable_and_distinct() -> None:
+    names = [f"m{i:02}" for i in range(40)]
+    looks = plots.styles([*names, "naive"])
+    assert looks == plots.styles(["naive", *reversed(names)])
+    assert looks["naive"]["color"] == plots.GREY
+    assert len({(look["color"], look["marker"]) for look in looks.values()}) == 41
+
+
+@pytest.mark.parametrize(("model", "ticker"), [("nope", "AAPL"), ("lstm", "NOPE")])
+def test_an_unknown_name_is_a_clear_error(forecasts: pd.DataFrame, model: str, ticker: str) -> None:
+    with pytest.raises(InputError, match=r"(nope|NOPE).*got none"):
+        plots.fan_chart(forecasts, model, ticker)
+
+
+def test_many_tickers_stay_fast_and_draw_the_same_sample() -> None:
+    table = sample_forecasts(
+        tickers=[f"T{i:03}" for i in range(150)], models=("naive", "lstm"), days=60, horizons=2
+    )
+    start = time.perf_counter()
+    first, second = (plots.predicted_vs_actual(table, "lstm").axes[0].collections[0] for _ in range(2))
+    assert time.perf_counter() - start < 3
+    assert len(first.get_offsets()) == plots.MAX_POINTS
+    np.testing.assert_array_equal(first.get_offsets(), second.get_offsets())

@@ -1,0 +1,102 @@
+"""Claims about real series; skipped where the data are absent (PRICECAST_DATA names their folder)."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pricecast import sources
+from pricecast.errors import InputError
+from pricecast.quality import clean
+from pricecast.sources import Request
+
+FOLDER = Path(os.environ.get("PRICECAST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+AS_OF = pd.Timestamp("2024-12-31")
+
+pytestmark = pytest.mark.skipif(
+    not (FOLDER / "kdd17_raw.parquet").exists(),
+    reason=f"no market data in {FOLDER}: set PRICECAST_DATA to the folder that holds kdd17_raw.parquet",
+)
+
+
+@cache
+def load(name):
+    return sources.load(Request("csv", (), None, None, str(FOLDER / f"{name}.parquet"), AS_OF, 0))
+
+
+@cache
+def cleaned(name, allow_splits=False):
+    return clean(load(name), as_of=AS_OF, strict=False, allow_splits=allow_splits)
+
+
+def found(report):
+    return {finding["kind"]: finding for finding in report["findings"]}
+
+
+def test_kdd17_has_exactly_its_ten_splits():
+    _, report = cleaned("kdd17_raw")
+    split = found(report)["split"]
+    names = ["AAPL", "BRK-B", "CMCSA", "D", "DUK", "GOOGL", "KO", "MA", "RIO", "VALE"]
+    assert split["tickers"] == dict.fromkeys(names, 1)
+    # Altria spun off Kraft and Philip Morris: adjusted, but no split.
+    assert found(report)["distribution"]["tickers"] == {"MO": 2}
+    assert not {"unadjusted_split", "jump"} & found(report).keys()
+
+
+def test_kdd17_without_its_adjustment_shows_the_splits():
+    with pytest.raises(InputError, match=r"got 8 x unadjusted_split .* first AAPL 2014-06-09"):
+        clean(load("kdd17_raw").assign(adj_close=np.nan), as_of=AS_OF, strict=False, allow_splits=False)
+
+
+def test_us6_zero_opens_are_repaired():
+    raw = load("us6_1987_2017")
+    prices, report = cleaned("us6_1987_2017")
+    zero = raw["open"].eq(0).to_numpy()
+    assert zero.sum() == 18_307
+    assert len(prices) == len(raw)
+    assert found(report)["non_positive_price"]["count"] == 18_307
+    assert found(report)["jump"]["tickers"] == {"AAPL": 1, "XOM": 2}
+    inside = prices["open"].between(prices["low"], prices["high"])
+    assert inside.all()
+    # The previous close where the day's range allows it.
+    before = prices.groupby("ticker")["close"].shift()
+    free = zero & before.between(prices["low"], prices["high"])
+    assert free.sum() > 10_000
+    assert prices.loc[free, "open"].equals(before[free].rename("open"))
+
+
+def test_the_dirty_file_names_its_suspected_splits():
+    with pytest.raises(InputError, match=r"got 16 x unadjusted_split .*--allow-splits true"):
+        cleaned("us600_2008_2012_dirty")
+    prices, report = cleaned("us600_2008_2012_dirty", allow_splits=True)
+    assert report["rows_in"] - report["rows_out"] == 1
+    assert found(report)["non_positive_close"]["examples"] == ["NASDAQ:CVCY 2010-11-08: close 0"]
+    assert found(report)["unadjusted_split"]["action"] == "reported"
+    assert prices["ticker"].nunique() == 600
+    assert prices["close"].dtype == "float64"
+
+
+def test_acl18_drops_three_rows():
+    _, report = cleaned("acl18_raw")
+    assert found(report)["missing_close"]["tickers"] == {"PTR": 1, "REX": 1, "SNP": 1}
+    assert report["rows_in"] - report["rows_out"] == 3
+    assert not {"unadjusted_split", "split"} & found(report).keys()
+
+
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_crypto_has_no_splits(adjusted):
+    raw = load("crypto_2014_2023_dev")
+    raw = raw if adjusted else raw.assign(adj_close=np.nan)
+    _, report = clean(raw, as_of=AS_OF, strict=True, allow_splits=False)
+    assert found(report).keys() <= {"jump", "unadjusted"}
+    assert found(report)["jump"]["count"] == 8
+
+
+@pytest.mark.parametrize("name", ["etf4_2015_2023_dev", "mwoss_msft_2013_2017", "index_1999_2018"])
+def test_clean_series_pass_a_strict_run(name):
+    prices, report = clean(load(name), as_of=AS_OF, strict=True, allow_splits=False)
+    assert len(prices) == len(load(name))
+    assert found(report).keys() <= {"zero_volume"}
