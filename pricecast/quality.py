@@ -261,6 +261,8 @@ def _fit_range(work: _Work) -> None:
         work.note(f"{name}_outside_range", outside, f"{name} {{{name}:g}}, high {{high:g}}, low {{low:g}}")
         if name == "close":
             work.columns |= {"high": np.maximum(high, value), "low": np.minimum(low, value)}
+    # `outside` is the open's by now: one that had to move proves nothing about the night.
+    work.guessed_open |= outside
     work.columns["open"] = np.clip(work.columns["open"], work.columns["low"], work.columns["high"])
 
 

@@ -318,7 +318,8 @@ def by_hand(rows):
             open_ = min(max(done[-1][3], low), high) if sound else close
         high = high if high > 0 else max(open_, close)
         low = low if low > 0 else min(open_, close)
-        done.append((open_, max(high, close, open_), min(low, close, open_), close))
+        high, low = max(high, close), min(low, close)
+        done.append((min(max(open_, low), high), high, low, close))
     return done
 
 
@@ -376,7 +377,8 @@ def test_split_suspicion_equals_a_plain_loop(moves):
     )
     if len(set(closes)) == 1:
         return
-    _, report = clean(table(closes, open=opens, adj_close=NAN), allow_splits=True)
+    wide = {"high": np.maximum(opens, closes), "low": np.minimum(opens, closes)}
+    _, report = clean(table(closes, open=opens, adj_close=NAN, **wide), allow_splits=True)
     assert kinds(report).get("unadjusted_split", 0) == expected
 
 
