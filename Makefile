@@ -1,0 +1,69 @@
+# Two commands do everything from a fresh clone: `make run` and `make test`. They need Python 3.11 or newer, no more.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run ui test test-browser test-slow lint types format bench screenshots lock clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+run: $(VENV)/.core ## Run the pipeline on the embedded sample; options: make run ARGS="--tickers MSFT"
+	@$(BIN)/python main.py $(ARGS)
+
+ui: $(VENV)/.core ## Open the results: http://127.0.0.1:5000
+	@$(BIN)/mlflow ui
+
+test: $(VENV)/.dev ## Run the fast tests (minutes, offline)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
+
+test-browser: $(VENV)/.dev ## Run the tests that need Chromium (installed through apt where it is missing)
+	@sh .ci/chromium
+	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+test-slow: $(VENV)/.dev ## Run every test, the long ones too
+	@sh .ci/chromium
+	@$(BIN)/python -m pytest -m 'slow or browser or not slow' $(ARGS)
+
+lint: $(VENV)/.dev ## Check style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Check types
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev ## Put the code in shape
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Time the steps' own overhead
+	@$(BIN)/python -m benchmarks.overhead
+
+screenshots: $(VENV)/.dev ## Take the README's pictures again
+	@sh .ci/chromium
+	@$(BIN)/python tests/screenshots.py docs/images
+
+lock: $(VENV)/.dev ## Resolve pyproject.toml anew into the lock files
+	@$(BIN)/uv pip compile -q pyproject.toml --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --no-header --no-annotate -o requirements-dev.lock
+	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock requirements-dev.lock
+
+clean: ## Remove the environment and the caches; results stay
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+
+# pip finds a CPU build of torch where there is one, uv installs the rest in seconds. Without bytecode every start is slow.
+$(VENV)/.venv: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, got " + sys.version.split()[0] + ": set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet uv "$$(grep '^torch==' requirements.lock)"
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.venv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.core
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements-dev.lock
+	@touch $@
