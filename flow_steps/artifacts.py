@@ -1,10 +1,14 @@
 """Artifacts in: resolved in one place, verified against the digests recorded when they were written."""
 
+import atexit
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from pricecast.errors import InputError
@@ -71,11 +75,46 @@ def model_id(uri: str) -> str | None:
 
 def _download(uri: str) -> Path:
     if ".." in uri or "\\" in uri or "\0" in uri:
-        raise InputError(f"expected an artifact inside a run, got {uri!r}: '..' is not allowed")
+        raise InputError(f"expected an artifact inside a run, got {uri[:80]!r}: '..' is not allowed")
     try:
-        return Path(mlflow.artifacts.download_artifacts(uri))
+        source = _location(uri)
+        # A local store needs no copy.
+        if "://" not in source and not source.startswith("models:/"):
+            return _existing(Path(source), uri)
+        return Path(mlflow.artifacts.download_artifacts(source, dst_path=_scratch()))
     except (MlflowException, OSError) as error:
         raise InputError(f"expected an artifact at {uri}, got: {str(error).splitlines()[0]}") from error
+
+
+def _location(uri: str) -> str:
+    """Where an artifact of a run lies, or a model by id or by its name in a run; MLflow would copy a local one."""
+    kind, _, rest = uri.partition(":/")
+    owner, _, inner = rest.partition("/")
+    if kind == "models":
+        return _plain(MlflowClient().get_logged_model(owner).artifact_location) if owner[:2] == "m-" else uri
+    run = MlflowClient().get_run(owner)
+    for output in run.outputs.model_outputs if run.outputs else []:
+        model = MlflowClient().get_logged_model(output.model_id)
+        if model.name == inner:
+            return _plain(model.artifact_location)
+    return f"{_plain(run.info.artifact_uri)}/{inner}".rstrip("/")
+
+
+def _plain(location: str) -> str:
+    return location.removeprefix("file://")
+
+
+def _scratch() -> str:
+    """A folder for what comes from afar, gone when the process ends."""
+    folder = tempfile.mkdtemp(prefix="pricecast-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _existing(path: Path, uri: str) -> Path:
+    if not path.exists():
+        raise InputError(f"expected an artifact at {uri}, got none: run the step that writes it again")
+    return path
 
 
 def _verify(uri: str, path: Path) -> None:

@@ -1,5 +1,6 @@
 """download: from a source to `prices.parquet` and `quality.json`."""
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,10 @@ def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
     if is_live(params["source"]) and not closed:
         return None
     path = Path(params["path"])
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    content = {str(file.relative_to(path)): digest_file(file) for file in files if file.is_file()}
-    return {"path": digest_text(str(content)) if content else params["path"]}
+    if not params["path"] or not path.exists():
+        return {"path": params["path"]}
+    files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
+    return {"path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}
 
 
 STEP = chain.Step(

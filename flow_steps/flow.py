@@ -16,7 +16,6 @@ from pricecast.errors import InputError
 from pricecast.storage import read_json
 
 REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
-_DEFAULT_STORE = "sqlite:///mlflow.db"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,9 @@ def _ui_command() -> str:
     beside = Path(sys.executable).parent / "mlflow"
     program = "mlflow" if shutil.which("mlflow") else _near(str(beside))
     uri = tracking.store_uri()
-    return f"{program} ui" + ("" if uri == _DEFAULT_STORE else f" --backend-store-uri {uri}")
+    # The store that `mlflow ui` itself looks for in the working directory.
+    here = uri.removeprefix("sqlite:///") in ("mlflow.db", str(Path("mlflow.db").resolve()))
+    return f"{program} ui" if here else f"{program} ui --backend-store-uri {uri}"
 
 
 def _near(location: str) -> str:

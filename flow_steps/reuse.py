@@ -8,7 +8,7 @@ from mlflow.utils.time import get_current_time_millis
 from flow_steps import artifacts, tracking
 from flow_steps.tracking import NOTE, TAG
 from pricecast.errors import InputError
-from pricecast.storage import MANIFEST, verify
+from pricecast.storage import verify
 
 
 def finished(step: str) -> list[Run]:
@@ -23,7 +23,6 @@ def finished(step: str) -> list[Run]:
 def is_whole(run_id: str) -> bool:
     """Whether all artifacts and models of a run are there as they were written."""
     try:
-        artifacts.fetch(f"runs:/{run_id}/{MANIFEST}")
         artifacts.fetch(f"runs:/{run_id}/")
         for model_id in tracking.model_ids(run_id):
             verify(artifacts.bundle_folder(f"models:/{model_id}"))

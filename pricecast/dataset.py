@@ -8,21 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
-from sklearn.base import BaseEstimator
-from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from pricecast import features, splits
 from pricecast.adjust import adjust
 from pricecast.errors import InputError
 from pricecast.panel import Panel, targets
+from pricecast.scalers import Scalers
 from pricecast.storage import read_json, read_parquet, seal, verify, write_json, write_parquet
 
-SCALERS: dict[str, type[BaseEstimator]] = {
-    "standard": StandardScaler,
-    "minmax": MinMaxScaler,
-    "robust": RobustScaler,
-}
 # Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
 MIN_TRAIN, MIN_VALID, MIN_TEST = 50, 20, 2
 _LIBRARIES = ("numpy", "pandas", "polars", "scikit-learn")
@@ -50,25 +43,6 @@ class Spec:
         """Reads what `asdict` wrote; an unknown key is a TypeError."""
         lists = {name: tuple(values[name]) for name in ("features", "tickers")}
         return cls(**{**values, **lists})
-
-
-@dataclass(frozen=True)
-class Scalers:
-    """`X` maps the feature columns, `y` the targets of all horizons."""
-
-    X: BaseEstimator
-    y: BaseEstimator
-
-    def save(self, folder: Path) -> None:
-        """Writes scaler_X.skops and scaler_y.skops."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("X", "y"):
-            skops.io.dump(getattr(self, name), folder / f"scaler_{name}.skops")
-
-    @classmethod
-    def load(cls, folder: Path) -> "Scalers":
-        """Loads the two scalers; types outside scikit-learn's own are refused, nothing else can run."""
-        return cls(*(skops.io.load(folder / f"scaler_{name}.skops", trusted=[]) for name in ("X", "y")))
 
 
 @dataclass(frozen=True)
@@ -136,7 +110,7 @@ def build(
         test_size: share of the dates for the test, the last ones.
         valid_start: first validation date, instead of the share (together with `test_start`).
         test_start: first test date, instead of the share.
-        scaler: a key of `SCALERS`; the textbook recipe always takes "minmax".
+        scaler: a key of `scalers.SCALERS`; the textbook recipe always takes "minmax".
         target: "return" (log return over scale * sqrt(h)) or "price" (the textbook recipe).
         quality: the report of the download, to be shown with the results.
 
@@ -203,5 +177,4 @@ def _too_short(table: pd.DataFrame) -> dict[str, str]:
 def _fit_scalers(table: pd.DataFrame, spec: Spec) -> Scalers:
     train = np.flatnonzero(table["split"].to_numpy() == "train")
     X = table[list(spec.features)].to_numpy()[train]
-    kind = SCALERS[spec.scaler]
-    return Scalers(kind().fit(X), kind().fit(targets(table, train, spec.horizon, spec.target)))
+    return Scalers.fit(spec.scaler, X, targets(table, train, spec.horizon, spec.target))

@@ -9,10 +9,11 @@ import pandas as pd
 
 from pricecast import calendars, calibration, features, models, quality
 from pricecast.adjust import adjust
-from pricecast.dataset import Dataset, Scalers, Spec, has_context
+from pricecast.dataset import Dataset, Spec, has_context
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model, Report
 from pricecast.panel import Panel
+from pricecast.scalers import Scalers
 from pricecast.schema import FORECASTS, MEDIAN, PRICE_COLUMNS, PRICES, QUANTILE_COLUMNS
 from pricecast.storage import read_json, seal, verify, write_json
 

@@ -275,10 +275,22 @@ def _overall(tables: dict[int, pd.DataFrame]) -> str:
         text = f"Too few days ({n}) to tell any model from {reference}."
     else:
         text = f"Nothing beats {reference} on {days}: {_advice(table)}."
-    for horizon, other in zip(list(tables)[1:], later, strict=True):
-        if set(_winners(other)) != set(winners):
-            text += f" At horizon {horizon}, what beats {_reference(other)}: {_names(_winners(other))}."
-    return text
+    return text + "".join(_later(dict(zip(list(tables)[1:], later, strict=True)), winners))
+
+
+def _later(later: dict[int, pd.DataFrame], winners: list[str]) -> list[str]:
+    """A sentence per outcome that differs from that of the shortest horizon, with the horizons that share it."""
+    outcomes: dict[str, list[int]] = {}
+    for horizon, table in later.items():
+        if set(_winners(table)) != set(winners):
+            found = ", ".join(_winners(table)) or "nothing"
+            word = "beat" if len(_winners(table)) > 1 else "beats"
+            outcomes.setdefault(f"{found} {word} {_reference(table)}", []).append(horizon)
+    return [f" At {_listed(horizons)} {outcome}." for outcome, horizons in outcomes.items()]
+
+
+def _listed(horizons: list[int]) -> str:
+    return f"horizon{'s' if len(horizons) > 1 else ''} {', '.join(map(str, horizons))}"
 
 
 def _advice(table: pd.DataFrame) -> str:
@@ -293,10 +305,6 @@ def _winners(table: pd.DataFrame) -> list[str]:
     """Models that beat the reference in distribution or point forecast, the lowest CRPS first."""
     ranked = table.sort_values("crps", kind="stable").index
     return [str(model) for model in ranked if any(claim.sign > 0 for claim in _claims(table, model))]
-
-
-def _names(models: list[str]) -> str:
-    return ", ".join(models) or "nothing"
 
 
 def _horizons(scores: pd.DataFrame) -> list[int]:

@@ -225,7 +225,7 @@ def test_another_outcome_at_a_longer_horizon_is_said() -> None:
     words = result["models"]["late"]["sentence"]
     assert words.startswith("late: distribution no better")
     assert "At horizon 5: distribution better than naive. At horizon 5: point forecast better" in words
-    assert result["sentence"].endswith("At horizon 5, what beats naive: late.")
+    assert result["sentence"].endswith("At horizon 5 late beats naive.")
 
 
 def test_a_perfectly_still_price_breaks_nothing() -> None:

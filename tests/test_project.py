@@ -1,0 +1,194 @@
+"""What the project's files promise each other: MLproject, conda.yaml, imports, one declaration per option."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from mlproject import block, commands
+
+from main import STEPS
+from main import main as pipeline
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("pricecast", "flow_steps", "serving")
+SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")) + [ROOT / "main.py"]
+# What the pipeline itself passes from step to step.
+WIRES = {"prices", "dataset", "model", "bundles"}
+
+
+def entry_points():
+    return yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["entry_points"]
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path):
+    """The modules that a file names in its imports, those inside functions too."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def offenders(paths, forbidden):
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in paths
+        for name in imports(path)
+        if any(name == other or name.startswith(f"{other}.") for other in forbidden)
+    ]
+
+
+def dotted(node):
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else "?"
+
+
+def calls(path):
+    return [dotted(node.func) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+
+
+def is_command(path):
+    return any(
+        isinstance(node, ast.FunctionDef)
+        and node.name == "main"
+        and any("command" in ast.unparse(decorator) for decorator in node.decorator_list)
+        for node in tree_of(path).body
+    )
+
+
+def in_package(name):
+    return [path for path in SOURCES if path.relative_to(ROOT).parts[0] == name]
+
+
+def test_mlproject_says_what_the_click_options_say():
+    wanted = yaml.safe_load(block())["entry_points"]
+    assert entry_points() == wanted, f"paste this into MLproject:\n\n{block()}"
+
+
+def test_parameters_stand_in_mlproject_in_the_order_of_the_options():
+    wanted = yaml.safe_load(block())["entry_points"]
+    found = {name: list(entry["parameters"]) for name, entry in entry_points().items()}
+    assert found == {name: list(entry["parameters"]) for name, entry in wanted.items()}
+
+
+def test_every_step_file_with_a_command_is_an_entry_point():
+    files = {path.stem for path in (ROOT / "flow_steps").glob("*.py") if is_command(path)}
+    assert files == set(STEPS) == entry_points().keys() - {"main"}
+
+
+def test_placeholders_stand_bare():
+    # MLflow quotes values for the shell; quotes of our own around a placeholder would undo that.
+    for name, entry in entry_points().items():
+        assert not set("\"'`$;&|") & set(entry["command"]), name
+        words = entry["command"].split()
+        holders = [word for word in words if "{" in word or "}" in word]
+        assert all(re.fullmatch(r"\{[a-z_]+\}", word) for word in holders), name
+        assert {word.strip("{}") for word in holders} == entry["parameters"].keys(), name
+
+
+def test_every_option_has_a_default_or_is_an_input():
+    for name, entry in entry_points().items():
+        required = {key for key, value in entry["parameters"].items() if "default" not in value}
+        assert required <= {"prices", "dataset", "model", "models"}, name
+    assert all("default" in value for value in entry_points()["main"]["parameters"].values())
+
+
+def test_there_are_no_flags():
+    # A command template cannot leave a flag out.
+    assert not [(name, p.name) for name, command in commands().items() for p in command.params if p.is_flag]
+
+
+def test_conda_pins_what_pyproject_pins():
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    conda = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))["dependencies"]
+    assert conda[-1] == {"pip": package["dependencies"]}
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", pin) for pin in package["dependencies"])
+    lowest = package["requires-python"].removeprefix(">=")
+    assert [entry for entry in conda[:-1] if entry.startswith("python")] == [f"python={lowest}"]
+
+
+def test_mlproject_takes_its_environment_from_conda_yaml():
+    assert yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["conda_env"] == "conda.yaml"
+
+
+def test_every_package_of_the_project_is_installed_with_it():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {path.parent for path in SOURCES if path.parent != ROOT}
+    assert set(settings["packages"]) == {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+
+
+def test_the_library_knows_no_front_end():
+    front_ends = ("mlflow", "click", "streamlit", "airflow", "feast", "flow_steps", "serving", "main")
+    assert offenders(in_package("pricecast"), front_ends) == []
+
+
+def test_steps_import_no_step():
+    steps = [f"flow_steps.{name}" for name in STEPS]
+    assert offenders(in_package("flow_steps"), [*steps, "main"]) == []
+
+
+def test_the_bundle_imports_only_the_library():
+    assert offenders(in_package("serving"), ("flow_steps", "main", "click")) == []
+
+
+def test_main_knows_only_the_steps():
+    assert offenders([ROOT / "main.py"], ("pricecast", "serving", "pandas", "numpy", "mlflow")) == []
+
+
+def test_importing_main_loads_no_heavy_library():
+    # `--help` and typing mistakes answer at once.
+    top = [node for node in tree_of(ROOT / "main.py").body if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = {getattr(node, "module", None) or node.names[0].name for node in top}
+    assert modules == {"importlib", "json", "typing", "click", "flow_steps"}
+    assert offenders([ROOT / "flow_steps" / "options.py"], ("mlflow", "torch", "sklearn")) == []
+
+
+def test_no_import_is_relative():
+    # keys.closure follows absolute names: a relative import would be missing from a step's key.
+    assert [path.name for path in SOURCES for name in imports(path) if name.startswith(".")] == []
+
+
+def test_nothing_is_stored_in_a_format_that_can_run_code():
+    unsafe = ("pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal")
+    assert offenders(SOURCES, unsafe) == []
+    loaders = {"torch.load", "torch.save", "np.load", "numpy.load", "pd.read_pickle", "eval", "exec"}
+    assert [f"{path.name}: {name}" for path in SOURCES for name in calls(path) if name in loaders] == []
+    assert not [path.name for path in SOURCES if "to_pickle" in path.read_text(encoding="utf-8")]
+
+
+def test_nothing_prints():
+    assert [path.name for path in SOURCES if "print" in calls(path)] == []
+
+
+def test_no_tracking_uri_or_experiment_is_set_in_code():
+    settings = ("set_tracking_uri", "set_experiment", "set_registry_uri")
+    found = [name for path in SOURCES for name in calls(path) if name.rpartition(".")[2] in settings]
+    assert found == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_main_and_the_steps_share_names_types_and_defaults(step):
+    ours = {option.name: option for option in pipeline.params}
+    theirs = {option.name: option for option in commands()[step].params}
+    assert theirs.keys() - ours.keys() <= WIRES
+    for name in ours.keys() & theirs.keys():
+        shared = (ours[name], theirs[name])
+        assert len({option.default for option in shared}) == 1, name
+        assert len({repr(option.type) for option in shared} - {"<unknown>"}) <= 1 or (
+            type(ours[name].type) is type(theirs[name].type)
+        ), name
+
+
+def test_every_option_of_main_is_of_use_to_some_step():
+    used = {option.name for step in STEPS for option in commands()[step].params}
+    assert {option.name for option in pipeline.params} - used == {"models", "reuse"}
