@@ -117,8 +117,7 @@ def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> I
             run.rename(name)
             run.params(params)
             yield run
-            if any(run.folder.iterdir()):
-                _upload(run)
+            _upload(run)
             run.tags(tags)
         status = "FINISHED"
     except (KeyboardInterrupt, SystemExit):

@@ -33,6 +33,11 @@ def _log_ratio(volatility: pl.Expr) -> pl.Expr:
     return (volatility.clip(lower_bound=SCALE_FLOOR) / _scale).log()
 
 
+def _rolling_root(variance: pl.Expr, days: int) -> pl.Expr:
+    # A running sum of zeros may stand a rounding error below zero.
+    return variance.rolling_mean(days).clip(lower_bound=0).sqrt()
+
+
 def _ewm(expression: pl.Expr, decay: float) -> pl.Expr:
     return expression.ewm_mean(alpha=1 - decay, adjust=True, ignore_nulls=True)
 
@@ -53,12 +58,12 @@ def ewma_volatility() -> pl.Expr:
 def _garman_klass(days: int) -> pl.Expr:
     """Garman & Klass (1980): from the day's range and its open-to-close move."""
     daily = 0.5 * (_high / _low).log() ** 2 - (2 * math.log(2) - 1) * (_close / _open).log() ** 2
-    return _log_ratio(daily.rolling_mean(days).clip(lower_bound=0).sqrt())
+    return _log_ratio(_rolling_root(daily, days))
 
 
 def _parkinson(days: int) -> pl.Expr:
     """Parkinson (1980): from the day's range alone."""
-    return _log_ratio(((_high / _low).log() ** 2 / (4 * math.log(2))).rolling_mean(days).sqrt())
+    return _log_ratio(_rolling_root((_high / _low).log() ** 2 / (4 * math.log(2)), days))
 
 
 def _rsi(days: int) -> pl.Expr:
@@ -108,7 +113,7 @@ RETURN_FEATURES: Mapping[str, pl.Expr] = {
     "gap": (_open / _last).log() / _scale,
     "intraday": (_close / _open).log() / _scale,
     "vol_ewma": _scale.log(),
-    "vol_ratio": _log_ratio((_return**2).rolling_mean(5).sqrt()),
+    "vol_ratio": _log_ratio(_rolling_root(_return**2, 5)),
     "garman_klass_10": _garman_klass(10),
     "parkinson_10": _parkinson(10),
     f"atr_{ATR_DAYS}": _atr(ATR_DAYS),

@@ -1,0 +1,190 @@
+"""The tracking store: whole from the start, and no run left RUNNING by a process that is gone."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+
+from flow_steps import store
+from pricecast.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+WRITER = """
+import mlflow
+from flow_steps import store
+store.ensure()
+with mlflow.start_run(run_name="writer"):
+    mlflow.log_metric("x", 1.0)
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A store for the tests that only need some store."""
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        store.ensure()
+        yield folder
+
+
+@pytest.fixture
+def experiment(shared):
+    return MlflowClient().create_experiment(uuid.uuid4().hex, artifact_location=f"{shared}/artifacts")
+
+
+@pytest.fixture
+def sleeper():
+    process = psutil.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def dead_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def running(experiment, **changes):
+    """A run that stands as RUNNING and says that it belongs to this process, but for the changes."""
+    owner = {**json.loads(store.owner()), **changes}
+    return MlflowClient().create_run(experiment, tags={store.OWNER: json.dumps(owner)}).info.run_id
+
+
+def status(run_id):
+    return MlflowClient().get_run(run_id).info.status
+
+
+def refused(match):
+    with pytest.raises(InputError, match=match) as caught:
+        store.ensure()
+    assert "\n" not in str(caught.value)
+    assert "MLFLOW_TRACKING_URI" in str(caught.value)
+
+
+def test_ensure_creates_a_usable_store_and_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/new/folder/mlflow.db")
+    store.ensure()
+    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} <= {"mlflow.db", "mlflow.db.lock"}
+    client = MlflowClient()
+    run = client.create_run("0")
+    client.log_metric(run.info.run_id, "x", 1.5)
+    assert client.get_run(run.info.run_id).data.metrics == {"x": 1.5}
+    assert ".part" not in client.get_experiment("0").artifact_location
+
+
+def test_ensure_leaves_a_store_alone_that_is_there(shared, experiment):
+    run_id = running(experiment)
+    before = (shared / "mlflow.db").stat().st_ino
+    store.ensure()
+    assert (shared / "mlflow.db").stat().st_ino == before
+    assert status(run_id) == "RUNNING"
+
+
+def start_at_once(n, folder):
+    environment = {
+        **os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    command = [sys.executable, "-c", WRITER]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    writers = [subprocess.Popen(command, cwd=folder, env=environment, **quiet) for _ in range(n)]
+    errors = [writer.communicate(timeout=300)[1] for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * n, "\n".join(errors)
+    runs = MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["0"])
+    assert [run.info.status for run in runs] == ["FINISHED"] * n
+    assert not list(folder.glob("*.part"))
+
+
+def test_six_processes_may_create_the_store_at_once(tmp_path):
+    start_at_once(6, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_broken_store_file_is_refused_in_one_line(tmp_path, monkeypatch, content):
+    broken = tmp_path / "mlflow.db"
+    broken.write_bytes(content)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{broken}")
+    refused("expected a tracking store at sqlite")
+    assert broken.read_bytes() == content
+
+
+def test_a_folder_in_the_stores_place_is_refused_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "mlflow.db").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    refused("expected a tracking store at sqlite")
+
+
+def test_a_file_in_the_folders_place_is_refused_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/taken/mlflow.db")
+    refused("expected a tracking store at sqlite")
+
+
+def test_a_run_of_a_dead_process_is_killed(experiment):
+    run_id = running(experiment, pid=dead_process())
+    assert store.reap(experiment) == [run_id]
+    assert status(run_id) == "KILLED"
+    assert MlflowClient().get_run(run_id).info.end_time is not None
+    assert store.reap(experiment) == []
+
+
+def test_a_run_of_this_process_is_left_alone(experiment):
+    run_id = running(experiment)
+    assert store.reap(experiment) == []
+    assert status(run_id) == "RUNNING"
+
+
+def test_a_run_of_another_living_process_is_left_alone(experiment, sleeper):
+    run_id = running(experiment, pid=sleeper.pid, started=sleeper.create_time())
+    assert store.reap(experiment) == []
+    assert status(run_id) == "RUNNING"
+
+
+def test_a_run_whose_process_number_was_given_to_another_is_killed(experiment, sleeper):
+    run_id = running(experiment, pid=sleeper.pid, started=sleeper.create_time() - 100)
+    assert store.reap(experiment) == [run_id]
+    assert status(run_id) == "KILLED"
+
+
+def test_a_run_of_another_boot_is_killed(experiment):
+    run_id = running(experiment, boot="before the power cut")
+    assert store.reap(experiment) == [run_id]
+
+
+def test_a_run_on_another_host_is_left_alone(experiment):
+    # Whether that process lives cannot be seen from here.
+    run_id = running(experiment, host="elsewhere", pid=dead_process())
+    assert store.reap(experiment) == []
+    assert status(run_id) == "RUNNING"
+
+
+def test_runs_of_other_programs_are_left_alone(experiment):
+    client = MlflowClient()
+    nobodys = client.create_run(experiment).info.run_id
+    alices = client.create_run(experiment, tags={"owner": "alice"}).info.run_id
+    odd = client.create_run(experiment, tags={store.OWNER: "alice"}).info.run_id
+    assert store.reap(experiment) == []
+    assert [status(run_id) for run_id in (nobodys, alices, odd)] == ["RUNNING"] * 3
+
+
+def test_finished_runs_are_left_alone(experiment):
+    run_id = running(experiment, pid=dead_process())
+    MlflowClient().set_terminated(run_id, "FAILED")
+    assert store.reap(experiment) == []
+    assert status(run_id) == "FAILED"
+
+
+def test_other_experiments_are_left_alone(experiment, shared):
+    run_id = running("0", pid=dead_process())
+    assert store.reap(experiment) == []
+    assert status(run_id) == "RUNNING"
