@@ -38,7 +38,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     run.params({f"{name}.{key}": value for key, value in forecaster.params.items()})
     run.metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
     if forecaster.history:
-        plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.png")
+        plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.svg")
     _log_bundle(run, name, forecaster, dataset)
     if params["refit"]:
         _log_bundle(run, f"{name}_refit", refit(forecaster, dataset), dataset)

@@ -1,4 +1,4 @@
-"""An evaluation for the terminal and the file system: a summary in Markdown, pictures as PNG."""
+"""An evaluation for the terminal and the file system: a summary in Markdown, pictures as files."""
 
 import re
 from collections.abc import Mapping
@@ -33,6 +33,6 @@ def summary(report: Report) -> str:
 
 
 def save_pictures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> None:
-    """Writes each figure as a PNG named after its title."""
+    """Writes each figure to a file named after its title."""
     for title, (figure, _) in figures.items():
-        plots.save(figure, folder / f"{re.sub('[^a-z0-9]+', '_', title.lower()).strip('_')}.png")
+        plots.save(figure, folder / f"{re.sub('[^a-z0-9]+', '_', title.lower()).strip('_')}.svg")

@@ -3,7 +3,9 @@
 Every picture shows the naive forecast beside the model's, and none of them touches pyplot's global state.
 """
 
+import io
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,8 @@ STYLE: dict[str, Any] = {
     # Names come from the user: a dollar sign in one is a dollar sign, not the start of a formula.
     "text.parse_math": False,
 }
+# Text as outlines looks the same everywhere; the fixed salt makes equal pictures equal files.
+SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "pricecast", "savefig.dpi": 150}
 _styled = matplotlib.rc_context(STYLE)
 
 
@@ -267,12 +271,21 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
     return fig
 
 
+@lru_cache(maxsize=32)
+def svg(figure: Figure) -> bytes:
+    """A picture as SVG; drawn once, for the report and for the file beside it."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(SVG_STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
 def save(figure: Figure | None, path: Path) -> Path | None:
-    """Writes a picture, its format by the file's ending; None (see `loss_curves`) writes nothing."""
+    """Writes a picture as SVG; None (see `loss_curves`) writes nothing."""
     if figure is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    path.write_bytes(svg(figure))
     return path
 
 

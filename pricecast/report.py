@@ -1,7 +1,6 @@
 """The report: one HTML file that needs nothing else, verdict first."""
 
 import base64
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -31,8 +29,6 @@ HEADLINE = {
     "majority": ("Majority", "Share that always saying the commoner sign would get right"),
 }
 PERCENT = ("coverage_", "direction", "majority")
-# Text as outlines looks the same everywhere; the fixed salt makes equal pictures equal files.
-SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "pricecast", "savefig.dpi": 150}
 MINUS = "\N{MINUS SIGN}"
 SHOWN = 8
 
@@ -187,11 +183,8 @@ def _unbroken(text: Any) -> str:
 
 
 def _picture(figure: Figure) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(SVG_STYLE):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
     width, height = figure.get_size_inches() * 96
-    source = "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    source = "data:image/svg+xml;base64," + base64.b64encode(plots.svg(figure)).decode("ascii")
     return {"source": source, "width": round(width), "height": round(height)}
 
 

@@ -10,6 +10,8 @@ from flow_steps import artifacts, store, tracking
 from pricecast.errors import InputError
 from pricecast.storage import digest_file
 
+# MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 CONTENT = {"table.csv": b"a,b\n1,2\n", "data/one.bin": b"\0\1\2\3", "data/deep/two.bin": b"four", "data2/x": b"x"}
 
 

@@ -134,11 +134,11 @@ def test_no_epochs_no_picture(curves: dict[str, pd.DataFrame | None]) -> None:
 
 
 def test_saving_writes_a_picture_or_nothing(tmp_path: Path) -> None:
-    path = plots.save(plots.loss_curves({"lstm": CURVE}), tmp_path / "new" / "loss.png")
+    path = plots.save(plots.loss_curves({"lstm": CURVE}), tmp_path / "new" / "loss.svg")
     assert path is not None
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert plots.save(None, tmp_path / "none.png") is None
-    assert not (tmp_path / "none.png").exists()
+    assert path.read_bytes().startswith(b"<?xml")
+    assert plots.save(None, tmp_path / "none.svg") is None
+    assert not (tmp_path / "none.svg").exists()
 
 
 def test_styles_are_stable_and_distinct() -> None:

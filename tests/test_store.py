@@ -15,12 +15,35 @@ from flow_steps import store
 from pricecast.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
-WRITER = """
-import mlflow
+# MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+# One process pays for the imports; its children wait at a gate, so that they come to the store together.
+WRITERS = """
+import os, sys, traceback
+import mlflow.store.tracking.sqlalchemy_store
 from flow_steps import store
-store.ensure()
-with mlflow.start_run(run_name="writer"):
-    mlflow.log_metric("x", 1.0)
+
+def write():
+    store.ensure()
+    with mlflow.start_run(run_name="writer"):
+        mlflow.log_metric("x", 1.0)
+
+gate, opener = os.pipe()
+children = []
+for _ in range(int(sys.argv[1])):
+    child = os.fork()
+    if child == 0:
+        os.close(opener)
+        os.read(gate, 1)
+        try:
+            write()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    children.append(child)
+os.close(opener)
+sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
@@ -64,7 +87,12 @@ def status(run_id):
     return MlflowClient().get_run(run_id).info.status
 
 
-def refused(match):
+def refused(match, monkeypatch):
+    def wait(seconds):
+        raise AssertionError(f"waited {seconds} s for a store that cannot be opened")
+
+    # MLflow tries again for 100 seconds.
+    monkeypatch.setattr("mlflow.store.db.utils.time.sleep", wait)
     with pytest.raises(InputError, match=match) as caught:
         store.ensure()
     assert "\n" not in str(caught.value)
@@ -91,22 +119,16 @@ def test_ensure_leaves_a_store_alone_that_is_there(shared, experiment):
     assert status(run_id) == "RUNNING"
 
 
-def start_at_once(n, folder):
-    environment = {
-        **os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
-    command = [sys.executable, "-c", WRITER]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    writers = [subprocess.Popen(command, cwd=folder, env=environment, **quiet) for _ in range(n)]
-    errors = [writer.communicate(timeout=300)[1] for writer in writers]
-    assert [writer.returncode for writer in writers] == [0] * n, "\n".join(errors)
-    runs = MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["0"])
-    assert [run.info.status for run in runs] == ["FINISHED"] * n
-    assert not list(folder.glob("*.part"))
-
-
 def test_six_processes_may_create_the_store_at_once(tmp_path):
-    start_at_once(6, tmp_path)
+    environment = {
+        **os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    command = [sys.executable, "-c", WRITERS, "6"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    runs = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["0"])
+    assert [(run.info.status, run.data.metrics) for run in runs] == [("FINISHED", {"x": 1.0})] * 6
+    assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
@@ -114,20 +136,20 @@ def test_a_broken_store_file_is_refused_in_one_line(tmp_path, monkeypatch, conte
     broken = tmp_path / "mlflow.db"
     broken.write_bytes(content)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{broken}")
-    refused("expected a tracking store at sqlite")
+    refused("expected a tracking store at sqlite", monkeypatch)
     assert broken.read_bytes() == content
 
 
 def test_a_folder_in_the_stores_place_is_refused_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "mlflow.db").mkdir()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    refused("expected a tracking store at sqlite")
+    refused("expected a tracking store at sqlite", monkeypatch)
 
 
 def test_a_file_in_the_folders_place_is_refused_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "taken").write_text("")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/taken/mlflow.db")
-    refused("expected a tracking store at sqlite")
+    refused("expected a tracking store at sqlite", monkeypatch)
 
 
 def test_a_run_of_a_dead_process_is_killed(experiment):

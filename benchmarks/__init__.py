@@ -1,0 +1,1 @@
+"""Timings, as ratios against a stated alternative measured in the same run."""

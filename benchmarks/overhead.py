@@ -1,0 +1,100 @@
+"""What the steps cost besides their work: `python -m benchmarks.overhead`.
+
+Runs the default pipeline on a warm store and takes from each step's time what the library spent on data, fit
+and forecasts. The rest is MLflow, keys, files and digests, and drawing the report, which has a line of its own. The alternative is a new process per
+step, as `mlflow run` for every step would have it: at least a Python that imports MLflow.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORT = ("make_report", "render", "save_pictures")
+# The calls into the library, by step.
+WORK = {
+    "download": ("download", "write_parquet"),
+    "transform": ("read_parquet", "build"),
+    "train": ("fit",),
+    "evaluate": ("evaluate", *REPORT),
+}
+
+
+def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Callable[..., Any]:
+    """Adds the time of every call to `spent`."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent[name] += time.perf_counter() - started
+
+    return wrapper
+
+
+def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
+    """Runs main in this process; returns the times of each step and what its library calls took."""
+    from flow_steps import flow
+    from main import main
+
+    totals: dict[str, list[float]] = defaultdict(list)
+    work: dict[str, dict[str, float]] = {}
+    for step, names in WORK.items():
+        module = importlib.import_module(f"flow_steps.{step}")
+        work[step] = defaultdict(float)
+        for name in names:
+            setattr(module, name, timed(getattr(module, name), work[step], name))
+    run_child = flow.chain.run_child
+
+    def measured(name: str, *args: Any) -> str:
+        started = time.perf_counter()
+        run_id = run_child(name, *args)
+        totals[name].append(time.perf_counter() - started)
+        return run_id
+
+    flow.chain.run_child = measured
+    main(["--reuse", "false", *params], standalone_mode=False)
+    flow.chain.run_child = run_child
+    return totals, work
+
+
+def new_process() -> float:
+    """Seconds until a fresh Python has imported MLflow."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import mlflow"], check=True, cwd=ROOT)
+    return time.perf_counter() - started
+
+
+def main_() -> None:
+    """Prints the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
+        os.chdir(folder)
+        pipeline(["--models", "naive", "--vis", "false"])  # warms the store and the imports
+        totals, work = pipeline(sys.argv[1:])
+    alternative = new_process()
+    print(f"\n{'step':20} {'runs':>4} {'total s':>8} {'overhead s a run':>17} {'of a new process':>17}")
+    for step, times in totals.items():
+        overhead = (sum(times) - sum(work[step].values())) / len(times)
+        print_row(step, times, overhead, alternative)
+        drawn = sum(work[step][name] for name in REPORT)
+        if drawn:
+            print_row("  with its report", times, overhead + drawn, alternative)
+    print(f"a new process that imports MLflow: {alternative:.2f} s")
+
+
+def print_row(name: str, times: list[float], overhead: float, alternative: float) -> None:
+    """Prints a line of the table."""
+    print(f"{name:20} {len(times):4} {sum(times):8.2f} {overhead:17.2f} {overhead / alternative:16.0%}")
+
+
+if __name__ == "__main__":
+    main_()

@@ -1,0 +1,281 @@
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from market_samples import SMALL, TWO, market, small_dataset
+from matplotlib.figure import Figure
+
+from pricecast import evaluation, forecaster, judge, outputs, report
+from pricecast.dataset import build
+from pricecast.errors import InputError
+from pricecast.evaluation import evaluate, insample_mae, label, make_report, walk
+from pricecast.schema import FORECASTS
+
+
+@cache
+def made(name, seed=0):
+    params = {**SMALL, "seed": seed, "epochs": 1} if name == "lstm" else {}
+    return forecaster.fit(name, params, small_dataset())
+
+
+@cache
+def judged():
+    return evaluate([made("drift"), made("lstm"), made("lstm", 1)], small_dataset())
+
+
+# --- who is judged -----------------------------------------------------------------------------------------
+
+
+def test_naive_and_ewma_are_added_where_they_are_missing():
+    assert list(judged().forecasters) == ["drift", "lstm", "lstm_2", "naive", "ewma"]
+    assert list(evaluate([made("ewma")], small_dataset()).forecasters) == ["ewma", "naive"]
+    given = evaluate([made("ewma"), made("naive")], small_dataset())
+    assert given.forecasters == {"ewma": made("ewma"), "naive": made("naive")}
+
+
+def test_nobody_given_leaves_the_naive_ones():
+    alone = evaluate([], small_dataset())
+    assert list(alone.leaderboard["model"]) == ["naive", "ewma"]
+    assert alone.verdict["best"] in ("naive", "ewma")
+
+
+def test_labels_are_numbered_where_a_model_comes_more_than_once():
+    models = [made("lstm"), made("drift"), made("lstm", 1), made("lstm", 2)]
+    labels = label(models)
+    assert list(labels) == ["lstm", "drift", "lstm_2", "lstm_3"]
+    assert list(labels.values()) == models
+
+
+def test_every_model_forecasts_from_every_test_origin():
+    data, table = small_dataset(), judged().forecasts
+    assert list(table.columns) == list(FORECASTS)
+    origins = data.origins("test")
+    keys = list(zip(*(data.features[name].to_numpy()[origins] for name in ("ticker", "date")), strict=True))
+    for _, own in table.groupby("model"):
+        for horizon in (1, 2, 3):
+            rows = own[own["horizon"] == horizon]
+            assert list(zip(rows["ticker"], rows["cutoff"], strict=True)) == [(t, pd.Timestamp(d)) for t, d in keys]
+    assert table["model"].nunique() == 5
+
+
+def test_naives_point_forecast_is_the_last_close_to_the_last_bit():
+    own = judged().forecasts.query("model in ('naive', 'ewma')")
+    assert (own["forecast"] == own["last_close"]).all()
+    closes = small_dataset().features.set_index(["ticker", "date"])["close"]
+    keys = pd.MultiIndex.from_frame(own[["ticker", "cutoff"]])
+    assert (closes[keys].to_numpy() == own["last_close"].to_numpy()).all()
+
+
+def test_models_of_one_kind_are_judged_apart():
+    one, two = (judged().forecasts.query("model == @name")["q95"].to_numpy() for name in ("lstm", "lstm_2"))
+    assert (one != two).any()
+
+
+def test_walk_names_rows_by_label():
+    table = walk({"mine": made("naive")}, small_dataset())
+    assert set(table["model"]) == {"mine"}
+
+
+# --- who is refused ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["naive", "drift", "lstm"])
+def test_a_refitted_model_is_refused(name):
+    again = forecaster.refit(made(name), small_dataset())
+    said = f"nothing of the test span from .*, got {name}, which has seen closes up to 2024-07-03: evaluate"
+    with pytest.raises(InputError, match=said):
+        evaluate([again], small_dataset())
+
+
+def test_a_model_that_saw_one_day_of_the_test_span_is_refused():
+    data, prices = small_dataset(), market(TWO)
+    dates = np.sort(prices["date"].unique())
+    bounds = [pd.Timestamp(data.spec.valid_start), pd.Timestamp(data.spec.test_start)]
+    place = np.searchsorted(dates, bounds[1])
+    for shift, refused in ((-1, False), (0, False), (1, True)):
+        start = pd.Timestamp(dates[place + shift])
+        other = build(prices, horizon=3, max_lookback=20, valid_start=bounds[0], test_start=start)
+        model = forecaster.fit("naive", {}, other)
+        if refused:
+            with pytest.raises(InputError, match="nothing of the test span"):
+                evaluate([model], data)
+        else:
+            evaluate([model], data)
+
+
+def test_another_horizon_or_recipe_is_refused():
+    for other, field in (
+        (small_dataset(horizon=5), "horizon 3, got naive with 5"),
+        (small_dataset(target="price"), "target return"),
+    ):
+        with pytest.raises(InputError, match=f"this dataset's {field}"):
+            evaluate([forecaster.fit("naive", {}, other)], small_dataset())
+
+
+def test_other_features_are_refused():
+    from dataclasses import replace
+
+    spec = replace(made("naive").spec, features=("ret_1",))
+    with pytest.raises(InputError, match="this dataset's features"):
+        evaluate([replace(made("naive"), spec=spec)], small_dataset())
+
+
+def test_a_longer_lookback_than_the_context_is_refused():
+    long = small_dataset(max_lookback=40)
+    model = forecaster.fit("lstm", {**SMALL, "epochs": 1, "lookback": 40}, long)
+    with pytest.raises(InputError, match="a lookback of at most 20, got 40 of lstm"):
+        evaluate([model], small_dataset())
+
+
+# --- figures -----------------------------------------------------------------------------------------------
+
+
+def test_the_insample_error_equals_a_loop():
+    data = small_dataset()
+    found = insample_mae(data)
+    for ticker, group in data.features.groupby("ticker"):
+        closes = [
+            c for c, d in zip(group["close"], group["date"], strict=True) if d < pd.Timestamp(data.spec.valid_start)
+        ]
+        changes = [abs(b - a) for a, b in zip(closes, closes[1:], strict=False)]
+        assert found[ticker] == pytest.approx(sum(changes) / len(changes), rel=1e-12)
+    assert len(found) == 2
+
+
+def test_mase_is_measured_against_the_insample_error():
+    board = judged().leaderboard.set_index("model")
+    data, naive = small_dataset(), judged().forecasts.query("model == 'naive' and horizon == 1").dropna()
+    errors = (naive["actual"] - naive["forecast"]).abs().groupby(naive["ticker"]).mean()
+    assert board.loc["naive", "mase"] == pytest.approx((errors / insample_mae(data)).mean())
+
+
+def test_naive_stands_beside_the_best():
+    figures = judged().best_beside_naive()
+    best = judged().verdict["best"]
+    assert figures["test_crps"] == judged().scores.loc[(best, 1), "crps"]
+    assert figures["naive_test_crps"] == judged().scores.loc[("naive", 1), "crps"]
+    assert figures["naive_test_rmse_h3"] == judged().scores.loc[("naive", 3), "rmse"]
+    assert judged().metrics("drift") == judge.headline(judged().scores, "drift")
+    json.dumps(judged().verdict, allow_nan=False)
+
+
+def test_evaluating_twice_gives_the_same_tables():
+    again = evaluate([made("drift"), made("lstm"), made("lstm", 1)], small_dataset())
+    pd.testing.assert_frame_equal(again.forecasts, judged().forecasts, check_exact=True)
+    pd.testing.assert_frame_equal(again.leaderboard, judged().leaderboard, check_exact=True)
+
+
+# --- the report --------------------------------------------------------------------------------------------
+
+
+def test_the_report_states_the_facts():
+    data = build(
+        market((*TWO, ("NEW", 150))), horizon=3, max_lookback=20, quality={"source": "made up", "findings": []}
+    )
+    made_report = make_report(evaluate([], data), data, pictures=False)
+    assert made_report.title == "AAA, BBB: 3 trading days ahead"
+    assert made_report.facts == {
+        "Tickers": "AAA, BBB",
+        "Source": "made up",
+        "Bars": f"780 from {data.features['date'].min():%Y-%m-%d} to 2024-07-03",
+        "Validation from": data.spec.valid_start,
+        "Test from": data.spec.test_start,
+        "Origins": ", ".join(
+            f"{(data.features['split'] == name).sum()} {name}" for name in ("train", "valid", "test")
+        ),
+        "Horizon": "3 trading days",
+        "Target": "log return in units of volatility",
+        "Prices": "adjusted closes (close times adj_close / close of the same row)",
+    }
+    assert made_report.warnings == [f"Left out: {data.spec.dropped['NEW']}."]
+    assert made_report.quality is data.quality
+    assert made_report.leaderboard["model"].iloc[0] == "naive"
+
+
+def test_a_report_without_pictures_has_none_and_renders():
+    made_report = make_report(judged(), small_dataset(), pictures=False)
+    assert made_report.figures == {}
+    assert made_report.warnings == []
+    page = report.render(made_report)
+    assert "data:image" not in page
+    assert made_report.facts["Test from"] in page
+
+
+def test_a_report_with_pictures_has_those_of_the_best_model(monkeypatch):
+    asked = []
+    monkeypatch.setattr(report, "figures", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
+    made_report = make_report(judged(), small_dataset(), pictures=True)
+    assert list(made_report.figures) == ["One"]
+    table, curves, best = asked[0]
+    assert table is judged().forecasts
+    assert best == judged().verdict["best"]
+    assert {name: len(curve) for name, curve in curves.items()} == {
+        "drift": 0, "lstm": 1, "lstm_2": 1, "naive": 0, "ewma": 0,
+    }  # fmt: skip
+
+
+def test_the_textbook_recipe_is_called_so():
+    data = small_dataset(target="price")
+    assert make_report(evaluate([], data), data, pictures=False).facts["Target"] == "price level (textbook)"
+
+
+def test_a_long_list_of_tickers_is_cut():
+    tickers = tuple(f"T{i}" for i in range(11))
+    assert evaluation._listed(tickers) == "T0, T1, T2, T3, T4, T5, T6, T7 and 3 more"
+    assert evaluation._listed(tickers[:8]) == "T0, T1, T2, T3, T4, T5, T6, T7"
+
+
+# --- for the terminal --------------------------------------------------------------------------------------
+
+
+def test_the_summary_is_an_aligned_table_under_the_verdict():
+    made_report = make_report(judged(), small_dataset(), pictures=False)
+    text = outputs.summary(made_report)
+    lines = text.splitlines()
+    assert lines[0] == judged().verdict["sentence"]
+    table = [line for line in lines if line.startswith("|")]
+    assert lines[-len(table) :] == table
+    assert len(table) == 2 + 5
+    assert len({len(line) for line in table}) == 1
+    bars = [[i for i, letter in enumerate(line) if letter == "|"] for line in table]
+    assert all(places == bars[0] for places in bars)
+    assert [line.split("|")[1].strip() for line in table[2:]] == judged().leaderboard["model"].tolist()
+    assert table[1].split("|")[1].strip("- ") == ""
+    assert all(cell.strip().endswith("-:") for cell in table[1].split("|")[2:-1])
+    for name in judged().forecasters:
+        assert f"- {judged().verdict['models'][name]['sentence']}" in lines
+    assert text.endswith("|\n")
+
+
+def test_the_summary_shows_the_figures_of_the_leaderboard():
+    table = [
+        line
+        for line in outputs.summary(make_report(judged(), small_dataset(), False)).splitlines()
+        if line[:1] == "|"
+    ]
+    header = [cell.strip() for cell in table[0].split("|")[1:-1]]
+    cells = dict(zip(header, [cell.strip() for cell in table[2].split("|")[1:-1]], strict=True))
+    naive = judged().leaderboard.iloc[0]
+    assert cells["model"] == "naive"
+    assert cells["RMSE"] == report.format_cell("rmse", naive["rmse"])
+    assert cells["90 % coverage"] == f"{naive['coverage_90']:.1f} %"
+    assert cells["Direction"] == "\N{EN DASH}"
+
+
+def test_the_summary_says_what_was_left_out():
+    data = build(market((*TWO, ("NEW", 150))), horizon=3, max_lookback=20)
+    text = outputs.summary(make_report(evaluate([], data), data, pictures=False))
+    assert f"- Left out: {data.spec.dropped['NEW']}." in text.splitlines()
+
+
+def test_pictures_are_named_after_their_titles(tmp_path):
+    titles = {
+        "Prices and intervals: lstm, BTC-USD": "prices_and_intervals_lstm_btc_usd.png",
+        "Does it?": "does_it.png",
+    }
+    outputs.save_pictures({title: (Figure((2, 1)), "") for title in titles}, tmp_path / "plots")
+    found = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert found == sorted(titles.values())
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "plots").iterdir())

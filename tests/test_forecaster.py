@@ -1,0 +1,343 @@
+from dataclasses import asdict, replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from market_samples import SMALL, market, same_bits
+
+from pricecast import dataset, forecaster, models
+from pricecast.dataset import has_context
+from pricecast.errors import InputError
+from pricecast.forecaster import Forecaster
+from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
+
+NAMES = models.names()
+LONG = (("AAA", 700), ("BBB", 660))
+PRICE_LIKE = ["last_close", "forecast", *QUANTILE_COLUMNS]
+
+
+@cache
+def data(target="return"):
+    return dataset.build(market(LONG), horizon=3, max_lookback=20, target=target)
+
+
+@cache
+def made(name, target="return"):
+    return forecaster.fit(name, models.settle(name, {}, SMALL), data(target))
+
+
+def raw(bars=LONG, **changes):
+    """What a user would send: no adjusted close, columns in another order."""
+    return market(bars, **changes)[["ticker", "date", "volume", "open", "high", "low", "close"]]
+
+
+def logs(table):
+    return np.log(table[PRICE_LIKE].to_numpy())
+
+
+# --- the shape of the answer -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bars_in_forecasts_out(name):
+    table = made(name).predict_bars(raw())
+    assert list(table.columns) == [column for column in FORECASTS if column != "actual"]
+    assert table["ticker"].tolist() == ["AAA"] * 3 + ["BBB"] * 3
+    assert table["horizon"].tolist() == [1, 2, 3] * 2
+    assert (table["cutoff"] == pd.Timestamp("2024-07-03")).all()
+    assert (table["model"] == name).all()
+    last = raw().groupby("ticker")["close"].last()
+    assert (table["last_close"].to_numpy() == last[table["ticker"]].to_numpy()).all()
+    assert (table["forecast"] == table["q50"]).all()
+    assert (np.diff(table[list(QUANTILE_COLUMNS)], axis=1) >= 0).all()
+    assert np.isfinite(logs(table)).all()
+
+
+@pytest.mark.parametrize("target", ["return", "price"])
+@pytest.mark.parametrize("name", NAMES)
+def test_bars_and_dataset_lead_to_the_same_forecast(name, target):
+    panel = data(target).panel()
+    newest = np.flatnonzero(panel.ahead == 0)
+    expected = made(name, target).table(panel, newest, panel.quote[newest]).drop(columns="actual")
+    found = made(name, target).predict_bars(raw())
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+
+
+def test_the_answer_can_be_checked_later():
+    # The same origin, once as the newest close and once with its future known.
+    panel = data().panel()
+    origin = np.flatnonzero(panel.ahead == 3)
+    table = made("naive").table(panel, origin, panel.quote[origin])
+    early = raw().groupby("ticker").head(100_000)
+    early = early[early["date"] <= panel.dates[origin[0]]]
+    found = made("naive").predict_bars(early)
+    np.testing.assert_allclose(logs(found), logs(table), rtol=1e-12)
+    later = raw().groupby("ticker").tail(3)
+    assert table["date"].tolist() == later["date"].tolist()
+    np.testing.assert_allclose(table["actual"], later["close"], rtol=1e-12)
+
+
+# --- how many bars -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["return", "price"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bars_needed_are_enough_for_the_full_historys_forecast(name, target):
+    model = made(name, target)
+    assert model.bars_needed == model.spec.warmup + model.model.lookback - 1
+    full = model.predict_bars(raw())
+    short = model.predict_bars(raw().groupby("ticker").tail(model.bars_needed))
+    scale = data(target).features.groupby("ticker")["scale"].last()[full["ticker"]].to_numpy()
+    assert (np.abs(logs(short) - logs(full)) / scale[:, None]).max() < 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_bar_fewer_is_refused(name):
+    model = made(name)
+    few = raw()
+    few = few[(few["ticker"] == "BBB") | (few.groupby("ticker").cumcount(ascending=False) < model.bars_needed - 1)]
+    said = f"at least {model.bars_needed} sound bars up to the cutoff, got {model.bars_needed - 1} of AAA: give"
+    with pytest.raises(InputError, match=said):
+        model.predict_bars(few)
+
+
+@pytest.mark.parametrize("broken", ["empty", "missing close", "constant", "conflict"])
+def test_bars_beyond_repair_are_refused(broken):
+    bars = raw()
+    bars = {
+        "empty": bars.iloc[:0],
+        "missing close": bars.assign(close=np.nan),
+        "constant": bars.assign(open=5.0, high=5.0, low=5.0, close=5.0),
+        "conflict": pd.concat([bars, bars.tail(1).assign(close=bars["high"])]),
+    }[broken]
+    with pytest.raises(InputError):
+        made("naive").predict_bars(bars)
+
+
+@pytest.mark.parametrize("column", ["date", "ticker", "open", "high", "low", "close", "volume"])
+def test_a_missing_column_is_named(column):
+    with pytest.raises(InputError, match=f"missing: {column}$"):
+        made("naive").predict_bars(raw().drop(columns=column))
+
+
+def test_the_order_of_rows_and_extra_columns_do_not_matter():
+    bars = raw()
+    shuffled = bars.sample(frac=1, random_state=0).assign(extra="x")
+    before = shuffled.copy(deep=True)
+    pd.testing.assert_frame_equal(made("lstm").predict_bars(shuffled), made("lstm").predict_bars(bars))
+    pd.testing.assert_frame_equal(shuffled, before)
+
+
+# --- units -------------------------------------------------------------------------------------------------
+
+
+def test_forecasts_are_in_the_units_of_the_quoted_close():
+    bars = market(LONG)
+    plain = made("naive").predict_bars(bars.drop(columns="adj_close"))
+    whole = made("naive").predict_bars(bars.assign(adj_close=bars["close"] * 0.8))
+    np.testing.assert_allclose(whole[PRICE_LIKE], plain[PRICE_LIKE], rtol=1e-9)
+
+
+def test_a_split_in_the_past_does_not_move_the_forecast():
+    bars = market(LONG)
+    early = bars["date"] < bars["date"].max() - pd.Timedelta(days=30)
+    quoted = bars.assign(**{x: bars[x].where(~early, bars[x] * 4) for x in ("open", "high", "low", "close")})
+    plain = made("naive").predict_bars(bars.drop(columns="adj_close"))
+    found = made("naive").predict_bars(quoted)
+    np.testing.assert_allclose(found[PRICE_LIKE], plain[PRICE_LIKE], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dearer_prices_scale_the_forecast(name):
+    bars = raw()
+    dear = bars.assign(**{x: bars[x] * 64 for x in ("open", "high", "low", "close")})
+    one, other = (made(name).predict_bars(x)[PRICE_LIKE].to_numpy() for x in (bars, dear))
+    np.testing.assert_allclose(other, 64 * one, rtol=1e-7)
+
+
+# --- dates -------------------------------------------------------------------------------------------------
+
+
+def test_dates_are_the_markets_next_sessions():
+    # Independence Day 2024 is a Thursday: New York rests, London trades, coins trade on weekends too.
+    bars = pd.concat([raw((("AAA", 700), ("VOD.L", 700))), raw((("BTC-USD", 700),), freq="D")])
+    table = made("naive").predict_bars(bars)
+    days = {ticker: group["date"].dt.strftime("%m-%d").tolist() for ticker, group in table.groupby("ticker")}
+    assert days == {
+        "AAA": ["07-05", "07-08", "07-09"],
+        "VOD.L": ["07-04", "07-05", "07-08"],
+        "BTC-USD": ["07-04", "07-05", "07-06"],
+    }
+
+
+def test_tickers_may_end_on_different_days():
+    bars = raw()
+    bars = bars[(bars["ticker"] == "AAA") | (bars["date"] <= "2024-06-28")]
+    table = made("naive").predict_bars(bars).set_index(["ticker", "horizon"])
+    assert table.loc[("BBB", 1), "cutoff"] == pd.Timestamp("2024-06-28")
+    assert table.loc[("BBB", 1), "date"] == pd.Timestamp("2024-07-01")
+    assert table.loc[("AAA", 1), "date"] == pd.Timestamp("2024-07-05")
+
+
+def test_known_dates_are_the_tables_and_later_ones_the_calendars():
+    panel = data().panel()
+    origins = np.flatnonzero(panel.ahead <= 3)
+    dates = forecaster.forecast_dates(panel, origins)
+    calendar = ["2024-07-05", "2024-07-08", "2024-07-09"]
+    for row, origin in enumerate(origins):
+        known = [str(day)[:10] for day in panel.dates[origin + 1 : origin + 1 + panel.ahead[origin]]]
+        assert [str(day)[:10] for day in dates[row]] == (known + calendar)[:3]
+
+
+def test_an_unseen_ticker_is_named_where_a_model_needs_to_know_it():
+    bars = raw((*LONG, ("ZZZ", 700)))
+    with pytest.raises(InputError, match=r"drift was trained on \(AAA, BBB\), got ZZZ"):
+        made("drift").predict_bars(bars)
+    assert made("naive").predict_bars(bars)["ticker"].nunique() == 3
+
+
+# --- fit ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fit_has_seen_closes_up_to_the_test_span_and_no_further(name):
+    dates = data().features["date"]
+    last = dates[dates < data().spec.test_start].max()
+    assert made(name).fitted_until == str(last.date())
+    assert (made(name).offsets is not None) == made(name).model.calibrate
+    assert made(name).offsets is None or made(name).offsets.shape == (3, 7)
+
+
+def test_calibration_learns_from_validation_rows():
+    panel, valid = data().panel(), data().origins("valid")
+    scores = panel.returns(valid) / panel.unit(valid)
+    n = len(valid)
+    for h in range(3):
+        ordered = np.sort(scores[:, h])
+        assert made("naive").offsets[h, 0] == min(ordered[int((n + 1) * 0.05) - 1], 0)
+        assert made("naive").offsets[h, 6] == max(ordered[int(np.ceil((n + 1) * 0.95)) - 1], 0)
+
+
+def test_history_and_summary_of_a_model_with_epochs():
+    seen = []
+    model = forecaster.fit("lstm", SMALL, data(), lambda epoch, metrics: seen.append({"epoch": epoch, **metrics}))
+    assert list(model.history) == seen
+    assert model.curve()["epoch"].tolist() == [1, 2]
+    best = min(seen, key=lambda entry: entry["val_loss"])
+    assert model.summary() == {
+        "final_train_loss": best["train_loss"],
+        "final_val_loss": best["val_loss"],
+        "converged_epoch": best["epoch"],
+    }
+    assert model.summary()["converged_epoch"] == model.model.best_epoch_
+
+
+def test_a_model_without_epochs_has_no_curve():
+    assert made("naive").summary() == {}
+    assert made("naive").curve().empty
+
+
+def test_unknown_models_and_parameters_are_refused():
+    for name, params in (("oracle", {}), ("naive", {"epochs": 3}), ("lstm", {"epochs": "3"})):
+        with pytest.raises(InputError):
+            forecaster.fit(name, params, data())
+
+
+# --- refit -------------------------------------------------------------------------------------------------
+
+
+def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
+    calls = []
+    model = models.load("naive")
+    monkeypatch.setattr(
+        model, "fit", lambda self, panel, train, valid, report=None: calls.append((train, valid)) or self
+    )
+    again = forecaster.refit(made("naive"), data())
+    (train, valid), table = calls[0], data().features
+    assert len(valid) == 0
+    context = has_context(table, data().spec.features, 20).to_numpy()
+    ahead = table.groupby("ticker").cumcount(ascending=False).to_numpy()
+    assert set(data().origins("train")) | set(data().origins("valid")) < set(train)
+    assert train.tolist() == np.flatnonzero(context & (ahead >= 3)).tolist()
+    assert again.fitted_until == "2024-07-03" > made("naive").fitted_until
+
+
+def test_a_refit_takes_the_best_epoch_and_keeps_calibration_and_scalers():
+    judged = forecaster.fit("lstm", {**SMALL, "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
+    best = judged.summary()["converged_epoch"]
+    seen = []
+    again = forecaster.refit(judged, data(), lambda epoch, metrics: seen.append(epoch))
+    assert seen == list(range(1, best + 1))
+    assert best < len(judged.history)
+    assert again.params == {**judged.params, "epochs": best}
+    assert again.offsets is judged.offsets
+    assert again.scalers is judged.scalers
+    assert again.history == judged.history
+    weights, before = again.model.network_.state_dict(), judged.model.network_.state_dict()
+    assert not same_bits(weights["fc2.weight"].numpy(), before["fc2.weight"].numpy())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_refit_changes_nothing_of_the_judged_forecaster(name):
+    before = made(name).predict_bars(raw())
+    forecaster.refit(made(name), data())
+    pd.testing.assert_frame_equal(made(name).predict_bars(raw()), before)
+
+
+def test_drift_after_a_refit_is_the_mean_of_all_its_days():
+    again = forecaster.refit(made("drift"), data())
+    for ticker, group in data().features.groupby("ticker"):
+        returns = np.log(group["close"]).diff().to_numpy()
+        # From the first origin (60 rows without features, 19 of context) to the last with three known closes.
+        assert again.model.drift_[ticker] == pytest.approx(returns[80:-2].mean(), rel=1e-9)
+
+
+# --- the folder --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_forecaster_is_the_same_forecaster(tmp_path, name):
+    model = made(name)
+    again = Forecaster.load(model.save(tmp_path / "forecaster"))
+    pd.testing.assert_frame_equal(again.predict_bars(raw()), model.predict_bars(raw()), check_exact=True)
+    for field in ("name", "params", "spec", "fitted_until", "history", "bars_needed"):
+        assert getattr(again, field) == getattr(model, field), field
+    assert asdict(again.spec) == asdict(model.spec)
+    assert (again.offsets is None) == (model.offsets is None)
+    assert again.offsets is None or same_bits(again.offsets, model.offsets)
+
+
+def test_a_refitted_forecaster_comes_back_too(tmp_path):
+    again = forecaster.refit(made("lstm"), data())
+    loaded = Forecaster.load(again.save(tmp_path / "refit"))
+    pd.testing.assert_frame_equal(loaded.predict_bars(raw()), again.predict_bars(raw()), check_exact=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flipped_byte_in_any_file_is_refused(tmp_path, name):
+    folder = made(name).save(tmp_path / "forecaster")
+    rng = np.random.default_rng(0)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert {path.name for path in files} >= {"forecaster.json", "manifest.json", "scaler_X.skops", "scaler_y.skops"}
+    for path in files:
+        sound = path.read_bytes()
+        for place in (0, len(sound) // 2, len(sound) - 1):
+            broken = bytearray(sound)
+            broken[place] ^= 1 << int(rng.integers(8))
+            path.write_bytes(bytes(broken))
+            with pytest.raises(InputError):
+                Forecaster.load(folder)
+        path.write_bytes(sound)
+    Forecaster.load(folder)
+
+
+def test_a_forecaster_of_a_model_that_is_not_there_is_refused(tmp_path):
+    folder = replace(made("naive"), name="naive").save(tmp_path / "forecaster")
+    path = folder / "forecaster.json"
+    path.write_text(path.read_text().replace('"name": "naive"', '"name": "oracle"'))
+    from pricecast.storage import seal
+
+    seal(folder)
+    with pytest.raises(InputError, match="got 'oracle'"):
+        Forecaster.load(folder)
