@@ -1,8 +1,9 @@
 """What the steps cost besides their work: `python -m benchmarks.overhead`.
 
 Runs the default pipeline on a warm store and takes from each step's time what the library spent on data, fit
-and forecasts. The rest is MLflow, keys, files and digests, and drawing the report, which has a line of its own. The alternative is a new process per
-step, as `mlflow run` for every step would have it: at least a Python that imports MLflow.
+and forecasts. The rest is MLflow, keys, files and digests; drawing the report has a line of its own. The
+alternative is a new process per step, as `mlflow run` for every step would have it: at least a Python that
+imports MLflow.
 """
 
 import importlib

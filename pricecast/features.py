@@ -93,7 +93,10 @@ def _atr(days: int) -> pl.Expr:
 
 
 def _volume_z(days: int) -> pl.Expr:
-    volume = (1 + _volume).log()
+    # Relative to its own mean first, so that the unit (shares before or after a split) does not matter;
+    # the offset stands in for a day without volume.
+    relative = pl.when(_volume > 0).then(_volume / _volume.rolling_mean(days)).otherwise(0.0)
+    volume = (relative + 0.01).log()
     deviation = volume.rolling_std(days)
     z = (volume - volume.rolling_mean(days)) / deviation
     # A volume that hardly moves (or is not known at all) says nothing.

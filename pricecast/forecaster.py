@@ -1,5 +1,6 @@
 """A forecaster: a fitted model with its calibration, scalers and feature spec, as one thing to keep and to use."""
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from pricecast.errors import InputError
 from pricecast.models import Forecast, Model, Report
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
-from pricecast.schema import FORECASTS, MEDIAN, PRICE_COLUMNS, PRICES, QUANTILE_COLUMNS
+from pricecast.schema import FORECASTS, MEDIAN, PRICE_COLUMNS, PRICES, QUANTILE_COLUMNS, parse_ticker
 from pricecast.storage import read_json, seal, verify, write_json
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -176,8 +179,8 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
     Calibration and scalers stay those of the judged forecaster: residuals of the refitted model would be in sample.
     """
     panel = dataset.panel(judged.scalers)
-    rows = np.concatenate([dataset.origins(split) for split in ("train", "valid", "test")])
-    known = np.sort(rows[panel.ahead[rows] >= dataset.spec.horizon])
+    rows = np.flatnonzero(has_context(dataset.features, dataset.spec.features, dataset.spec.max_lookback))
+    known = rows[panel.ahead[rows] >= dataset.spec.horizon]
     best = getattr(judged.model, "best_epoch_", None)
     params = judged.params if best is None else {**judged.params, "epochs": best}
     model = models.create(judged.name, params).fit(panel, known, known[:0], report)
@@ -209,9 +212,14 @@ def _clean(raw: pd.DataFrame) -> pd.DataFrame:
     missing = [name for name in needed if name not in raw.columns]
     if missing:
         raise InputError(f"expected the columns {', '.join(needed)}, missing: {', '.join(missing)}")
-    bars = raw.reindex(columns=list(PRICES))
+    spelled = {ticker: parse_ticker(ticker) for ticker in raw["ticker"].unique()}
+    bars = raw.reindex(columns=list(PRICES)).assign(ticker=raw["ticker"].map(spelled))
     as_of = pd.to_datetime(bars["date"]).max()
-    return quality.clean(bars, as_of=as_of, strict=False, allow_splits=False)[0]
+    prices, report = quality.clean(bars, as_of=as_of, strict=False, allow_splits=False)
+    for finding in report["findings"]:
+        if finding["action"] in ("dropped", "repaired"):
+            _log.warning("%s: %d bars %s", finding["kind"], finding["count"], finding["action"])
+    return prices
 
 
 def _day(moment: Any) -> str:

@@ -26,8 +26,9 @@ def bounds_by_share(dates: pd.Series, valid_size: float, test_size: float) -> Bo
         InputError: a share is not between 0 and 1, or nothing is left to train on.
     """
     distinct = np.sort(dates.unique())
-    test, valid = (math.ceil(round(share * len(distinct), 6)) for share in (test_size, valid_size))
-    if not (0 < valid_size < 1 and 0 < test_size < 1) or test + valid >= len(distinct):
+    sound = all(0 < share < 1 for share in (test_size, valid_size))
+    test, valid = (math.ceil(round(share * len(distinct), 6)) if sound else 0 for share in (test_size, valid_size))
+    if not sound or test + valid >= len(distinct):
         raise InputError(
             f"expected shares of the {len(distinct)} dates that leave some to train on, "
             f"got valid-size {valid_size} and test-size {test_size}: their sum has to be below 1"

@@ -5,10 +5,14 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import torch
 
 from pricecast.dataset import Dataset, build
 from pricecast.schema import DATE_DTYPE, PRICES, check_prices
 from pricecast.sources import synthetic
+
+# Networks this small wait for a second thread longer than they compute, minutes on a busy machine.
+torch.set_num_threads(1)
 
 LAST = "2024-07-03"  # the day before a New York holiday
 # The settings of any model that make a fit last a moment.

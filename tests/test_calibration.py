@@ -54,10 +54,11 @@ def test_the_conformal_quantile_equals_a_sorted_list(scores, level):
 @pytest.mark.parametrize(
     ("n", "level", "rank"),
     [(19, 0.05, 1), (19, 0.95, 19), (99, 0.05, 5), (99, 0.95, 95), (99, 0.5, 50), (100, 0.95, 96), (100, 0.05, 5),
-     (100, 0.9, 91), (100, 0.1, 10), (9, 0.95, 9), (9, 0.05, 1), (999, 0.9, 900), (1, 0.5, 1)],
+     (100, 0.9, 91), (100, 0.1, 10), (9, 0.95, 9), (9, 0.05, 1), (999, 0.9, 900), (1, 0.5, 1),
+     (99, 0.29, 29), (99, 0.55, 55)],
 )  # fmt: skip
 def test_the_rank_is_exact(n, level, rank):
-    # (n + 1) * .9 is 900.0000000000001 to a computer where it is 900.
+    # 100 * .29 is 28.999999999999996 and 100 * .55 is 55.00000000000001 to a computer.
     scores = np.random.default_rng(0).permutation(np.arange(1.0, n + 1))[:, None]
     assert conformal_quantile(scores, level) == [rank]
 

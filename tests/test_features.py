@@ -40,7 +40,7 @@ class Day:
         self.o, self.h, self.l, self.c, self.v = (
             rows[x].tolist() for x in ("open", "high", "low", "close", "volume")
         )
-        self.r = [math.log(b / a) for a, b in zip(self.c, self.c[1:], strict=False)]
+        self.r = [math.log(b / a) for a, b in itertools.pairwise(self.c)]
         self.scale = max(math.sqrt(weighted([r * r for r in self.r], 0.94)), FLOOR)
 
     def move(self, days):
@@ -84,7 +84,8 @@ class Day:
         return (days[-1] - mean(days)) / (2 * deviation(days))
 
     def volume_z(self):
-        days = [math.log(1 + v) for v in self.v[-20:]]
+        ends = range(len(self.v) - 19, len(self.v) + 1)
+        days = [math.log(self.v[end - 1] / mean(self.v[end - 20 : end]) + 0.01) for end in ends]
         return (days[-1] - mean(days)) / deviation(days)
 
     def distance(self, level, days):

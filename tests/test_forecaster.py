@@ -11,6 +11,7 @@ from pricecast.dataset import has_context
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
+from pricecast.storage import seal
 
 NAMES = models.names()
 LONG = (("AAA", 700), ("BBB", 660))
@@ -69,7 +70,7 @@ def test_the_answer_can_be_checked_later():
     panel = data().panel()
     origin = np.flatnonzero(panel.ahead == 3)
     table = made("naive").table(panel, origin, panel.quote[origin])
-    early = raw().groupby("ticker").head(100_000)
+    early = raw()
     early = early[early["date"] <= panel.dates[origin[0]]]
     found = made("naive").predict_bars(early)
     np.testing.assert_allclose(logs(found), logs(table), rtol=1e-12)
@@ -285,14 +286,6 @@ def test_a_refit_changes_nothing_of_the_judged_forecaster(name):
     pd.testing.assert_frame_equal(made(name).predict_bars(raw()), before)
 
 
-def test_drift_after_a_refit_is_the_mean_of_all_its_days():
-    again = forecaster.refit(made("drift"), data())
-    for ticker, group in data().features.groupby("ticker"):
-        returns = np.log(group["close"]).diff().to_numpy()
-        # From the first origin (60 rows without features, 19 of context) to the last with three known closes.
-        assert again.model.drift_[ticker] == pytest.approx(returns[80:-2].mean(), rel=1e-9)
-
-
 # --- the folder --------------------------------------------------------------------------------------------
 
 
@@ -336,8 +329,6 @@ def test_a_forecaster_of_a_model_that_is_not_there_is_refused(tmp_path):
     folder = replace(made("naive"), name="naive").save(tmp_path / "forecaster")
     path = folder / "forecaster.json"
     path.write_text(path.read_text().replace('"name": "naive"', '"name": "oracle"'))
-    from pricecast.storage import seal
-
     seal(folder)
     with pytest.raises(InputError, match="got 'oracle'"):
         Forecaster.load(folder)

@@ -14,7 +14,7 @@ from main import main as pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pricecast", "flow_steps", "serving")
-SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")) + [ROOT / "main.py"]
+SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ROOT / "main.py"]
 # What the pipeline itself passes from step to step.
 WIRES = {"prices", "dataset", "model", "bundles"}
 

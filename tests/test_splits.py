@@ -28,13 +28,13 @@ def everywhere(table):
 
 def slow_assign(table, bounds, horizon, usable):
     """Row by row: the dates that an origin forecasts decide."""
+    tickers, dates = table["ticker"].tolist(), table["date"].tolist()
     names = []
-    for i in range(len(table)):
-        ticker = table["ticker"][i]
-        ahead = [table["date"][j] for j in range(i + 1, len(table)) if table["ticker"][j] == ticker][:horizon]
+    for i, (ticker, date) in enumerate(zip(tickers, dates, strict=True)):
+        ahead = [dates[j] for j in range(i + 1, min(i + 1 + horizon, len(table))) if tickers[j] == ticker]
         if not usable[i]:
             names.append("")
-        elif (ahead[0] if ahead else table["date"][i]) >= bounds.test_start:
+        elif (ahead[0] if ahead else date) >= bounds.test_start:
             names.append("test")
         elif len(ahead) == horizon and ahead[0] >= bounds.valid_start and ahead[-1] < bounds.test_start:
             names.append("valid")
@@ -124,13 +124,13 @@ def test_spans_equal_a_loop_for_tickers_that_come_and_go(horizon, starts, ends, 
     usable = pd.Series(np.random.default_rng(seed).random(len(table)) < 0.9)
     split = assign(table, bounds, horizon, usable)
     assert split.tolist() == slow_assign(table, bounds, horizon, usable)
-    for i in range(len(table)):
-        last = i + horizon
-        if split[i] in ("train", "valid"):
-            assert table["ticker"][last] == table["ticker"][i]
-            assert table["date"][last] < (bounds.valid_start if split[i] == "train" else bounds.test_start)
-        if split[i] == "valid":
-            assert table["date"][i + 1] >= bounds.valid_start
+    tickers, dates = table["ticker"].tolist(), table["date"].tolist()
+    for i, name in enumerate(split):
+        if name in ("train", "valid"):
+            assert tickers[i + horizon] == tickers[i]
+            assert dates[i + horizon] < (bounds.valid_start if name == "train" else bounds.test_start)
+        if name == "valid":
+            assert dates[i + 1] >= bounds.valid_start
 
 
 @pytest.mark.parametrize("horizon", [1, 5])

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pricecast.errors import InputError
 from pricecast.models import Report
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
@@ -55,6 +56,21 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps the CPU's part of the work on one thread.
+
+    Networks this small gain nothing from a second one, lose a factor of ten or more when something else wants
+    the cores, and give results that do not depend on how many there are.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def device() -> torch.device:
     """CUDA where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,6 +88,7 @@ class Windows:
         return self._view[origins - self._lookback + 1]
 
 
+@one_thread()
 def train(
     network: nn.Module,
     panel: Panel,
@@ -83,13 +100,16 @@ def train(
     """Trains in place with Adam, keeps the weights of the best epoch and returns that epoch (from 1).
 
     With no validation origins it trains for all epochs and keeps the last weights.
+
+    Raises:
+        InputError: the loss is not a number any more.
     """
     place = device()
     network.to(place)
     windows = Windows(panel, settings.lookback, place)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     labels = torch.from_numpy(panel.labels(train_origins)).to(place)
-    origins = torch.from_numpy(train_origins).to(place)
+    origins = torch.from_numpy(train_origins.copy()).to(place)
     shuffle = np.random.default_rng(settings.seed)
     best, best_epoch, best_weights = np.inf, settings.epochs, None
     for epoch in range(1, settings.epochs + 1):
@@ -97,6 +117,7 @@ def train(
         metrics = {"train_loss": _train_epoch(network, windows, origins, labels, order, optimizer, settings)}
         if len(valid_origins):
             metrics["val_loss"] = _loss(network, panel, valid_origins, settings)
+        _check_losses(epoch, metrics, settings)
         if report:
             report(epoch, metrics)
         if not len(valid_origins):
@@ -111,6 +132,7 @@ def train(
     return best_epoch
 
 
+@one_thread()
 def predict(network: nn.Module, panel: Panel, origins: np.ndarray, lookback: int) -> np.ndarray:
     """Network outputs of origins, (n, outputs) float32.
 
@@ -125,6 +147,14 @@ def predict(network: nn.Module, panel: Panel, origins: np.ndarray, lookback: int
         outputs = [network(windows[chunk]).float().cpu() for chunk in chunks]
     network.cpu()
     return torch.cat(outputs).numpy()[: len(origins)] if outputs else np.empty((0, 0), np.float32)
+
+
+def _check_losses(epoch: int, metrics: dict[str, float], settings: Settings) -> None:
+    if not np.isfinite(list(metrics.values())).all():
+        raise InputError(
+            f"expected losses that stay finite, got {metrics} after epoch {epoch}: "
+            f"choose a learning rate below {settings.learning_rate:g}"
+        )
 
 
 def _train_epoch(

@@ -68,15 +68,10 @@ class Model:
         """Trains with early stopping on `valid`, or for `epochs` when it is empty.
 
         Raises:
-            InputError: the loss is not known or the lookback is longer than the dataset's context.
+            InputError: a parameter makes no network, the loss is not known or does not stay finite, or the lookback
+                is longer than the dataset's context.
         """
-        if self.loss not in _torch.LOSSES:
-            raise InputError(f"expected loss out of {', '.join(_torch.LOSSES)}, got {self.loss!r}")
-        if not 1 <= self.lookback <= panel.spec.max_lookback:
-            raise InputError(
-                f"expected a lookback of 1 to {panel.spec.max_lookback}, got {self.lookback}: "
-                "transform with a longer --max-lookback"
-            )
+        self._check(panel.spec.max_lookback)
         settings = _torch.Settings(
             self.lookback, self.loss, self.learning_rate, self.batch_size, self.epochs, self.patience, self.clip,
             self.samples_per_epoch, self.seed,
@@ -111,6 +106,28 @@ class Model:
         self.network_ = self._network()
         self.network_.load_state_dict(load_file(folder / "weights.safetensors"))
         return self
+
+    def _check(self, max_lookback: int) -> None:
+        if self.loss not in _torch.LOSSES:
+            raise InputError(f"expected loss out of {', '.join(_torch.LOSSES)}, got {self.loss!r}")
+        if not 1 <= self.lookback <= max_lookback:
+            raise InputError(
+                f"expected a lookback of 1 to {max_lookback}, got {self.lookback}: "
+                "transform with a longer --max-lookback"
+            )
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"expected a dropout of 0 to below 1, got {self.dropout}")
+        for name in (
+            "hidden_dim",
+            "num_layers",
+            "learning_rate",
+            "batch_size",
+            "epochs",
+            "clip",
+            "samples_per_epoch",
+        ):
+            if getattr(self, name) <= 0:
+                raise InputError(f"expected {name} of the lstm above zero, got {getattr(self, name)}")
 
     def _network(self) -> Network:
         outputs = self.horizon_ * (1 if self.loss == "mse" else len(QUANTILE_LEVELS))
