@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from pricecast import sources
+from pricecast.dataset import build
 from pricecast.errors import InputError
+from pricecast.evaluation import evaluate
 from pricecast.quality import clean
 from pricecast.sources import Request
 
@@ -100,3 +102,17 @@ def test_clean_series_pass_a_strict_run(name):
     prices, report = clean(load(name), as_of=AS_OF, strict=True, allow_splits=False)
     assert len(prices) == len(load(name))
     assert found(report).keys() <= {"zero_volume"}
+
+
+@pytest.mark.parametrize(
+    ("file", "ticker", "days", "rmse"),
+    [("index_1999_2018", "^GSPC", 1007, "19.98"), ("mwoss_msft_2013_2017", "MSFT", 218, "0.704")],
+)
+def test_naive_scores_the_published_rmse(file, ticker, days, rmse):
+    # The last 20 % of the dates, one day ahead.
+    prices, _ = cleaned(file)
+    one = prices[prices["ticker"] == ticker].reset_index(drop=True)
+    result = evaluate([], build(one, horizon=1, test_size=0.2))
+    figures = result.metrics("naive")
+    assert figures["test_n_days"] == days
+    assert f"{figures['test_rmse']:.{len(rmse.partition('.')[2])}f}" == rmse
