@@ -26,7 +26,7 @@ def fetch(uri: str) -> Path:
     """
     if not uri.startswith(("runs:/", "models:/")):
         path = Path(uri)
-        if not path.exists():
+        if not uri or not path.exists():
             raise InputError(f"expected runs:/<id>/<path>, models:/... or a local path, got {uri!r}: no such file")
         return path
     path = _download(uri)

@@ -38,7 +38,7 @@ def parts(
         "step": step,
         **{f"param {name}": _digest(value)[:16] for name, value in params.items()},
         **{f"input {name}": value for name, value in inputs.items()},
-        **{f"code {name}": digest_file(path)[:16] for name, path in files.items()},
+        **{f"code {name}": _digest_module(path) for name, path in files.items()},
         **{f"version of {name}": version(name) for name in LIBRARIES},
         **{f"machine {name}": str(value) for name, value in machine.items()},
     }
@@ -81,6 +81,12 @@ def module_path(name: str) -> Path | None:
     base = ROOT.joinpath(*name.split("."))
     candidates = (base.with_suffix(".py"), base / "__init__.py")
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _digest_module(path: Path) -> str:
+    """A module's digest, with that of files that share its stem (a report's template, say)."""
+    beside = sorted(path.parent.glob(f"{path.stem}.*"))
+    return _digest([digest_file(file) for file in beside])[:16]
 
 
 @cache

@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock
@@ -12,11 +13,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, RunStatus
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import get_tracking_uri
+from sqlalchemy.exc import SQLAlchemyError
 
 from pricecast.errors import InputError
 
-OWNER = "owner"  # which process a run belongs to; not a fact about the outcome, so not `pricecast.*`
+OWNER = "pricecast_owner"  # the process behind a run; no fact about its outcome, so not `pricecast.*`
 _SQLITE = "sqlite:///"
+_MAGIC = b"SQLite format 3\0"
 _log = logging.getLogger(__name__)
 
 
@@ -35,14 +38,22 @@ def ensure() -> None:
             path = Path(uri.removeprefix(_SQLITE))
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{path}.lock"):
-                if not path.exists():
+                if not path.exists() or (path.is_file() and path.stat().st_size == 0):
                     _create(path)
+            _check_header(path)
         MlflowClient().search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         line = str(error).splitlines()[0]
         raise InputError(
             f"expected a tracking store at {uri}, got: {line}. Set MLFLOW_TRACKING_URI, or move the file away"
         ) from error
+
+
+def _check_header(path: Path) -> None:
+    """MLflow tries for minutes to open what is no database."""
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise OSError("a file that is no SQLite database")
 
 
 def _create(path: Path) -> None:
@@ -72,11 +83,8 @@ def reap(experiment_id: str) -> list[str]:
 
 
 def _is_dead(run: Run) -> bool:
-    tag = run.data.tags.get(OWNER)
-    if tag is None:
-        return False
-    about = json.loads(tag)
-    if about["host"] != socket.gethostname():
+    about = _owner_of(run)
+    if about is None or about["host"] != socket.gethostname():
         return False
     if about["boot"] != _boot() or not psutil.pid_exists(about["pid"]):
         return True
@@ -84,6 +92,15 @@ def _is_dead(run: Run) -> bool:
         return abs(psutil.Process(about["pid"]).create_time() - about["started"]) > 1
     except psutil.NoSuchProcess:
         return True
+
+
+def _owner_of(run: Run) -> dict[str, Any] | None:
+    """What `owner` wrote; None for a run of another program."""
+    try:
+        about = json.loads(run.data.tags.get(OWNER, "null"))
+    except ValueError:
+        return None
+    return about if isinstance(about, dict) and {"host", "boot", "pid", "started"} <= about.keys() else None
 
 
 def _boot() -> str:

@@ -58,7 +58,7 @@ STEP = chain.Step(
     body=body,
     title=lambda params: f"train {params['model']}",
     inputs=chain.digests_of("dataset"),
-    plugins=lambda params: (f"pricecast.models.{params['model']}",),
+    plugins=lambda params: (f"pricecast.models.{params['model']}", "serving.model"),
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType
 
 from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster
@@ -22,8 +23,9 @@ SIGNATURE = ModelSignature(
     inputs=Schema([
         ColSpec(DataType.datetime, "date"),
         ColSpec(DataType.string, "ticker"),
-        *(ColSpec(DataType.double, name) for name in (*PRICE_COLUMNS, "volume")),
-        ColSpec(DataType.double, "adj_close", required=False),
+        # Any number: MLflow would refuse a column of whole ones where it expects doubles.
+        *(ColSpec(AnyType(), name) for name in (*PRICE_COLUMNS, "volume")),
+        ColSpec(AnyType(), "adj_close", required=False),
     ]),
     outputs=Schema([
         ColSpec(DataType.string, "ticker"),
