@@ -9,7 +9,7 @@ import click
 import pandas as pd
 
 from flow_steps import chain, options
-from flow_steps.tracking import StepRun
+from flow_steps.tracking import StepRun, data_of
 from pricecast.download import download
 from pricecast.sources import Request, is_live
 from pricecast.storage import digest_file, digest_text, write_json, write_parquet
@@ -20,7 +20,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     prices, quality = download(_request(params), strict=params["strict"], allow_splits=params["allow_splits"])
     path = write_parquet(prices, run.folder / "prices.parquet")
     write_json(quality, run.folder / "quality.json")
-    run.dataset(prices, "prices", digest_file(path), context="download")
+    run.dataset(data_of(prices, "prices", digest_file(path)), context="download")
     run.metrics({"bars": len(prices), "tickers_found": prices["ticker"].nunique()})
 
 

@@ -6,7 +6,7 @@ import click
 
 from flow_steps import artifacts, chain, options
 from flow_steps.flow import REPORT, SUMMARY, VERDICT
-from flow_steps.tracking import Judged, StepRun
+from flow_steps.tracking import Judged, StepRun, data_of
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation, evaluate, make_report
 from pricecast.forecaster import Forecaster
@@ -34,7 +34,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 
 def _log_models(run: StepRun, result: Evaluation, dataset: Dataset, uris: list[str], dataset_uri: str) -> None:
-    digest = artifacts.digest(dataset_uri)
+    data = data_of(dataset.features, "dataset", artifacts.digest(dataset_uri))
     # Naive forecasters that were added here have no logged model.
     models = dict(zip(result.forecasters, uris, strict=False))
     for name, forecaster in result.forecasters.items():
@@ -44,7 +44,7 @@ def _log_models(run: StepRun, result: Evaluation, dataset: Dataset, uris: list[s
             tags={"step": "evaluate model", "model": name},
             note=result.verdict["models"][name]["sentence"],
         )
-        run.judged(_title(name, forecaster), models.get(name), dataset.features, digest, about)
+        run.judged(_title(name, forecaster), models.get(name), data, about)
 
 
 def _title(name: str, forecaster: Forecaster) -> str:

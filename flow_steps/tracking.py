@@ -12,8 +12,10 @@ from typing import Any
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
+from mlflow.data.dataset import Dataset
+from mlflow.entities import DatasetInput, InputTag, LoggedModelInput, Metric, Param, RunTag
 from mlflow.models import ModelSignature
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from mlflow.utils.time import get_current_time_millis
 
 from flow_steps import artifacts, store
@@ -33,8 +35,8 @@ class StepRun:
     def params(self, params: Mapping[str, Any]) -> None:
         """Logs parameters, except those that `mlflow run` has stored already (shell-quoted)."""
         known = _client().get_run(self.run_id).data.params
-        fresh = [Param(name, _text(value)) for name, value in params.items() if name not in known]
-        _client().log_batch(self.run_id, params=fresh)
+        fresh = {name: value for name, value in params.items() if name not in known}
+        _client().log_batch(self.run_id, params=_params(fresh))
 
     def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Logs metrics of one step (an epoch, say)."""
@@ -51,13 +53,9 @@ class StepRun:
         """Sets the description that the run's page shows."""
         _client().set_tag(self.run_id, NOTE, markdown)
 
-    def rename(self, name: str) -> None:
-        """Gives the run a name that reads well in the table."""
-        _client().update_run(self.run_id, name=name)
-
-    def dataset(self, table: pd.DataFrame, name: str, digest: str, context: str) -> None:
+    def dataset(self, data: Dataset, context: str) -> None:
         """Logs a table as a dataset input."""
-        mlflow.log_input(_dataset(table, name, digest), context=context)
+        _client().log_inputs(self.run_id, datasets=[_input(data, context)])
 
     def bundle(
         self, name: str, forecaster: Path, code: list[Path], example: pd.DataFrame, signature: ModelSignature,
@@ -74,20 +72,18 @@ class StepRun:
             )  # fmt: skip
         return info.model_id
 
-    def judged(self, name: str, model_uri: str | None, table: pd.DataFrame, digest: str, about: "Judged") -> None:
-        """Opens a child run with a model's figures, linked to the logged model and to the dataset."""
-        with mlflow.start_run(nested=True, run_name=name) as child:
-            run = StepRun(child.info.run_id, self.folder)
-            run.params(about.params)
-            run.tags(about.tags)
-            data = _dataset(table, "dataset", digest)
-            mlflow.log_input(data, context="test")
-            model_id = artifacts.model_id(model_uri) if model_uri else None
-            if model_id:
-                _client().log_inputs(run.run_id, models=[LoggedModelInput(model_id)])
-            mlflow.log_metrics(about.metrics, dataset=data, model_id=model_id)
-            if about.note:
-                run.note(about.note)
+    def judged(self, name: str, model_uri: str | None, data: Dataset, about: "Judged") -> None:
+        """Leaves a child run with a model's figures, linked to the logged model and to the dataset."""
+        model_id = artifacts.model_id(model_uri) if model_uri else None
+        now = get_current_time_millis()
+        metrics = [
+            Metric(key, value, now, 0, model_id, data.name, data.digest) for key, value in about.metrics.items()
+        ]
+        tags = {NOTE: about.note, **{TAG + key: value for key, value in about.tags.items()}}
+        with _open(name, tags) as run_id:
+            inputs = [LoggedModelInput(model_id)] if model_id else None
+            _client().log_inputs(run_id, datasets=[_input(data, "test")], models=inputs)
+            _client().log_batch(run_id, metrics=metrics, params=_params(about.params))
 
 
 @dataclass(frozen=True)
@@ -97,28 +93,35 @@ class Judged:
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
-    note: str = ""
+    note: str
 
 
 @contextmanager
 def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[StepRun]:
     """Opens the run of a step: the one that `mlflow run` made, or a new one (a child where one is open).
 
-    The artifacts folder is uploaded at the end, its manifest last. The run ends FINISHED, FAILED, or
-    KILLED when the process was told to stop.
+    The artifacts folder is uploaded at the end, its manifest last, and the tags are set after it.
     """
-    given = os.environ.get("MLFLOW_RUN_ID") if mlflow.active_run() is None else None
-    active = mlflow.start_run(run_id=given, nested=mlflow.active_run() is not None)
+    with _open(name) as run_id, tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
+        run = StepRun(run_id, Path(folder))
+        run.params(params)
+        yield run
+        _upload(run)
+        run.tags(tags)
+
+
+@contextmanager
+def _open(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A run that ends FINISHED, FAILED, or KILLED when the process was told to stop; yields its id."""
+    outermost = mlflow.active_run() is None
+    given = os.environ.get("MLFLOW_RUN_ID") if outermost else None
+    owned = {store.OWNER: store.owner(), **(tags or {})}
+    active = mlflow.start_run(run_id=given, run_name=name, nested=not outermost, tags=owned)
     status = "FAILED"
     try:
-        with tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
-            run = StepRun(active.info.run_id, Path(folder))
-            _client().log_batch(run.run_id, tags=[RunTag(store.OWNER, store.owner())])
-            run.rename(name)
-            run.params(params)
-            yield run
-            _upload(run)
-            run.tags(tags)
+        if given:
+            _client().update_run(given, name=name)
+        yield active.info.run_id
         status = "FINISHED"
     except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
@@ -172,11 +175,20 @@ def experiment_id() -> str:
     return mlflow.tracking.fluent._get_experiment_id()
 
 
-def _dataset(table: pd.DataFrame, name: str, content_digest: str) -> Any:
+def data_of(table: pd.DataFrame, name: str, content_digest: str) -> Dataset:
+    """A table as MLflow's dataset, with the digest of our artifact."""
     with warnings.catch_warnings():
-        # Volume and ids are whole and never missing here; MLflow warns about integer columns in general.
+        # Ids and volumes are never missing here; MLflow warns about integer columns in general.
         warnings.filterwarnings("ignore", message=".*integer column", category=UserWarning)
         return mlflow.data.from_pandas(table, name=name, digest=artifacts.short(content_digest))
+
+
+def _input(data: Dataset, context: str) -> DatasetInput:
+    return DatasetInput(data._to_mlflow_entity(), tags=[InputTag(MLFLOW_DATASET_CONTEXT, context)])
+
+
+def _params(params: Mapping[str, Any]) -> list[Param]:
+    return [Param(name, _text(value)) for name, value in params.items()]
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ import click
 import pandas as pd
 
 from flow_steps import artifacts, chain, options
-from flow_steps.tracking import StepRun
+from flow_steps.tracking import StepRun, data_of
 from pricecast.dataset import build
 from pricecast.schema import SPLITS, check_prices
 from pricecast.storage import read_parquet
@@ -24,7 +24,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         **{name: params[name] for name in settings},
     )  # fmt: skip
     dataset.save(run.folder / "dataset")
-    run.dataset(prices, "prices", artifacts.digest(params["prices"]), context="transform")
+    run.dataset(data_of(prices, "prices", artifacts.digest(params["prices"])), context="transform")
     run.metrics({f"{split}_origins": len(dataset.origins(split)) for split in SPLITS})
 
 

@@ -23,7 +23,7 @@ SIGNATURE = ModelSignature(
     inputs=Schema([
         ColSpec(DataType.datetime, "date"),
         ColSpec(DataType.string, "ticker"),
-        # Any number: MLflow would refuse a column of whole ones where it expects doubles.
+        # Any number: MLflow would refuse whole ones where it expects doubles.
         *(ColSpec(AnyType(), name) for name in (*PRICE_COLUMNS, "volume")),
         ColSpec(AnyType(), "adj_close", required=False),
     ]),
