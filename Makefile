@@ -46,7 +46,7 @@ screenshots: $(VENV)/.dev ## Take the README's pictures again
 lock: $(VENV)/.dev ## Resolve pyproject.toml anew into the lock files
 	@$(BIN)/uv pip compile -q pyproject.toml --no-header --no-annotate -o requirements.lock
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --no-header --no-annotate -o requirements-dev.lock
-	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock requirements-dev.lock
+	@perl -pi -e 's/^(torch==[0-9.]+)\+cpu/$$1/' requirements.lock requirements-dev.lock
 
 clean: ## Remove the environment and the caches; results stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

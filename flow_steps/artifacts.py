@@ -4,12 +4,14 @@ import atexit
 import json
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from pricecast.errors import InputError
 from pricecast.storage import MANIFEST, digest_file, digest_text, digests, read_json, verify
@@ -81,7 +83,7 @@ def _download(uri: str) -> Path:
         # A local store needs no copy.
         if "://" not in source and not source.startswith("models:/"):
             return _existing(Path(source), uri)
-        return Path(mlflow.artifacts.download_artifacts(source, dst_path=_scratch()))
+        return _copy(source)
     except (MlflowException, OSError) as error:
         raise InputError(f"expected an artifact at {uri}, got: {str(error).splitlines()[0]}") from error
 
@@ -101,7 +103,14 @@ def _location(uri: str) -> str:
 
 
 def _plain(location: str) -> str:
-    return location.removeprefix("file://")
+    """A local location as a path."""
+    return local_file_uri_to_path(location) if location.startswith("file:") else location
+
+
+@cache
+def _copy(source: str) -> Path:
+    """Fetches a finished run's artifact from afar, once per process."""
+    return Path(mlflow.artifacts.download_artifacts(source, dst_path=_scratch()))
 
 
 def _scratch() -> str:

@@ -104,16 +104,18 @@ def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
 def _find(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
     if parts is None:
         return None, "a live source without a closed --end is downloaded anew"
-    runs = [run for run in reuse.finished(step.name) if run.info.run_name == step.title(params)]
-    if not runs:
+    same = reuse.with_key(keys.key(parts))
+    for run in same:
+        if reuse.is_whole(run.info.run_id):
+            return run.info.run_id, ""
+    if same:
+        return None, f"the artifacts of run {same[0].info.run_id} are gone or damaged"
+    known = [
+        json.loads(run.data.tags.get(f"{tracking.TAG}key_parts", "{}"))
+        for run in reuse.recent(step.name, step.title(params))
+    ]
+    if not known:
         return None, "first run"
-    key = keys.key(parts)
-    for run in runs:
-        if run.data.tags.get(f"{tracking.TAG}key") == key:
-            if reuse.is_whole(run.info.run_id):
-                return run.info.run_id, ""
-            return None, f"the artifacts of run {run.info.run_id} are gone or damaged"
-    known = [json.loads(run.data.tags.get(f"{tracking.TAG}key_parts", "{}")) for run in runs]
     return None, "changed: " + keys.shown(min((keys.difference(parts, other) for other in known), key=len))
 
 

@@ -1,7 +1,6 @@
 """download: from a source to `prices.parquet` and `quality.json`."""
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,15 @@ from pricecast.sources import Request, is_live
 from pricecast.storage import digest_file, digest_text, write_json, write_parquet
 
 
+# A day is over everywhere on earth once UTC has passed its end by half a day.
+_OVER = pd.Timedelta(hours=36)
+
+
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Downloads and checks the bars."""
-    prices, quality = download(_request(params), strict=params["strict"], allow_splits=params["allow_splits"])
+    request = _request(params)
+    run.params({"as_of": f"{request.as_of:%Y-%m-%d}"})
+    prices, quality = download(request, strict=params["strict"], allow_splits=params["allow_splits"])
     path = write_parquet(prices, run.folder / "prices.parquet")
     write_json(quality, run.folder / "quality.json")
     run.dataset(data_of(prices, "prices", digest_file(path)), context="download")
@@ -26,27 +31,34 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 def _request(params: dict[str, Any]) -> Request:
     start, end = (pd.Timestamp(params[name]) if params[name] else None for name in ("start", "end"))
-    now = pd.Timestamp.now(tz="UTC").tz_localize(None)
     return Request(
         source=params["source"],
         tickers=tuple(filter(None, params["tickers"].split(","))),
         start=start,
         end=end,
         path=params["path"],
-        as_of=now if end is None else min(now, end + pd.Timedelta(days=1)),
+        as_of=_as_of(end),
         seed=params["seed"],
     )
 
 
+def _as_of(end: pd.Timestamp | None) -> pd.Timestamp:
+    """The one place where "now" enters: bars after it are not known yet."""
+    now = pd.Timestamp.now(tz="UTC").tz_localize(None)
+    return now if end is None or end >= now else min(now, end + _OVER)
+
+
 def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
-    closed = params["end"] and params["end"] < f"{date.today()}"
-    if is_live(params["source"]) and not closed:
+    request = _request(params)
+    closed = request.end is not None and request.as_of - _OVER >= request.end
+    if is_live(request.source) and not closed:
         return None
+    found = {"path": params["path"], "as_of": f"{request.as_of:%Y-%m-%d}"}
     path = Path(params["path"])
     if not params["path"] or not path.exists():
-        return {"path": params["path"]}
+        return found
     files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
-    return {"path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}
+    return {**found, "path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}
 
 
 STEP = chain.Step(

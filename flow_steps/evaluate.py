@@ -5,12 +5,11 @@ from typing import Any
 import click
 
 from flow_steps import artifacts, chain, options
-from flow_steps.flow import REPORT, SUMMARY, VERDICT
 from flow_steps.tracking import Judged, StepRun, data_of
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation, evaluate, make_report
 from pricecast.forecaster import Forecaster
-from pricecast.outputs import save_pictures, summary
+from pricecast.outputs import REPORT, SUMMARY, VERDICT, save_pictures, summary
 from pricecast.report import render
 from pricecast.storage import read_json, write_json, write_parquet
 

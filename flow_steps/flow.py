@@ -1,5 +1,7 @@
 """A pipeline: one parent run, steps as its children, and what it says at the end."""
 
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,9 +15,8 @@ import click
 from flow_steps import artifacts, chain, tracking
 from pricecast import models
 from pricecast.errors import InputError
+from pricecast.outputs import REPORT, SUMMARY, VERDICT
 from pricecast.storage import read_json
-
-REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Flow:
         report = tracking.artifact_location(judged, REPORT)
         self.run.tags({"best_model": verdict["best"]})
         self.run.note(f"{summary}\nReport: run {judged}, artifact {REPORT}\n")
-        click.echo(f"\n{summary}\nReport: {_near(report)}\nBrowse: {_ui_command()}")
+        click.echo(f"\n{summary}\nReport: {_near(report)}\nBrowse: {_browse()}")
 
 
 @contextmanager
@@ -70,13 +71,21 @@ def check_names(names: list[str], given: dict[str, Any]) -> None:
         )
 
 
-def _ui_command() -> str:
+def _browse() -> str:
+    """How to open the results: the server's address, or the command that starts one on the store."""
+    uri = tracking.store_uri()
+    if uri.startswith(("http://", "https://")):
+        return _masked(uri)
     beside = Path(sys.executable).parent / "mlflow"
     program = "mlflow" if shutil.which("mlflow") else _near(str(beside))
-    uri = tracking.store_uri()
     # The store that `mlflow ui` itself looks for in the working directory.
     here = uri.removeprefix("sqlite:///") in ("mlflow.db", str(Path("mlflow.db").resolve()))
-    return f"{program} ui" if here else f"{program} ui --backend-store-uri {uri}"
+    return f"{program} ui" if here else f"{program} ui --backend-store-uri {shlex.quote(_masked(uri))}"
+
+
+def _masked(uri: str) -> str:
+    """A URI without the password in it."""
+    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1:***@", uri)
 
 
 def _near(location: str) -> str:

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import platform
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pricecast", "flow_steps", "serving")
 LIBRARIES = (
     "numpy", "scipy", "pandas", "polars", "pyarrow", "scikit-learn", "torch", "exchange_calendars",
-    "bokeh_sampledata", "yfinance", "matplotlib", "skops", "safetensors", "mlflow",
+    "bokeh_sampledata", "yfinance", "matplotlib", "skops", "safetensors", "mlflow", "jinja2",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def parts(
     """
     files = closure((f"flow_steps.{step}", *plugins))
     machine = {
-        "threads": os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)),
+        "threads": os.environ.get("OMP_NUM_THREADS") or _cores(),
         "cuda": Path("/dev/nvidiactl").exists() and os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
     }
     return {
@@ -40,8 +41,14 @@ def parts(
         **{f"input {name}": value for name, value in inputs.items()},
         **{f"code {name}": _digest_module(path) for name, path in files.items()},
         **{f"version of {name}": version(name) for name in LIBRARIES},
+        "version of python": platform.python_version(),
         **{f"machine {name}": str(value) for name, value in machine.items()},
     }
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def key(key_parts: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pricecast import sources
 from pricecast.errors import InputError
 from pricecast.schema import parse_ticker
 
@@ -83,7 +84,7 @@ def _required(name: str, text: str) -> Decorator:
     return click.option(f"--{name}", required=True, help=text)
 
 
-source = _option("source", str, "sample", "Where the bars come from: sample, csv, yahoo, synthetic.")
+source = _option("source", str, "sample", f"Where the bars come from: {', '.join(sources.names())}.")
 tickers = _option(
     "tickers", Tickers(), "", "Tickers, such as AAPL,MSFT; empty: all of a csv source, AAPL of the sample."
 )
@@ -113,7 +114,7 @@ test_start = _option("test-start", Date(), "", "First test date, instead of the 
 scaler = _option("scaler", click.Choice(["standard", "minmax", "robust"]), "standard", "Scaler of X and y.")
 target = _option(
     "target", click.Choice(["return", "price"]), "return",
-    "Learn returns, or price levels as the textbooks do (its R2 flatters, look at the skill).",
+    "Learn returns, or price levels as the textbooks do (R2 flatters levels, and later dividends move them).",
 )  # fmt: skip
 model = _required("model", "The model to train: a file name in pricecast/models.")
 models = _option("models", Names(), "naive,ewma,drift,lstm", "Models to train and compare, by file name.")

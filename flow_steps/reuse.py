@@ -2,22 +2,31 @@
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput, Metric, Param, Run
-from mlflow.utils.time import get_current_time_millis
+from mlflow.entities import LoggedModelOutput, Param, Run
 
-from flow_steps import artifacts, tracking
+from flow_steps import artifacts, store, tracking
 from flow_steps.tracking import NOTE, TAG
 from pricecast.errors import InputError
 from pricecast.storage import verify
 
 
-def finished(step: str) -> list[Run]:
-    """The finished, not reused runs of a step, newest first."""
-    rule = f"attributes.status = 'FINISHED' and tags.`{TAG}step` = '{step}'"
-    runs = MlflowClient().search_runs(
-        [tracking.experiment_id()], rule, max_results=200, order_by=["start_time DESC"]
+def with_key(key: str) -> list[Run]:
+    """The finished runs of a key that hold their own artifacts, newest first."""
+    return _originals(f"tags.`{TAG}key` = '{key}'", most=1000)
+
+
+def recent(step: str, title: str) -> list[Run]:
+    """The last finished runs of a step, those of this title where there are any: what a new run compares with."""
+    runs = _originals(f"tags.`{TAG}step` = '{step}'", most=200)
+    return [run for run in runs if run.info.run_name == title] or runs
+
+
+def _originals(rule: str, most: int) -> list[Run]:
+    query = f"attributes.status = 'FINISHED' and {rule}"
+    found = MlflowClient().search_runs(
+        [tracking.experiment_id()], query, max_results=most, order_by=["start_time DESC"]
     )
-    return [run for run in runs if f"{TAG}reused_from" not in run.data.tags]
+    return [run for run in found if f"{TAG}reused_from" not in run.data.tags]
 
 
 def is_whole(run_id: str) -> bool:
@@ -33,26 +42,24 @@ def is_whole(run_id: str) -> bool:
 
 def copy_run(source_id: str, parent: str | None = None) -> str:
     """Repeats a finished run and its children as children of the open run, tagged with where they come from."""
-    source = MlflowClient().get_run(source_id)
+    client = MlflowClient()
+    source = client.get_run(source_id)
     parent_id = parent or mlflow.active_run().info.run_id
     kept = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
-    tags = {**kept, f"{TAG}reused_from": source_id, "mlflow.parentRunId": parent_id}
+    links = {f"{TAG}reused_from": source_id, "mlflow.parentRunId": parent_id, store.OWNER: store.owner()}
+    tags = {**kept, **links}
     copy = (
         MlflowClient().create_run(source.info.experiment_id, tags=tags, run_name=source.info.run_name).info.run_id
     )
-    now = get_current_time_millis()
-    MlflowClient().log_batch(
-        copy,
-        metrics=[Metric(name, value, now, 0) for name, value in source.data.metrics.items()],
-        params=[Param(name, value) for name, value in source.data.params.items()],
+    history = [point for name in source.data.metrics for point in client.get_metric_history(source_id, name)]
+    client.log_batch(copy, metrics=history, params=[Param(*pair) for pair in source.data.params.items()])
+    client.log_inputs(copy, datasets=source.inputs.dataset_inputs, models=source.inputs.model_inputs)
+    client.log_outputs(
+        copy, models=[LoggedModelOutput(model.model_id, 0) for model in source.outputs.model_outputs]
     )
-    if source.outputs and source.outputs.model_outputs:
-        MlflowClient().log_outputs(
-            copy, [LoggedModelOutput(out.model_id, 0) for out in source.outputs.model_outputs]
-        )
     for child in children(source_id):
         copy_run(child.info.run_id, copy)
-    MlflowClient().set_terminated(copy, "FINISHED")
+    client.set_terminated(copy, "FINISHED")
     return copy
 
 

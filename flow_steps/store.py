@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import psutil
 from filelock import FileLock
@@ -35,7 +36,7 @@ def ensure() -> None:
     uri = get_tracking_uri()
     try:
         if uri.startswith(_SQLITE):
-            path = Path(uri.removeprefix(_SQLITE))
+            path = Path(unquote(uri.removeprefix(_SQLITE).partition("?")[0]))
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{path}.lock"):
                 if not path.exists() or (path.is_file() and path.stat().st_size == 0):

@@ -192,8 +192,6 @@ def _params(params: Mapping[str, Any]) -> list[Param]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,5 +1,6 @@
 """transform: from `prices.parquet` to the dataset: features, splits, scalers, spec."""
 
+import json
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from flow_steps import artifacts, chain, options
 from flow_steps.tracking import StepRun, data_of
 from pricecast.dataset import build
 from pricecast.schema import SPLITS, check_prices
-from pricecast.storage import read_parquet
+from pricecast.storage import digest_text, read_parquet
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
@@ -28,11 +29,17 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     run.metrics({f"{split}_origins": len(dataset.origins(split)) for split in SPLITS})
 
 
+def _inputs(params: dict[str, Any]) -> dict[str, str]:
+    # The quality report goes into the dataset and from there into the report.
+    quality = json.dumps(artifacts.quality_of(params["prices"]), sort_keys=True)
+    return {"prices": artifacts.digest(params["prices"]), "quality": digest_text(quality)}
+
+
 STEP = chain.Step(
     name="transform",
     body=body,
     title=lambda params: f"transform h={params['horizon']} {params['target']}",
-    inputs=chain.digests_of("prices"),
+    inputs=_inputs,
 )
 
 

@@ -35,6 +35,7 @@ class Spec:
     test_start: str
     tickers: tuple[str, ...]
     dropped: dict[str, str] = field(default_factory=dict)
+    allow_splits: bool = False
     adjustment: str = "close times adj_close / close of the same row"
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -135,6 +136,7 @@ def build(
         target=target, features=tuple(names), horizon=horizon, max_lookback=max_lookback,
         warmup=features.warmup(), scaler=kind, valid_start=str(bounds.valid_start.date()),
         test_start=str(bounds.test_start.date()), tickers=tuple(table["ticker"].unique()), dropped=dropped,
+        allow_splits=_holds_splits(quality or {}),
         versions={name: version(name) for name in _LIBRARIES},
     )  # fmt: skip
     return Dataset(bars, table, _fit_scalers(table, spec), spec, quality or {})
@@ -172,6 +174,11 @@ def _too_short(table: pd.DataFrame) -> dict[str, str]:
         f"and {row.test} test origins ({MIN_TRAIN}, {MIN_VALID} and {MIN_TEST} are needed)"
         for ticker, row in zip(short.index.astype(str), short.itertuples(), strict=True)
     }
+
+
+def _holds_splits(quality: dict[str, Any]) -> bool:
+    """Whether unadjusted splits were let through: then a forecaster must take them, too."""
+    return any(finding["kind"] == "unadjusted_split" for finding in quality.get("findings", ()))
 
 
 def _fit_scalers(table: pd.DataFrame, spec: Spec) -> Scalers:

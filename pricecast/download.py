@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from pricecast import quality, sources
-from pricecast.schema import check_prices
 from pricecast.sources import Request
 
 _log = logging.getLogger(__name__)
@@ -22,11 +21,15 @@ def download(request: Request, *, strict: bool, allow_splits: bool) -> tuple[pd.
         InputError: the source has nothing, or the bars are broken beyond repair.
     """
     prices, report = quality.clean(
-        sources.load(request), as_of=request.as_of, strict=strict, allow_splits=allow_splits
+        sources.load(request),
+        as_of=request.as_of,
+        strict=strict,
+        allow_splits=allow_splits,
+        until=request.end or (request.as_of if sources.is_live(request.source) else None),
     )
     for finding in report["findings"]:
         _log.info(
             "%s: %d bars %s, for example %s",
             finding["kind"], finding["count"], finding["action"], finding["examples"][0],
         )  # fmt: skip
-    return check_prices(prices), {**report, "source": request.source}
+    return prices, {**report, "source": request.source}

@@ -11,6 +11,7 @@ from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster, fit
 from pricecast.report import Report
+from pricecast.schema import NAIVE
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Evaluation:
 
     def best_beside_naive(self) -> dict[str, float]:
         """The figures of the best model by CRPS, and naive's with `naive_` before their names."""
-        naive = {f"naive_{name}": value for name, value in self.metrics(judge.NAIVE).items()}
+        naive = {f"naive_{name}": value for name, value in self.metrics(NAIVE).items()}
         return {**self.metrics(self.verdict["best"]), **naive}
 
 
@@ -90,7 +91,9 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool) -> Rep
     """Puts the evaluation and the facts about its data into a report."""
     spec = dataset.spec
     curves = {name: forecaster.curve() for name, forecaster in evaluation.forecasters.items()}
-    best = evaluation.verdict["best"]
+    ranked = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
+    # Whoever ranks first, a person came to see a model beside the naive forecasts.
+    shown = next((name for name in ranked if name not in judge.NAIVES), NAIVE)
     return Report(
         title=f"{_listed(spec.tickers)}: {spec.horizon} trading days ahead",
         verdict=evaluation.verdict,
@@ -98,7 +101,7 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool) -> Rep
         warnings=[f"Left out: {reason}." for reason in spec.dropped.values()],
         facts=_facts(dataset),
         quality=dataset.quality,
-        figures=report.figures(evaluation.forecasts, curves, best) if pictures else {},
+        figures=report.figures(evaluation.forecasts, curves, shown) if pictures else {},
     )
 
 
@@ -114,7 +117,7 @@ def _facts(dataset: Dataset) -> dict[str, str]:
         "Origins": ", ".join(f"{count:,} {split}" for split, count in counts.items()),
         "Horizon": f"{spec.horizon} trading days",
         "Target": "log return in units of volatility" if spec.target == "return" else "price level (textbook)",
-        "Prices": f"adjusted closes ({spec.adjustment})",
+        "Prices": f"adjusted closes ({spec.adjustment}); later dividends move levels, not returns",
     }
 
 

@@ -140,6 +140,7 @@ PRICE_FEATURES: Mapping[str, pl.Expr] = {
 FEATURES: Mapping[str, Mapping[str, pl.Expr]] = {"return": RETURN_FEATURES, "price": PRICE_FEATURES}
 
 _LONGEST_WINDOW = 60
+_DECAYS = (EWMA_DECAY, _wilder_decay(RSI_DAYS), _wilder_decay(ATR_DAYS))
 
 
 def warmup(tolerance: float = 1e-9) -> int:
@@ -148,7 +149,7 @@ def warmup(tolerance: float = 1e-9) -> int:
     The forgotten past weighs decay**n. Its variance may have been a hundred times today's, hence the margin;
     a signal line is smoothed twice, so its past fades after the sum of both memories.
     """
-    memory = {decay: math.log(tolerance / 100) / math.log(decay) for decay in (EWMA_DECAY, _wilder_decay(14))}
+    memory = {decay: math.log(tolerance / 100) / math.log(decay) for decay in _DECAYS}
     _, slow, signal = (math.log(tolerance / 100) / math.log(_span_decay(days)) for days in MACD_DAYS)
     return math.ceil(max(*memory.values(), slow + signal))
 

@@ -105,7 +105,7 @@ class Forecaster:
         Raises:
             InputError: columns or bars are missing, or the bars are broken beyond repair.
         """
-        bars = adjust(_clean(raw))
+        bars = adjust(_clean(raw, self.spec.allow_splits))
         table = features.compute(bars, self.spec.target)
         context = has_context(table, self.spec.features, self.model.lookback)
         last = ~table["ticker"].duplicated(keep="last")
@@ -166,9 +166,7 @@ def fit(name: str, params: dict[str, Any], dataset: Dataset, report: Report | No
             report(epoch, metrics)
 
     model = models.create(name, params).fit(panel, train, valid, remember)
-    offsets = None
-    if model.calibrate:
-        offsets = calibration.fit(model.predict(panel, valid), panel.returns(valid), panel.unit(valid))
+    offsets = _calibrate(model, panel, valid) if model.calibrate else None
     until = panel.dates[valid + dataset.spec.horizon].max()
     return Forecaster(name, model, offsets, dataset.spec, dataset.scalers, _day(until), tuple(history))
 
@@ -176,7 +174,8 @@ def fit(name: str, params: dict[str, Any], dataset: Dataset, report: Report | No
 def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) -> Forecaster:
     """Fits the model once more on every origin with known labels, for as many epochs as were best before.
 
-    Calibration and scalers stay those of the judged forecaster: residuals of the refitted model would be in sample.
+    Its calibration is the judged model's on validation and test rows, both of which that model had not trained on;
+    residuals of the refitted model would be in sample. The scalers stay.
     """
     panel = dataset.panel(judged.scalers)
     rows = np.flatnonzero(has_context(dataset.features, dataset.spec.features, dataset.spec.max_lookback))
@@ -184,7 +183,12 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
     best = getattr(judged.model, "best_epoch_", None)
     params = judged.params if best is None else {**judged.params, "epochs": best}
     model = models.create(judged.name, params).fit(panel, known, known[:0], report)
-    return replace(judged, model=model, fitted_until=_day(panel.dates.max()))
+    offsets = judged.offsets
+    if offsets is not None:
+        unseen = np.sort(np.concatenate([dataset.origins("valid"), dataset.origins("test")]))
+        unseen = unseen[panel.ahead[unseen] >= dataset.spec.horizon]
+        offsets = _calibrate(judged.model, panel, unseen)
+    return replace(judged, model=model, offsets=offsets, fitted_until=_day(panel.dates.max()))
 
 
 def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
@@ -203,11 +207,15 @@ def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
     return dates
 
 
+def _calibrate(model: Model, panel: Panel, origins: np.ndarray) -> np.ndarray:
+    return calibration.fit(model.predict(panel, origins), panel.returns(origins), panel.unit(origins))
+
+
 def _own_quantiles(forecast: Forecast) -> np.ndarray:
     return calibration.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
 
 
-def _clean(raw: pd.DataFrame) -> pd.DataFrame:
+def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:
     needed = ["date", "ticker", *PRICE_COLUMNS, "volume"]
     missing = [name for name in needed if name not in raw.columns]
     if missing:
@@ -215,7 +223,7 @@ def _clean(raw: pd.DataFrame) -> pd.DataFrame:
     spelled = {ticker: parse_ticker(ticker) for ticker in raw["ticker"].unique()}
     bars = raw.reindex(columns=list(PRICES)).assign(ticker=raw["ticker"].map(spelled))
     as_of = pd.to_datetime(bars["date"]).max()
-    prices, report = quality.clean(bars, as_of=as_of, strict=False, allow_splits=False)
+    prices, report = quality.clean(bars, as_of=as_of, strict=False, allow_splits=allow_splits)
     for finding in report["findings"]:
         if finding["action"] in ("dropped", "repaired"):
             _log.warning("%s: %d bars %s", finding["kind"], finding["count"], finding["action"])

@@ -8,10 +8,9 @@ import pandas as pd
 
 from pricecast.errors import InputError
 from pricecast.metrics import METRICS, Slice
-from pricecast.schema import FORECASTS
+from pricecast.schema import FORECASTS, NAIVE
 from pricecast.significance import daily_losses, diebold_mariano, holm
 
-NAIVE = "naive"
 # The two forecasts that know nothing; claims are made against the better one.
 NAIVES = (NAIVE, "ewma")
 ALPHA = 0.05
@@ -164,10 +163,8 @@ def headline(scores: pd.DataFrame, model: str) -> dict[str, float]:
 
 
 def best_model(scores: pd.DataFrame) -> str:
-    """The lowest mean over horizons of CRPS / naive's CRPS, the first on a tie; a rank, not a claim."""
-    crps = scores["crps"].unstack("horizon").loc[list(scores.index.unique("model"))]
-    ratio = (crps / crps.loc[NAIVE]).fillna(1.0)  # 0 / 0: both were perfect
-    return str(ratio.mean(axis=1).idxmin())
+    """The lowest CRPS at the shortest horizon, the first on a tie: a rank, not a claim."""
+    return str(_at(scores, _horizons(scores)[0])["crps"].idxmin())
 
 
 def verdict(scores: pd.DataFrame) -> dict[str, Any]:
@@ -270,11 +267,11 @@ def _overall(tables: dict[int, pd.DataFrame]) -> str:
         text = f"{winners[0]} beats {reference} on {days}: {', '.join(claim.text() for claim in claims)}."
         text += f" So do, in one or the other: {', '.join(winners[1:])}." if winners[1:] else ""
     elif len(table) == 1:
-        text = f"Only {reference} was judged, on {days}: {_advice(table)}."
+        text = f"Only {reference} was judged, on {days}: {_advice(tables)}."
     elif table[["ref_dm_p_point", "ref_dm_p_crps"]].isna().to_numpy().all():
         text = f"Too few days ({n}) to tell any model from {reference}."
     else:
-        text = f"Nothing beats {reference} on {days}: {_advice(table)}."
+        text = f"Nothing beats {reference} on {days}: {_advice(tables)}."
     return text + "".join(_later(dict(zip(list(tables)[1:], later, strict=True)), winners))
 
 
@@ -293,18 +290,22 @@ def _listed(horizons: list[int]) -> str:
     return f"horizon{'s' if len(horizons) > 1 else ''} {', '.join(map(str, horizons))}"
 
 
-def _advice(table: pd.DataFrame) -> str:
-    """What to use when nothing beats the reference: its intervals, if they keep their promise."""
-    coverage = _value(table, _reference(table), "coverage_90")
-    if abs(coverage - 90) <= TOLERANCE:
-        return f"use its intervals (the 90 % one held {coverage:.1f} %), not anybody's point forecast"
-    return f"trust nobody's point forecast, nor its 90 % interval, which held {coverage:.1f} % of the time"
+def _advice(tables: dict[int, pd.DataFrame]) -> str:
+    """What to use when nothing beats the reference: its intervals, if they keep their promise at every horizon."""
+    reference = _reference(next(iter(tables.values())))
+    held = [_value(table, reference, "coverage_90") for table in tables.values()]
+    low, high = f"{min(held):.1f}", f"{max(held):.1f}"
+    text = f"{high} %" if low == high else f"{low} to {high} % at horizons {min(tables)} to {max(tables)}"
+    if max(abs(coverage - 90) for coverage in held) <= TOLERANCE:
+        return f"use its intervals (the 90 % one held {text}), not anybody's point forecast"
+    return f"trust nobody's point forecast, nor its 90 % interval, which held {text}"
 
 
 def _winners(table: pd.DataFrame) -> list[str]:
-    """Models that beat the reference in distribution or point forecast, the lowest CRPS first."""
+    """Models better than the reference in distribution or point forecast and worse in neither, best CRPS first."""
     ranked = table.sort_values("crps", kind="stable").index
-    return [str(model) for model in ranked if any(claim.sign > 0 for claim in _claims(table, model))]
+    signs = {str(model): [claim.sign for claim in _claims(table, str(model))] for model in ranked}
+    return [model for model, found in signs.items() if max(found) > 0 and min(found) >= 0]
 
 
 def _horizons(scores: pd.DataFrame) -> list[int]:

@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 from pricecast import plots
 from pricecast.report import HEADLINE, Report, format_cell
 
+# Files of an evaluation.
+REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
+
 
 def summary(report: Report) -> str:
     """Verdict, a sentence per model and the leaderboard, as Markdown that also reads well in a terminal."""

@@ -17,9 +17,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from pricecast.errors import InputError
-from pricecast.schema import INTERVALS, QUANTILE_COLUMNS, QUANTILE_LEVELS
+from pricecast.schema import INTERVALS, NAIVE, QUANTILE_COLUMNS, QUANTILE_LEVELS
 
-NAIVE = "naive"
 GREY = "#767676"
 INK = "#222222"
 # Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, it vanishes on white.

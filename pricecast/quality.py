@@ -71,7 +71,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "gap": ("reported", "more than 10 calendar days without a bar"),
     "stale": (
         "reported",
-        "the last bar of the ticker is more than 10 calendar days before that of the table",
+        "the last bar of the ticker is more than 10 calendar days before the end asked for (a live source: before "
+        "today; else: before the last bar of the table)",
     ),
     "constant": ("fatal", "the close of the ticker never changes"),
     "empty": ("fatal", "no usable bar of the ticker is left"),
@@ -148,7 +149,12 @@ class _Work:
 
 
 def clean(
-    raw: pd.DataFrame, *, as_of: pd.Timestamp, strict: bool, allow_splits: bool
+    raw: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    strict: bool,
+    allow_splits: bool,
+    until: pd.Timestamp | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Repairs raw bars by the rules of `KINDS`.
 
@@ -157,6 +163,7 @@ def clean(
         as_of: the moment the data were known, UTC where it has no time zone.
         strict: refuse all but informative findings instead of repairing.
         allow_splits: report moves that look like unadjusted splits instead of refusing them.
+        until: the date up to which bars were to be had, by default the table's last one.
 
     Returns:
         A table that keeps the promise of `schema.check_prices`, and the report, ready for JSON: `rows_in`,
@@ -176,7 +183,7 @@ def clean(
         _fit_range(work)
         _check_volume(work)
         _check_moves(work)
-        _check_calendar(work)
+        _check_calendar(work, until)
     _check_empty(work, rows_in, starts)
     if allow_splits and "unadjusted_split" in work.found:
         work.found["unadjusted_split"]["action"] = "reported"
@@ -309,14 +316,15 @@ def _looks_like_split(night: np.ndarray, move: np.ndarray) -> np.ndarray:
     return looks
 
 
-def _check_calendar(work: _Work) -> None:
+def _check_calendar(work: _Work, until: pd.Timestamp | None) -> None:
     days = work.date.astype("datetime64[D]").astype("int64")
     apart = np.diff(days, prepend=days[:1])
     work.note("gap", (apart > MAX_GAP) & ~work.first, "{days} days after the bar before it", days=apart)
     starts = np.flatnonzero(work.first)
     last = np.roll(work.first, -1)
-    behind = days.max() - days
-    work.note("stale", last & (behind > MAX_GAP), "{days} days before the table's last date", days=behind)
+    newest = days.max() if until is None else np.datetime64(until, "D").astype("int64")
+    behind = newest - days
+    work.note("stale", last & (behind > MAX_GAP), "{days} days before the newest bar to be expected", days=behind)
     close = work.columns["close"]
     flat = np.maximum.reduceat(close, starts) == np.minimum.reduceat(close, starts)
     sizes = np.diff(starts, append=len(close))

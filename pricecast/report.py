@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pricecast import plots
+from pricecast.metrics import METRICS, Slice
+from pricecast.schema import NAIVE
 
 # Columns of the first table: label, and what it says (shown as a tooltip).
 HEADLINE = {
@@ -167,7 +168,7 @@ def _number(column: str, value: float) -> str:
 
 
 def _naive_first(leaderboard: pd.DataFrame) -> pd.DataFrame:
-    return leaderboard.sort_values("model", key=lambda names: names != plots.NAIVE, kind="stable")
+    return leaderboard.sort_values("model", key=lambda names: names != NAIVE, kind="stable")
 
 
 def _sentences(verdict: Mapping[str, Any], order: list[str]) -> list[tuple[str, str]]:
@@ -207,18 +208,12 @@ def _r2_note(forecasts: pd.DataFrame, model: str, ticker: str) -> str:
     """Why the picture shows returns: R2 of prices and of returns of one ticker, beside naive's."""
     one = forecasts[(forecasts["ticker"] == ticker) & forecasts["actual"].notna()]
     one = one[one["horizon"] == forecasts["horizon"].min()]
+    if one["cutoff"].nunique() < 2:
+        return ""
     parts = []
-    for name in dict.fromkeys((plots.NAIVE, model)):
-        rows = one[one["model"] == name]
-        if len(rows) < 2:
-            return ""
-        on_prices = _r2(rows["actual"], rows["forecast"])
-        on_returns = _r2(*(np.log(rows[column] / rows["last_close"]) for column in ("actual", "forecast")))
-        parts.append(f"{name} R² = {on_prices:.3f} on prices but {on_returns:.3f} on returns".replace("-", MINUS))
+    for name in dict.fromkeys((NAIVE, model)):
+        rows = Slice.of(one[one["model"] == name])
+        prices, returns = METRICS["r2"](rows), METRICS["return_r2"](rows)
+        parts.append(f"{name} R² = {prices:.3f} on prices but {returns:.3f} on returns".replace("-", MINUS))
     why = "Returns, not price levels, because a level flatters every forecast, even naive. "
-    return f"{why}For {ticker}: {'; '.join(parts)}."
-
-
-def _r2(actual: "pd.Series[float]", forecast: "pd.Series[float]") -> float:
-    total = float(((actual - actual.mean()) ** 2).sum())
-    return 1 - float(((actual - forecast) ** 2).sum()) / total if total > 0 else math.nan
+    return f"{why}For {ticker}: {'; '.join(parts)} (against a forecast of no change)."

@@ -24,6 +24,9 @@ FORECASTS = (
     "ticker", "cutoff", "horizon", "date", "model", "last_close", "forecast", *QUANTILE_COLUMNS, "actual",
 )  # fmt: skip
 
+# The forecast to beat: a model by this name is in every leaderboard.
+NAIVE = "naive"
+
 SPLITS = ("train", "valid", "test")
 DATE_DTYPE = "datetime64[us]"
 TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=-]{0,23}$")
@@ -58,6 +61,13 @@ def check_prices(prices: pd.DataFrame) -> pd.DataFrame:
         raise InputError(f"expected the columns {', '.join(PRICES)}, got {', '.join(map(str, prices.columns))}")
     if prices.empty:
         raise InputError("expected at least one bar, got an empty prices table: check tickers, dates and source")
+    numbers = [name for name in PRICES[2:] if not pd.api.types.is_numeric_dtype(prices[name])]
+    if numbers or not pd.api.types.is_datetime64_dtype(prices["date"]):
+        raise InputError(
+            f"expected a date column of naive timestamps and numbers elsewhere, got {prices['date'].dtype} dates"
+            + "".join(f", {prices[name].dtype} in {name}" for name in numbers)
+            + ": run the download step on this table"
+        )
     for rule, broken in _broken_rules(prices).items():
         if broken.any():
             row = prices[broken].iloc[0]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-MIN_DAYS = 10
+MIN_HORIZONS = 10
 # Two forecasts that differ by rounding alone must not come out as significantly different.
 SAME = 1e-10
 
@@ -31,8 +31,8 @@ def daily_losses(cutoff: np.ndarray, loss: np.ndarray) -> np.ndarray:
 def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMResult:
     """Tests whether two forecasts have the same expected loss (Diebold & Mariano 1995), two-sided.
 
-    The variance of the mean difference is Newey & West's (1987; Bartlett weights, see `_lag`); statistic and
-    t(n - 1) distribution carry the small-sample correction of Harvey, Leybourne & Newbold (1997).
+    The variance of the mean difference allows for autocorrelation (see `_variance`); statistic and t(n - 1)
+    distribution carry the small-sample correction of Harvey, Leybourne & Newbold (1997).
 
     Args:
         loss_a: Losses of the first forecast, one per cutoff in order of time, (n,).
@@ -40,8 +40,8 @@ def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMRes
         horizon: Steps ahead of the forecasts; h-step errors overlap h - 1 times.
 
     Returns:
-        Statistic 0 and p = 1 for equal losses. Both NaN below 10 cutoffs, below two horizons' worth of them
-        (no long-run variance can be had from that), or where a loss is not finite.
+        Statistic 0 and p = 1 for equal losses. Both NaN below ten horizons' worth of cutoffs (no long-run
+        variance can be had from that), or where a loss is not finite.
 
     Raises:
         ValueError: the two are not of one length, or the horizon is below 1.
@@ -50,11 +50,11 @@ def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMRes
     if a.ndim != 1 or a.shape != b.shape or horizon < 1:
         raise ValueError(f"expected two series of one length and horizon >= 1, got {a.shape}, {b.shape}, {horizon}")
     difference, n = a - b, len(a)
-    if n < max(MIN_DAYS, 2 * horizon) or not np.isfinite(difference).all():
+    if n < MIN_HORIZONS * horizon or not np.isfinite(difference).all():
         return DMResult(float("nan"), float("nan"), n)
     if np.abs(difference).max() <= SAME * max(np.abs(a).mean(), np.abs(b).mean()):
         return DMResult(0.0, 1.0, n)
-    error = np.sqrt(_long_run_variance(difference, _lag(n, horizon)) / n)
+    error = np.sqrt(_variance(difference, horizon) / n)
     raw = difference.mean() / error if error > 0 else np.copysign(np.inf, difference.mean())
     correction = np.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)
     statistic = float(raw * correction)
@@ -71,14 +71,19 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def _lag(n: int, horizon: int) -> int:
-    """The overlap of h-step errors, or Newey & West's rule of thumb (1994) where that is longer."""
-    return max(horizon - 1, int(4 * (n / 100) ** (2 / 9)))
+def _variance(series: np.ndarray, horizon: int) -> float:
+    """Long-run variance of a loss difference.
 
-
-def _long_run_variance(series: np.ndarray, lag: int) -> float:
-    """Newey-West: Bartlett weights keep it from going negative."""
+    One day ahead: Newey & West (1987), Bartlett weights, with their rule of thumb for the lag (1994). Further
+    ahead the errors overlap h - 1 times by construction, so these covariances count in full, as in Diebold &
+    Mariano; Bartlett weights would shrink them and reject twice as often as promised. They step in where the
+    sum is not positive.
+    """
     centred, n = series - series.mean(), len(series)
+    lag = horizon - 1 if horizon > 1 else int(4 * (n / 100) ** (2 / 9))
     covariances = np.array([centred[k:] @ centred[: n - k] / n for k in range(lag + 1)])
+    in_full = float(covariances[0] + 2 * covariances[1:].sum())
+    if horizon > 1 and in_full > 0:
+        return in_full
     weights = 1 - np.arange(lag + 1) / (lag + 1)
     return float(covariances[0] + 2 * weights[1:] @ covariances[1:])

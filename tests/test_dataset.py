@@ -5,9 +5,9 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
-from market_samples import TWO, later, market, same_bits, small_dataset
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
+from market_samples import TWO, later, market, same_bits, small_dataset
 from pricecast import dataset as module
 from pricecast import features
 from pricecast.adjust import adjust

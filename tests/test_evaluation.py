@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from market_samples import SMALL, TWO, market, small_dataset
 from matplotlib.figure import Figure
 
+from market_samples import SMALL, TWO, market, small_dataset
 from pricecast import evaluation, forecaster, judge, outputs, report
 from pricecast.dataset import build
 from pricecast.errors import InputError
@@ -187,7 +187,8 @@ def test_the_report_states_the_facts():
         ),
         "Horizon": "3 trading days",
         "Target": "log return in units of volatility",
-        "Prices": "adjusted closes (close times adj_close / close of the same row)",
+        "Prices": "adjusted closes (close times adj_close / close of the same row); "
+        "later dividends move levels, not returns",
     }
     assert made_report.warnings == [f"Left out: {data.spec.dropped['NEW']}."]
     assert made_report.quality is data.quality
@@ -203,14 +204,15 @@ def test_a_report_without_pictures_has_none_and_renders():
     assert made_report.facts["Test from"] in page
 
 
-def test_a_report_with_pictures_has_those_of_the_best_model(monkeypatch):
+def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(monkeypatch):
     asked = []
     monkeypatch.setattr(report, "figures", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
     made_report = make_report(judged(), small_dataset(), pictures=True)
     assert list(made_report.figures) == ["One"]
     table, curves, best = asked[0]
     assert table is judged().forecasts
-    assert best == judged().verdict["best"]
+    ranked = judged().leaderboard.sort_values("crps")["model"]
+    assert best == next(name for name in ranked if name not in ("naive", "ewma"))
     assert {name: len(curve) for name, curve in curves.items()} == {
         "drift": 0, "lstm": 1, "lstm_2": 1, "naive": 0, "ewma": 0,
     }  # fmt: skip

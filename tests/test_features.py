@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from market_samples import market, prices_of, same_bits
 
+from market_samples import market, prices_of, same_bits
 from pricecast import features
 from pricecast.adjust import adjust
 from pricecast.features import FEATURES, PRICE_FEATURES, RETURN_FEATURES, compute

@@ -4,9 +4,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from market_samples import SMALL, market, same_bits
 
-from pricecast import dataset, forecaster, models
+from market_samples import SMALL, market, same_bits
+from pricecast import calibration, dataset, forecaster, models
 from pricecast.dataset import has_context
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster
@@ -264,7 +264,7 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
     assert again.fitted_until == "2024-07-03" > made("naive").fitted_until
 
 
-def test_a_refit_takes_the_best_epoch_and_keeps_calibration_and_scalers():
+def test_a_refit_takes_the_best_epoch_and_keeps_the_scalers():
     judged = forecaster.fit("lstm", {**SMALL, "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
     best = judged.summary()["converged_epoch"]
     seen = []
@@ -272,11 +272,20 @@ def test_a_refit_takes_the_best_epoch_and_keeps_calibration_and_scalers():
     assert seen == list(range(1, best + 1))
     assert best < len(judged.history)
     assert again.params == {**judged.params, "epochs": best}
-    assert again.offsets is judged.offsets
     assert again.scalers is judged.scalers
     assert again.history == judged.history
     weights, before = again.model.network_.state_dict(), judged.model.network_.state_dict()
     assert not same_bits(weights["fc2.weight"].numpy(), before["fc2.weight"].numpy())
+
+
+@pytest.mark.parametrize("name", ["naive", "drift", "lstm"])
+def test_a_refit_is_calibrated_on_what_the_judged_model_missed_by_in_validation_and_test(name):
+    judged, panel = made(name), data().panel()
+    unseen = [row for split in ("valid", "test") for row in data().origins(split) if panel.ahead[row] >= 3]
+    rows = np.array(sorted(unseen))
+    expected = calibration.fit(judged.model.predict(panel, rows), panel.returns(rows), panel.unit(rows))
+    assert same_bits(forecaster.refit(judged, data()).offsets, expected)
+    assert not same_bits(judged.offsets, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -332,3 +341,15 @@ def test_a_forecaster_of_a_model_that_is_not_there_is_refused(tmp_path):
     seal(folder)
     with pytest.raises(InputError, match="got 'oracle'"):
         Forecaster.load(folder)
+
+
+def test_a_dataset_with_splits_let_through_makes_a_bundle_that_takes_them():
+    bars = raw()
+    late = bars["date"] > bars["date"].iloc[-40]
+    split = bars.assign(
+        **{name: bars[name].where(~late, bars[name] / 2) for name in ("open", "high", "low", "close")}
+    )
+    with pytest.raises(InputError, match="unadjusted_split"):
+        made("naive").predict_bars(split)
+    allowed = replace(made("naive"), spec=replace(made("naive").spec, allow_splits=True))
+    assert len(allowed.predict_bars(split))

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from market_samples import SMALL, later, market, same_bits
 
+from market_samples import SMALL, later, market, same_bits
 from pricecast import features, forecaster, models
 from pricecast.adjust import adjust
 from pricecast.dataset import build, has_context

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from market_samples import SMALL, TWO, market, same_bits, small_dataset
 from sklearn.metrics import mean_pinball_loss
 
+from market_samples import SMALL, TWO, market, same_bits, small_dataset
 from pricecast import forecaster, models
 from pricecast.errors import InputError
 from pricecast.models import Forecast, _torch

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from market_samples import same_bits, small_dataset
 
+from market_samples import same_bits, small_dataset
 from pricecast.models import _torch
 from pricecast.panel import FEATURE_LIMIT, targets
 

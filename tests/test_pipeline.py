@@ -632,6 +632,7 @@ def test_a_terminated_pipeline_leaves_its_runs_killed(home, experiment):
     assert statuses(experiment) == {**CUT_SHORT, "synthetic h=5": "KILLED", "train naive": "KILLED"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_pipeline_leaves_its_runs_killed(home, experiment):
     process = start(home, experiment)
     process.send_signal(signal.SIGINT)

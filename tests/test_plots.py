@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecast_samples import sample_forecasts
 from matplotlib.figure import Figure
 
+from forecast_samples import sample_forecasts
 from pricecast import plots
 from pricecast.errors import InputError
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS

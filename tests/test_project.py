@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mlproject import block, commands
 
 from main import STEPS
 from main import main as pipeline
+from mlproject import block, commands
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pricecast", "flow_steps", "serving")

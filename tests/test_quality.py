@@ -385,3 +385,11 @@ def test_split_suspicion_equals_a_plain_loop(moves):
 def test_columns_keep_their_order():
     prices, _ = clean(table(RISING)[list(reversed(PRICES))])
     assert list(prices.columns) == list(PRICES)
+
+
+def test_a_series_that_ended_long_before_the_end_asked_for_is_stale():
+    until = pd.Timestamp("2024-02-01")
+    _, report = quality.clean(table(RISING), as_of=AS_OF, strict=False, allow_splits=False, until=until)
+    assert kinds(report) == {"stale": 1}
+    with pytest.raises(InputError, match="stale"):
+        quality.clean(table(RISING), as_of=AS_OF, strict=True, allow_splits=False, until=until)

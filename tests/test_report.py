@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecast_samples import sample_forecasts
 
+from forecast_samples import sample_forecasts
 from pricecast.report import Report, figures, format_cell, render
 
 EVIL = "<script>alert('x')</script>"

@@ -16,12 +16,13 @@ def correction(n: int, h: int) -> float:
     return math.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
 
 
-@pytest.mark.parametrize(("n", "horizon"), [(60, 1), (190, 1), (190, 5), (491, 10), (25, 12)])
+@pytest.mark.parametrize(("n", "horizon"), [(60, 1), (190, 1), (190, 5), (491, 10), (250, 21)])
 def test_statistic_is_the_hac_regression_on_a_constant(n: int, horizon: int) -> None:
     rng = np.random.default_rng(n)
     a, b = rng.chisquare(2, n), rng.chisquare(2, n) * 1.1
-    lag = max(horizon - 1, math.floor(4 * (n / 100) ** (2 / 9)))
-    options = {"maxlags": lag, "use_correction": False}
+    lag = horizon - 1 if horizon > 1 else math.floor(4 * (n / 100) ** (2 / 9))
+    kernel = "uniform" if horizon > 1 else "bartlett"
+    options = {"maxlags": lag, "use_correction": False, "kernel": kernel}
     fit = sm.OLS(a - b, np.ones(n)).fit(cov_type="HAC", cov_kwds=options)
     expected = fit.tvalues[0] * correction(n, horizon)
     found = diebold_mariano(a, b, horizon)
@@ -62,7 +63,7 @@ def test_a_constant_difference_is_certain() -> None:
     assert diebold_mariano(np.zeros(50), np.ones(50), 1) == (-math.inf, 0, 50)
 
 
-@pytest.mark.parametrize(("n", "horizon"), [(9, 1), (0, 1), (19, 10)])
+@pytest.mark.parametrize(("n", "horizon"), [(9, 1), (0, 1), (99, 10)])
 def test_too_few_days_are_no_test(n: int, horizon: int) -> None:
     result = diebold_mariano(np.arange(n) * 1.0, np.zeros(n), horizon)
     assert math.isnan(result.p_value)
@@ -81,9 +82,9 @@ def test_unequal_lengths_and_no_horizon_are_errors() -> None:
         diebold_mariano(np.ones(20), np.ones(20), 0)
 
 
-@pytest.mark.parametrize(("n", "horizon", "limit"), [(190, 1, 0.09), (491, 5, 0.12)])
+@pytest.mark.parametrize(("n", "horizon", "limit"), [(190, 1, 0.09), (491, 5, 0.08), (491, 20, 0.09)])
 def test_equally_useless_forecasts_are_rarely_told_apart(n: int, horizon: int, limit: float) -> None:
-    """The null control: noise against noise on a random walk. HAC tests reject a little above 5 %."""
+    """The null control: noise against noise on a random walk rejects a little above 5 %, at every horizon."""
     hits = 0
     for seed in range(400):
         rng = np.random.default_rng(seed)
