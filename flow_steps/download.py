@@ -13,7 +13,6 @@ from pricecast.download import download
 from pricecast.sources import Request, is_live
 from pricecast.storage import digest_file, digest_text, write_json, write_parquet
 
-
 # A day is over everywhere on earth once UTC has passed its end by half a day.
 _OVER = pd.Timedelta(hours=36)
 

@@ -58,8 +58,8 @@ class StepRun:
         _client().log_inputs(self.run_id, datasets=[_input(data, context)])
 
     def bundle(
-        self, name: str, forecaster: Path, code: list[Path], example: pd.DataFrame, signature: ModelSignature,
-        requirements: list[str], params: Mapping[str, Any],
+        self, name: str, forecaster: Path, code: list[Path], example: pd.DataFrame | None,
+        signature: ModelSignature, requirements: list[str], params: Mapping[str, Any],
     ) -> str:  # fmt: skip
         """Logs a forecaster folder as a pyfunc bundle (models from code) and returns its model id."""
         with warnings.catch_warnings():
@@ -114,7 +114,8 @@ def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> I
 def _open(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
     """A run that ends FINISHED, FAILED, or KILLED when the process was told to stop; yields its id."""
     outermost = mlflow.active_run() is None
-    given = os.environ.get("MLFLOW_RUN_ID") if outermost else None
+    # Taken out of the environment: MLflow would resume that run for every child, too.
+    given = os.environ.pop("MLFLOW_RUN_ID", None) if outermost else None
     owned = {store.OWNER: store.owner(), **(tags or {})}
     active = mlflow.start_run(run_id=given, run_name=name, nested=not outermost, tags=owned)
     status = "FAILED"

@@ -218,10 +218,10 @@ class _Claim:
             size = f"{percent:.1f}" if percent >= 0.05 else f"{percent:.1g}"
             word = "better" if self.sign > 0 else "worse"
             return f"{subject} {size} % {word}{than} ({metric}, {_p_text(self.p)})"
-        change = round(-100 * self.skill, 1) + 0.0  # no -0.0
+        change = round(-100 * self.skill, 1)
         word = "not reliably better" if change < 0 else "no better"
-        size = f" {change:+.1f} %" if np.isfinite(change) else ""
-        return f"{subject} {word}{than} ({metric}{size}, {_p_text(self.p)})"
+        size = f" {abs(change):.1f} % {'lower' if change < 0 else 'higher'}" if change else " the same"
+        return f"{subject} {word}{than} ({metric}{size if np.isfinite(change) else ''}, {_p_text(self.p)})"
 
 
 def _claims(table: pd.DataFrame, model: str) -> list[_Claim]:

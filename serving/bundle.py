@@ -38,10 +38,12 @@ SIGNATURE = ModelSignature(
 )  # fmt: skip
 
 
-def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
-    """The last bars of the ticker with the longest history: enough for one forecast where there are enough."""
+def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
+    """The last bars of the ticker with the longest history, None where they are too few for a forecast."""
     longest = dataset.bars["ticker"].value_counts().idxmax()
     bars = dataset.bars[dataset.bars["ticker"] == longest].tail(forecaster.bars_needed)
+    if len(bars) < forecaster.bars_needed:
+        return None
     return bars[["date", "ticker", *PRICE_COLUMNS, "volume"]].reset_index(drop=True)
 
 

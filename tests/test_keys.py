@@ -204,3 +204,16 @@ def test_a_live_download_has_a_key_only_with_a_closed_end():
 def test_the_log_names_a_few_of_many_parts():
     assert keys.shown(["a", "b"]) == "a, b"
     assert keys.shown(list("abcdef"), limit=4) == "a, b, c, d and 2 more"
+
+
+def test_what_was_repaired_is_part_of_transforms_key(monkeypatch, tmp_path):
+    from flow_steps import transform
+
+    prices = tmp_path / "prices.parquet"
+    prices.write_bytes(b"the same")
+    found = []
+    for report in ({"findings": []}, {"findings": [{"kind": "duplicate"}]}):
+        monkeypatch.setattr(transform.artifacts, "quality_of", lambda uri, report=report: report)
+        found.append(transform.STEP.inputs({"prices": str(prices)}))
+    assert found[0]["prices"] == found[1]["prices"]
+    assert found[0]["quality"] != found[1]["quality"]

@@ -434,6 +434,24 @@ def test_a_reused_tree_looks_like_the_first(first, second):
         assert new.info.status == "FINISHED"
 
 
+def test_a_reused_tree_keeps_curves_datasets_and_models(first, second):
+    client = MlflowClient()
+    for found in second[2]:
+        new = client.get_run(found.info.run_id)
+        source = new.data.tags.get("pricecast.reused_from")
+        if source is None:
+            continue
+        old = client.get_run(source)
+        for name in old.data.metrics:
+            points = [
+                [(p.step, p.value) for p in client.get_metric_history(i, name)] for i in (source, new.info.run_id)
+            ]
+            assert sorted(points[0]) == sorted(points[1])
+        for links in ("dataset_inputs", "model_inputs"):
+            assert len(getattr(new.inputs, links)) == len(getattr(old.inputs, links))
+        assert "pricecast_owner" in new.data.tags
+
+
 def runs_order(runs, run):
     return [other.info.run_name for other in runs].index(run.info.run_name)
 
@@ -769,3 +787,10 @@ def test_steps_run_alone_with_the_same_outcome(experiment):
     succeed(*NAIVE)
     sources = {tag(run, "reused_from") for run in all_runs(experiment)}
     assert {run.info.run_id for run in alone} <= sources
+
+
+def test_a_password_in_the_stores_address_is_not_printed():
+    from flow_steps.flow import _masked
+
+    assert _masked("postgresql://user:secret@host:5432/db") == "postgresql://user:***@host:5432/db"
+    assert _masked("sqlite:////tmp/mlflow.db") == "sqlite:////tmp/mlflow.db"

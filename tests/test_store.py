@@ -210,3 +210,13 @@ def test_other_experiments_are_left_alone(experiment, shared):
     run_id = running("0", pid=dead_process())
     assert store.reap(experiment) == []
     assert status(run_id) == "RUNNING"
+
+
+def test_a_store_below_a_folder_with_a_space_is_created_in_place(tmp_path, monkeypatch):
+    folder = tmp_path / "my results"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{str(folder).replace(' ', '%20')}/mlflow.db")
+    store.ensure()
+    assert (folder / "mlflow.db").stat().st_size > 0
+    assert not list(folder.glob("*.part"))
