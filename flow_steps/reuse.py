@@ -16,9 +16,9 @@ def with_key(key: str) -> list[Run]:
 
 
 def recent(step: str, title: str) -> list[Run]:
-    """The last finished runs of a step, those of this title where there are any: what a new run compares with."""
+    """The last finished runs of a step under a title: what a new run of that title is compared with."""
     runs = _originals(f"tags.`{TAG}step` = '{step}'", most=200)
-    return [run for run in runs if run.info.run_name == title] or runs
+    return [run for run in runs if run.info.run_name == title]
 
 
 def _originals(rule: str, most: int) -> list[Run]:

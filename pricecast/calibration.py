@@ -56,7 +56,8 @@ def conformal_quantile(scores: np.ndarray, level: float) -> np.ndarray:
     """The order statistic of n scores that a new one stays below with at least (at most) the level's chance.
 
     Upper levels take rank ceil((n + 1) level), lower ones floor((n + 1) level), so that a central interval
-    covers at least what it promises (Lei et al. 2018, section 2).
+    covers at least what it promises (Lei et al. 2018, section 2) as far as the scores are exchangeable, which
+    overlapping horizons only approximate.
 
     Args:
         scores: (n, h).
