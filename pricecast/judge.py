@@ -55,7 +55,7 @@ def score(forecasts: pd.DataFrame, insample_mae: pd.Series | None = None) -> pd.
     tables = {horizon: _score_horizon(group, horizon) for horizon, group in slices.items()}
     scores = pd.concat(tables, names=["horizon", "model"]).swaplevel()
     models = list(next(iter(slices.values())))
-    return scores.reindex(pd.MultiIndex.from_product([models, tables], names=["model", "horizon"]))
+    return scores.reindex(pd.MultiIndex.from_product([models, list(tables)], names=["model", "horizon"]))
 
 
 def _slices(forecasts: pd.DataFrame, insample_mae: pd.Series | None) -> dict[int, dict[str, Slice]]:
