@@ -42,7 +42,7 @@ class Flow:
         summary = artifacts.fetch(f"runs:/{judged}/{SUMMARY}").read_text(encoding="utf-8")
         report = tracking.artifact_location(judged, REPORT)
         self.run.tags({"best_model": verdict["best"]})
-        self.run.note(f"{summary}\nReport: run {judged}, artifact {REPORT}\n")
+        self.run.note(f"{summary}\n[The report]({tracking.artifact_page(judged, REPORT)})\n")
         click.echo(f"\n{summary}\nReport: {_near(report)}\nBrowse: {_browse()}")
 
 

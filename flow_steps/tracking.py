@@ -168,6 +168,12 @@ def artifact_location(run_id: str, name: str) -> str:
     return str(Path(local) / name) if local else f"{uri}/{name}"
 
 
+def artifact_page(run_id: str, name: str) -> str:
+    """The address of an artifact within MLflow's pages."""
+    info = _client().get_run(run_id).info
+    return f"#/experiments/{info.experiment_id}/runs/{run_id}/artifacts/{name}"
+
+
 def experiment_id() -> str:
     """The experiment that a run opened now would go to."""
     given = os.environ.get("MLFLOW_RUN_ID")

@@ -296,6 +296,9 @@ def test_notes_tell_the_outcome_on_the_runs_pages(first):
     verdict = read_json(artifacts.fetch(f"runs:/{named(runs, 'evaluate').info.run_id}/verdict.json"))
     for name in ("synthetic h=5", "evaluate"):
         assert named(runs, name).data.tags[tracking.NOTE].startswith(verdict["sentence"])
+    judged = named(runs, "evaluate").info
+    page = f"#/experiments/{judged.experiment_id}/runs/{judged.run_id}/artifacts/report.html"
+    assert f"[The report]({page})" in named(runs, "synthetic h=5").data.tags[tracking.NOTE]
     assert named(runs, "naive h=5").data.tags[tracking.NOTE] == verdict["models"]["naive"]["sentence"]
 
 
