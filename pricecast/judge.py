@@ -14,6 +14,8 @@ from pricecast.significance import daily_losses, diebold_mariano, holm
 # The two forecasts that know nothing; claims are made against the better one.
 NAIVES = (NAIVE, "ewma")
 ALPHA = 0.05
+# A smaller difference may be proved and still matter to nobody.
+MATERIAL = 0.001
 # How far in percent the reference's 90 % interval may miss its promise and still be recommended.
 TOLERANCE = 3
 # What a test is about: its loss per row, the metric that tells its size, the words for both.
@@ -23,7 +25,8 @@ LOSSES = {
 }
 TEST = (
     "Diebold-Mariano, two-sided, on losses averaged over tickers per cutoff (squared log-return error; "
-    "CRPS); HAC variance, Harvey-Leybourne-Newbold correction, Holm-adjusted over the models at each horizon"
+    "CRPS); HAC variance, Harvey-Leybourne-Newbold correction, Holm-adjusted over the models of this run at each "
+    "horizon; differences below 0.1 % are not claimed"
 )
 READING_ORDER = (
     *("rmse", "skill_rmse", "dm_p_point_holm", "crps", "skill_crps", "dm_p_crps_holm"),
@@ -170,8 +173,8 @@ def best_model(scores: pd.DataFrame) -> str:
 def verdict(scores: pd.DataFrame) -> dict[str, Any]:
     """Says in words and figures who beat the better of naive and ewma at the shortest horizon, for JSON.
 
-    "Better" and "worse" are said only below a Holm-adjusted p of .05 and where test and metric agree; other
-    horizons are mentioned where their outcome differs. Figures that do not exist are None.
+    "Better" and "worse" are said only below a Holm-adjusted p of .05, from a difference of 0.1 % on, and where test
+    and metric agree; other horizons are mentioned where their outcome differs. Figures that do not exist are None.
 
     Returns:
         `sentence`, `best` (see `best_model`), `reference`, `horizon`, `n_days`, `test` (its description) and
@@ -209,15 +212,15 @@ class _Claim:
         p = _value(table, model, f"ref_dm_p_{loss}_holm")
         # The test averages by day and in returns, the metric does not: a claim needs both on one side.
         agree = np.sign(skill) == -np.sign(_value(table, model, f"ref_dm_{loss}"))
-        return cls(loss, reference, skill, p, int(np.sign(skill)) if p < ALPHA and agree else 0)
+        shown = p < ALPHA and agree and abs(skill) >= MATERIAL
+        return cls(loss, reference, skill, p, int(np.sign(skill)) if shown else 0)
 
     def text(self, than: str = "") -> str:
         _, _, metric, subject = LOSSES[self.loss]
         percent = 100 * abs(self.skill)
         if self.sign:
-            size = f"{percent:.1f}" if percent >= 0.05 else f"{percent:.1g}"
             word = "better" if self.sign > 0 else "worse"
-            return f"{subject} {size} % {word}{than} ({metric}, {_p_text(self.p)})"
+            return f"{subject} {percent:.1f} % {word}{than} ({metric}, {_p_text(self.p)})"
         change = round(-100 * self.skill, 1)
         word = "not reliably better" if change < 0 else "no better"
         size = f" {abs(change):.1f} % {'lower' if change < 0 else 'higher'}" if change else " the same"

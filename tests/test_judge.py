@@ -238,3 +238,15 @@ def test_a_perfectly_still_price_breaks_nothing() -> None:
     json.dumps(verdict(scores), allow_nan=False)
     assert best_model(scores) == "naive"
     assert len(leaderboard(scores)) == 2
+
+
+def test_a_proved_trifle_is_no_victory() -> None:
+    table = forecasts({"naive": IDLE, "trifle": IDLE})
+    trifle = table["model"] == "trifle"
+    # Every forecast a hair nearer to what came: sure to be better, and of no use.
+    columns = ["forecast", *QUANTILE_COLUMNS]
+    nearer = table.loc[trifle, columns].mul(1 - 1e-4).add(1e-4 * table.loc[trifle, "actual"], axis=0)
+    table.loc[trifle, columns] = nearer.to_numpy()
+    scores = score(table)
+    assert scores.at[("trifle", 1), "dm_p_crps"] < 0.001
+    assert verdict(scores)["sentence"].startswith("Nothing beats naive")

@@ -19,6 +19,8 @@ from mlflow.projects.utils import load_project
 from flow_steps import tracking
 
 ROOT = Path(__file__).resolve().parents[1]
+# What the commands see: the interpreter's own programs first, activated or not.
+SEARCH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 PARTS = ("pricecast", "flow_steps", "serving", "main.py", "MLproject", "conda.yaml", "pyproject.toml")
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -59,8 +61,7 @@ def project(tmp_path_factory):
 def environment(home, **more):
     """Programs of this interpreter first, a store in `home`, and nothing of an MLflow run around this one."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**inherited, "PATH": path, "MLFLOW_TRACKING_URI": store_of(home), "OMP_NUM_THREADS": "1", **more}
+    return {**inherited, "PATH": SEARCH, "MLFLOW_TRACKING_URI": store_of(home), "OMP_NUM_THREADS": "1", **more}
 
 
 def store_of(home):
@@ -238,7 +239,7 @@ def test_a_failed_step_fails_the_run_that_mlflow_made(project, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on the PATH: pip install uv")
+@pytest.mark.skipif(shutil.which("uv", path=SEARCH) is None, reason="uv is not on the PATH: pip install uv")
 def test_conda_yaml_makes_an_environment_that_works(project, tmp_path):
     links = os.environ.get("PIP_FIND_LINKS")
     more = {"UV_FIND_LINKS": links} if links else {}
