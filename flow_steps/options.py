@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pricecast import sources
+from pricecast import defaults, sources
 from pricecast.errors import InputError
 from pricecast.schema import parse_ticker
 
@@ -95,25 +95,27 @@ strict = _switch("strict", False, "Refuse bars that would need a repair.")
 allow_splits = _switch("allow-splits", False, "Accept jumps that look like splits nobody adjusted for.")
 prices = _required("prices", "Prices table: runs:/<id>/prices.parquet or a file.")
 dataset = _required("dataset", "Dataset: runs:/<id>/dataset or a folder.")
-horizon = _option("horizon", click.IntRange(1, 60), 5, "Trading days ahead.")
+horizon = _option("horizon", click.IntRange(1, 60), defaults.HORIZON, "Trading days ahead.")
 max_lookback = _option(
     "max-lookback",
     click.IntRange(1, 1000),
-    120,
+    defaults.MAX_LOOKBACK,
     "Days of context behind every origin, at least any lookback.",
 )
-test_size = _option("test-size", click.FloatRange(0, 1, True, True), 0.15, "Share of the dates to test on.")
+test_size = _option(
+    "test-size", click.FloatRange(0, 1, True, True), defaults.TEST_SIZE, "Share of the dates to test on."
+)
 valid_size = _option(
     "valid-size",
     click.FloatRange(0, 1, True, True),
-    0.15,
+    defaults.VALID_SIZE,
     "Share of the dates to stop early and calibrate on.",
 )
 valid_start = _option("valid-start", Date(), "", "First validation date, instead of the shares.")
 test_start = _option("test-start", Date(), "", "First test date, instead of the shares.")
-scaler = _option("scaler", click.Choice(["standard", "minmax", "robust"]), "standard", "Scaler of X and y.")
+scaler = _option("scaler", click.Choice(["standard", "minmax", "robust"]), defaults.SCALER, "Scaler of X and y.")
 target = _option(
-    "target", click.Choice(["return", "price"]), "return",
+    "target", click.Choice(["return", "price"]), defaults.TARGET,
     "Learn returns, or price levels as the textbooks do (R2 flatters levels, and later dividends move them).",
 )  # fmt: skip
 model = _required("model", "The model to train: a file name in pricecast/models.")

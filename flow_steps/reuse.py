@@ -48,9 +48,7 @@ def copy_run(source_id: str, parent: str | None = None) -> str:
     kept = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
     links = {f"{TAG}reused_from": source_id, "mlflow.parentRunId": parent_id, store.OWNER: store.owner()}
     tags = {**kept, **links}
-    copy = (
-        MlflowClient().create_run(source.info.experiment_id, tags=tags, run_name=source.info.run_name).info.run_id
-    )
+    copy = client.create_run(source.info.experiment_id, tags=tags, run_name=source.info.run_name).info.run_id
     history = [point for name in source.data.metrics for point in client.get_metric_history(source_id, name)]
     client.log_batch(copy, metrics=history, params=[Param(*pair) for pair in source.data.params.items()])
     client.log_inputs(copy, datasets=source.inputs.dataset_inputs, models=source.inputs.model_inputs)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast import features, splits
+from pricecast import defaults, features, splits
 from pricecast.adjust import adjust
 from pricecast.errors import InputError
 from pricecast.panel import Panel, targets
 from pricecast.scalers import Scalers
+from pricecast.schema import SPLITS
 from pricecast.storage import read_json, read_parquet, seal, verify, write_json, write_parquet
 
 # Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
@@ -91,14 +92,14 @@ class Dataset:
 def build(
     prices: pd.DataFrame,
     *,
-    horizon: int = 5,
-    max_lookback: int = 120,
-    valid_size: float = 0.15,
-    test_size: float = 0.15,
+    horizon: int = defaults.HORIZON,
+    max_lookback: int = defaults.MAX_LOOKBACK,
+    valid_size: float = defaults.VALID_SIZE,
+    test_size: float = defaults.TEST_SIZE,
     valid_start: pd.Timestamp | None = None,
     test_start: pd.Timestamp | None = None,
-    scaler: str = "standard",
-    target: str = "return",
+    scaler: str = defaults.SCALER,
+    target: str = defaults.TARGET,
     quality: dict[str, Any] | None = None,
 ) -> Dataset:
     """Builds the dataset of a prices table.
@@ -164,13 +165,11 @@ def has_context(table: pd.DataFrame, names: Sequence[str], lookback: int) -> pd.
 
 
 def _too_short(table: pd.DataFrame) -> dict[str, str]:
-    counts = pd.crosstab(table["ticker"], table["split"]).reindex(columns=["train", "valid", "test"], fill_value=0)
+    counts = pd.crosstab(table["ticker"], table["split"]).reindex(columns=list(SPLITS), fill_value=0)
     rows = table.groupby("ticker", sort=False).size()
     short = counts[(counts["train"] < MIN_TRAIN) | (counts["valid"] < MIN_VALID) | (counts["test"] < MIN_TEST)]
     return {
-        str(
-            ticker
-        ): f"{ticker} has {rows.loc[ticker]} bars, which leaves {row.train} training, {row.valid} validation "
+        ticker: f"{ticker} has {rows.loc[ticker]} bars, which leaves {row.train} training, {row.valid} validation "
         f"and {row.test} test origins ({MIN_TRAIN}, {MIN_VALID} and {MIN_TEST} are needed)"
         for ticker, row in zip(short.index.astype(str), short.itertuples(), strict=True)
     }

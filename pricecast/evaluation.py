@@ -11,7 +11,7 @@ from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster, fit
 from pricecast.report import Report
-from pricecast.schema import NAIVE
+from pricecast.schema import NAIVE, SPLITS
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool) -> Rep
 
 def _facts(dataset: Dataset) -> dict[str, str]:
     spec, dates = dataset.spec, dataset.features["date"]
-    counts = {split: len(dataset.origins(split)) for split in ("train", "valid", "test")}
+    counts = {split: len(dataset.origins(split)) for split in SPLITS}
     return {
         "Tickers": _listed(spec.tickers),
         "Source": str(dataset.quality.get("source", "a prices table")),

@@ -192,3 +192,13 @@ def test_main_and_the_steps_share_names_types_and_defaults(step):
 def test_every_option_of_main_is_of_use_to_some_step():
     used = {option.name for step in STEPS for option in commands()[step].params}
     assert {option.name for option in pipeline.params} - used == {"models", "reuse"}
+
+
+def test_the_choices_are_those_of_the_library():
+    from flow_steps import transform
+    from pricecast.features import FEATURES
+    from pricecast.scalers import SCALERS
+
+    choices = {option.name: option.type for option in transform.main.params}
+    assert list(choices["scaler"].choices) == list(SCALERS)
+    assert list(choices["target"].choices) == list(FEATURES)
