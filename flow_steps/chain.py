@@ -1,5 +1,6 @@
 """Running steps: alone from the command line, or in one process as children of a pipeline's run."""
 
+import atexit
 import importlib
 import json
 import logging
@@ -12,9 +13,9 @@ from types import FrameType, ModuleType
 from typing import Any
 
 import click
+import mlflow
 
-from flow_steps import artifacts, keys, reuse, store, tracking
-from pricecast.errors import InputError
+from flow_steps import artifacts, failures, keys, owners, reuse, store, tracking
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 _log = logging.getLogger(__name__)
@@ -61,12 +62,17 @@ def session() -> Iterator[None]:
     }.items():
         logging.getLogger(name).setLevel(level)
     signal.signal(signal.SIGTERM, _stop)
+    # It would call a run that was cut short FINISHED.
+    atexit.unregister(mlflow.tracking.fluent._safe_end_run)
     try:
         store.ensure()
-        store.reap(tracking.experiment_id())
+        owners.reap(tracking.experiment_id())
         yield
-    except InputError as error:
-        raise click.ClickException(str(error)) from error
+    except Exception as error:
+        line = failures.explain(error)
+        if line is None:
+            raise
+        raise click.ClickException(line) from error
 
 
 def run_alone(step: Step, params: dict[str, Any]) -> None:

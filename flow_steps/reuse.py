@@ -3,8 +3,9 @@
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Param, Run
+from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
-from flow_steps import artifacts, store, tracking
+from flow_steps import artifacts, owners, tracking
 from flow_steps.tracking import NOTE, TAG
 from pricecast.errors import InputError
 from pricecast.storage import verify
@@ -46,19 +47,32 @@ def copy_run(source_id: str, parent: str | None = None) -> str:
     source = client.get_run(source_id)
     parent_id = parent or mlflow.active_run().info.run_id
     kept = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
-    links = {f"{TAG}reused_from": source_id, "mlflow.parentRunId": parent_id, store.OWNER: store.owner()}
+    links = {f"{TAG}reused_from": source_id, "mlflow.parentRunId": parent_id, **owners.mark()}
     tags = {**kept, **links}
     copy = client.create_run(source.info.experiment_id, tags=tags, run_name=source.info.run_name).info.run_id
-    history = [point for name in source.data.metrics for point in client.get_metric_history(source_id, name)]
-    client.log_batch(copy, metrics=history, params=[Param(*pair) for pair in source.data.params.items()])
+    status = "KILLED"
+    try:
+        _copy_content(source, copy)
+        for child in children(source_id):
+            copy_run(child.info.run_id, copy)
+        status = "FINISHED"
+    finally:
+        client.set_terminated(copy, status)
+    return copy
+
+
+def _copy_content(source: Run, copy: str) -> None:
+    client = MlflowClient()
+    client.log_batch(copy, params=[Param(*pair) for pair in source.data.params.items()])
+    points = [
+        point for name in source.data.metrics for point in client.get_metric_history(source.info.run_id, name)
+    ]
+    for start in range(0, len(points), MAX_METRICS_PER_BATCH):
+        client.log_batch(copy, metrics=points[start : start + MAX_METRICS_PER_BATCH])
     client.log_inputs(copy, datasets=source.inputs.dataset_inputs, models=source.inputs.model_inputs)
     client.log_outputs(
         copy, models=[LoggedModelOutput(model.model_id, 0) for model in source.outputs.model_outputs]
     )
-    for child in children(source_id):
-        copy_run(child.info.run_id, copy)
-    client.set_terminated(copy, "FINISHED")
-    return copy
 
 
 def children(run_id: str) -> list[Run]:

@@ -1,39 +1,46 @@
-"""The tracking store: created whole by one process, and swept of runs whose process died."""
+"""The tracking store: created whole by one process, recognised when broken, and never waited for without end."""
 
-import json
-import logging
 import os
-import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-import psutil
+import sqlalchemy
+from alembic.util import CommandError
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Run, RunStatus
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.base_sql_model import Base
 from mlflow.tracking import get_tracking_uri
 from sqlalchemy.exc import SQLAlchemyError
 
 from pricecast.errors import InputError
 
-OWNER = "pricecast_owner"  # the process behind a run; no fact about its outcome, so not `pricecast.*`
+FAILURES = (MlflowException, SQLAlchemyError, CommandError)  # what a store that is down or broken raises
 _SQLITE = "sqlite:///"
-_MAGIC = b"SQLite format 3\0"
-_log = logging.getLogger(__name__)
+# A server that restarts within half a minute is waited for; by default MLflow would wait for over four.
+_PATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+}
+_KNOCK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 
 
 def ensure() -> None:
-    """Creates a SQLite store that is not there yet, so that no second process ever sees half of one.
+    """Creates a SQLite store that is not there yet, and makes sure that the store in use answers.
 
     MLflow itself breaks a store that two processes create at once. Here one process builds it in a temporary file
     under a lock and renames it.
 
     Raises:
-        InputError: the store cannot be opened.
+        InputError: the store cannot be opened, or does not answer within seconds.
     """
     uri = get_tracking_uri()
+    for name, value in _PATIENT.items():
+        os.environ.setdefault(name, value)
     try:
         if uri.startswith(_SQLITE):
             path = Path(unquote(uri.removeprefix(_SQLITE).partition("?")[0]))
@@ -41,69 +48,55 @@ def ensure() -> None:
             with FileLock(f"{path}.lock"):
                 if not path.exists() or (path.is_file() and path.stat().st_size == 0):
                     _create(path)
-            _check_header(path)
-        MlflowClient().search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        line = str(error).splitlines()[0]
+        if "://" in uri and not uri.startswith(("http", "databricks", "file:")):
+            _check_tables(uri)
+        with briefly():
+            MlflowClient().search_experiments(max_results=1)
+    except (*FAILURES, OSError, ImportError) as error:
         raise InputError(
-            f"expected a tracking store at {uri}, got: {line}. Set MLFLOW_TRACKING_URI, or move the file away"
+            f"expected a tracking store at {uri}, got: {first_line(error)}. Start its server, set "
+            "MLFLOW_TRACKING_URI to another, or move a broken file away"
         ) from error
 
 
-def _check_header(path: Path) -> None:
-    """MLflow tries for minutes to open what is no database."""
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise OSError("a file that is no SQLite database")
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Within it a request to a tracking server is tried once, for seconds."""
+    before = {name: os.environ.get(name) for name in _KNOCK}
+    os.environ.update(_KNOCK)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def first_line(error: BaseException) -> str:
+    """An error's first line that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def _check_tables(uri: str) -> None:
+    """Refuses what is no database, or half a store: MLflow tries for minutes, and may alter what it finds."""
+    # A database on the network that does not answer is not waited for, either.
+    arguments = {} if uri.startswith("sqlite") else {"connect_timeout": 5}
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool, connect_args=arguments)
+    found = set(sqlalchemy.inspect(engine).get_table_names())
+    missing = sorted(Base.metadata.tables.keys() - found)
+    if found and missing:
+        raise OSError(
+            f"half a store, without the tables {', '.join(missing[:3])} and {len(missing)} in all (if an older "
+            "MLflow wrote it, `mlflow db upgrade` mends it)"
+        )
 
 
 def _create(path: Path) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         MlflowClient(tracking_uri=f"{_SQLITE}{part}").search_experiments()
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def owner() -> str:
-    """This process, told apart from one of another boot that got the same number."""
-    started = psutil.Process().create_time()
-    return json.dumps({"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), "started": started})
-
-
-def reap(experiment_id: str) -> list[str]:
-    """Ends runs that stand as RUNNING though their process on this host is gone; returns their ids."""
-    client = MlflowClient()
-    running = client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=1000)
-    stale = [run.info.run_id for run in running if _is_dead(run)]
-    for run_id in stale:
-        client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
-        _log.warning("run %s was left RUNNING by a process that is gone: now KILLED", run_id)
-    return stale
-
-
-def _is_dead(run: Run) -> bool:
-    about = _owner_of(run)
-    if about is None or about["host"] != socket.gethostname():
-        return False
-    if about["boot"] != _boot() or not psutil.pid_exists(about["pid"]):
-        return True
-    try:
-        return abs(psutil.Process(about["pid"]).create_time() - about["started"]) > 1
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _owner_of(run: Run) -> dict[str, Any] | None:
-    """What `owner` wrote; None for a run of another program."""
-    try:
-        about = json.loads(run.data.tags.get(OWNER, "null"))
-    except ValueError:
-        return None
-    return about if isinstance(about, dict) and {"host", "boot", "pid", "started"} <= about.keys() else None
-
-
-def _boot() -> str:
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text(encoding="ascii").strip() if path.exists() else str(int(psutil.boot_time()))

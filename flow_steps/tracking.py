@@ -4,7 +4,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mlflow.models import ModelSignature
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from mlflow.utils.time import get_current_time_millis
 
-from flow_steps import artifacts, store
+from flow_steps import artifacts, launcher, owners, store
 from pricecast.storage import MANIFEST, seal
 
 TAG = "pricecast."
@@ -116,18 +116,31 @@ def _open(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
     outermost = mlflow.active_run() is None
     # Taken out of the environment: MLflow would resume that run for every child, too.
     given = os.environ.pop("MLFLOW_RUN_ID", None) if outermost else None
-    owned = {store.OWNER: store.owner(), **(tags or {})}
-    active = mlflow.start_run(run_id=given, run_name=name, nested=not outermost, tags=owned)
+    if given:
+        launcher.follow()
+    active = mlflow.start_run(
+        run_id=given, run_name=name, nested=not outermost, tags={**owners.mark(), **(tags or {})}
+    )
     status = "FAILED"
     try:
-        if given:
-            _client().update_run(given, name=name)
-        yield active.info.run_id
+        with owners.heartbeat(active.info.run_id):
+            if given:
+                _client().update_run(given, name=name)
+            yield active.info.run_id
         status = "FINISHED"
     except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
         raise
     finally:
+        _end(status)
+
+
+def _end(status: str) -> None:
+    if status == "FINISHED":
+        mlflow.end_run(status)
+        return
+    # Where the store itself has failed, the error to be shown is that one; the next start sets the status right.
+    with suppress(*store.FAILURES), store.briefly():
         mlflow.end_run(status)
 
 

@@ -2,8 +2,12 @@
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -11,7 +15,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from flow_steps import store
+from flow_steps import owners, store, tracking
 from pricecast.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,10 +81,11 @@ def dead_process():
     return process.pid
 
 
-def running(experiment, **changes):
+def running(experiment, beat=None, **changes):
     """A run that stands as RUNNING and says that it belongs to this process, but for the changes."""
-    owner = {**json.loads(store.owner()), **changes}
-    return MlflowClient().create_run(experiment, tags={store.OWNER: json.dumps(owner)}).info.run_id
+    owner = {**json.loads(owners.mark()[owners.OWNER]), **changes}
+    tags = {owners.OWNER: json.dumps(owner), **({} if beat is None else {owners.HEARTBEAT: f"{beat:.0f}"})}
+    return MlflowClient().create_run(experiment, tags=tags).info.run_id
 
 
 def status(run_id):
@@ -140,6 +145,34 @@ def test_a_broken_store_file_is_refused_in_one_line(tmp_path, monkeypatch, conte
     assert broken.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP TABLE latest_metrics",  # what two processes leave that create one store together
+        "DELETE FROM alembic_version",
+        "UPDATE alembic_version SET version_num = 'ffffffffffff'",
+        "INSERT INTO alembic_version VALUES ('451aebb31d03')",
+    ],
+)
+def test_half_a_store_is_refused_in_one_line_and_left_as_it_is(shared, tmp_path, monkeypatch, damage):
+    broken = tmp_path / "mlflow.db"
+    shutil.copy(shared / "mlflow.db", broken)
+    with sqlite3.connect(broken) as connection:
+        connection.execute(damage)
+    connection.close()
+    content = broken.read_bytes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{broken}")
+    refused("expected a tracking store at sqlite", monkeypatch)
+    assert broken.read_bytes() == content
+
+
+@pytest.mark.parametrize("uri", ["postgresql://me:word@127.0.0.1:1/db", "nonsense://x", "./mlruns"])
+def test_a_store_that_cannot_be_spoken_to_is_refused_in_one_line(tmp_path, monkeypatch, uri):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    refused("expected a tracking store at", monkeypatch)
+
+
 def test_a_folder_in_the_stores_place_is_refused_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "mlflow.db").mkdir()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
@@ -154,61 +187,95 @@ def test_a_file_in_the_folders_place_is_refused_in_one_line(tmp_path, monkeypatc
 
 def test_a_run_of_a_dead_process_is_killed(experiment):
     run_id = running(experiment, pid=dead_process())
-    assert store.reap(experiment) == [run_id]
+    assert owners.reap(experiment) == [run_id]
     assert status(run_id) == "KILLED"
     assert MlflowClient().get_run(run_id).info.end_time is not None
-    assert store.reap(experiment) == []
+    assert owners.reap(experiment) == []
 
 
 def test_a_run_of_this_process_is_left_alone(experiment):
     run_id = running(experiment)
-    assert store.reap(experiment) == []
+    assert owners.reap(experiment) == []
     assert status(run_id) == "RUNNING"
 
 
 def test_a_run_of_another_living_process_is_left_alone(experiment, sleeper):
     run_id = running(experiment, pid=sleeper.pid, started=sleeper.create_time())
-    assert store.reap(experiment) == []
+    assert owners.reap(experiment) == []
     assert status(run_id) == "RUNNING"
 
 
 def test_a_run_whose_process_number_was_given_to_another_is_killed(experiment, sleeper):
     run_id = running(experiment, pid=sleeper.pid, started=sleeper.create_time() - 100)
-    assert store.reap(experiment) == [run_id]
+    assert owners.reap(experiment) == [run_id]
     assert status(run_id) == "KILLED"
 
 
 def test_a_run_of_another_boot_is_killed(experiment):
     run_id = running(experiment, boot="before the power cut")
-    assert store.reap(experiment) == [run_id]
+    assert owners.reap(experiment) == [run_id]
 
 
 def test_a_run_on_another_host_is_left_alone(experiment):
     # Whether that process lives cannot be seen from here.
     run_id = running(experiment, host="elsewhere", pid=dead_process())
-    assert store.reap(experiment) == []
+    assert owners.reap(experiment) == []
     assert status(run_id) == "RUNNING"
+
+
+def test_a_run_of_another_container_is_judged_by_its_heartbeat(experiment):
+    # Its process cannot be seen, whether it lives or not; here the number is even taken by a living one.
+    now = time.time()
+    fresh = running(experiment, space="pid:[1]", beat=now - 60)
+    silent = running(experiment, space="pid:[1]", beat=now - 3600)
+    started_silent = running(experiment, space="pid:[1]", beat=None)
+    assert owners.reap(experiment) == [silent]
+    assert [status(run_id) for run_id in (fresh, started_silent)] == ["RUNNING"] * 2
+
+
+def test_a_process_that_ended_and_was_not_waited_for_counts_as_gone(experiment):
+    zombie = subprocess.Popen([sys.executable, "-c", ""])
+    about = psutil.Process(zombie.pid)
+    started = about.create_time()
+    while about.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    run_id = running(experiment, pid=zombie.pid, started=started)
+    assert owners.reap(experiment) == [run_id]
+    zombie.wait()
+
+
+def test_an_open_run_says_that_it_lives(shared, monkeypatch):
+    monkeypatch.setattr(owners, "_BEAT", 0.05)
+    with tracking.open_run("beating", {}, {}) as run:
+        first = beat = float(MlflowClient().get_run(run.run_id).data.tags[owners.HEARTBEAT])
+        for _ in range(100):
+            time.sleep(0.1)
+            beat = float(MlflowClient().get_run(run.run_id).data.tags[owners.HEARTBEAT])
+            if beat > first:
+                break
+    assert beat > first
+    assert threading.active_count() < 20
 
 
 def test_runs_of_other_programs_are_left_alone(experiment):
     client = MlflowClient()
     nobodys = client.create_run(experiment).info.run_id
     alices = client.create_run(experiment, tags={"owner": "alice"}).info.run_id
-    odd = client.create_run(experiment, tags={store.OWNER: "alice"}).info.run_id
-    assert store.reap(experiment) == []
+    odd = client.create_run(experiment, tags={owners.OWNER: "alice"}).info.run_id
+    assert owners.reap(experiment) == []
     assert [status(run_id) for run_id in (nobodys, alices, odd)] == ["RUNNING"] * 3
 
 
 def test_finished_runs_are_left_alone(experiment):
     run_id = running(experiment, pid=dead_process())
     MlflowClient().set_terminated(run_id, "FAILED")
-    assert store.reap(experiment) == []
+    assert owners.reap(experiment) == []
     assert status(run_id) == "FAILED"
 
 
 def test_other_experiments_are_left_alone(experiment, shared):
     run_id = running("0", pid=dead_process())
-    assert store.reap(experiment) == []
+    assert owners.reap(experiment) == []
     assert status(run_id) == "RUNNING"
 
 

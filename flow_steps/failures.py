@@ -1,0 +1,42 @@
+"""What a person can do about a failure that is no bug of ours: one line each."""
+
+import errno
+from collections.abc import Iterator
+
+import requests
+from mlflow.tracking import get_tracking_uri
+
+from flow_steps import store
+from pricecast.errors import InputError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_AGAIN = "and run the same command again: finished steps are reused"
+
+
+def explain(error: BaseException) -> str | None:
+    """One line for an error that its reader can mend; None for what is a bug."""
+    chain = list(_causes(error))
+    if isinstance(error, InputError):
+        return str(error)
+    if full := next((cause for cause in chain if _is_full(cause)), None):
+        return f"expected room on the disk, got: {store.first_line(full)}. Free some {_AGAIN}"
+    if any(isinstance(cause, (*store.FAILURES, requests.RequestException)) for cause in chain):
+        return (
+            f"expected the tracking store at {get_tracking_uri()} to answer, got: {store.first_line(error)}. "
+            f"Bring it back {_AGAIN}"
+        )
+    if isinstance(error, PermissionError):
+        return f"expected a place that can be written to, got: {store.first_line(error)}. Change it {_AGAIN}"
+    return None
+
+
+def _is_full(error: BaseException) -> bool:
+    # SQLite's own words; its driver gives no number.
+    return (isinstance(error, OSError) and error.errno in _NO_ROOM) or "database or disk is full" in str(error)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
