@@ -12,6 +12,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
 from pricecast.errors import InputError
 from pricecast.storage import MANIFEST, digest_file, digest_text, digests, read_json, verify
@@ -81,7 +82,7 @@ def _download(uri: str) -> Path:
     try:
         source = _location(uri)
         # A local store needs no copy.
-        if "://" not in source and not source.startswith("models:/"):
+        if is_local_uri(source) and not source.startswith("models:/"):
             return _existing(Path(source), uri)
         return _copy(source)
     except (MlflowException, OSError) as error:

@@ -59,6 +59,9 @@ def session() -> Iterator[None]:
         "flow_steps": "INFO",
         "mlflow": "WARNING",
         "alembic": "WARNING",
+        # They show tracebacks and addresses of what our one line explains.
+        "mlflow.store.db.utils": "CRITICAL",
+        "urllib3.connectionpool": "ERROR",
     }.items():
         logging.getLogger(name).setLevel(level)
     signal.signal(signal.SIGTERM, _stop)

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 
 import requests
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode
 from mlflow.tracking import get_tracking_uri
 
 from flow_steps import store
@@ -20,7 +21,9 @@ def explain(error: BaseException) -> str | None:
         return str(error)
     if full := next((cause for cause in chain if _is_full(cause)), None):
         return f"expected room on the disk, got: {store.first_line(full)}. Free some {_AGAIN}"
-    if any(isinstance(cause, (*store.FAILURES, requests.RequestException)) for cause in chain):
+    if any(isinstance(cause, (*store.FAILURES, requests.RequestException)) for cause in chain) and not _is_misuse(
+        error
+    ):
         return (
             f"expected the tracking store at {get_tracking_uri()} to answer, got: {store.first_line(error)}. "
             f"Bring it back {_AGAIN}"
@@ -33,6 +36,11 @@ def explain(error: BaseException) -> str | None:
 def _is_full(error: BaseException) -> bool:
     # SQLite's own words; its driver gives no number.
     return (isinstance(error, OSError) and error.errno in _NO_ROOM) or "database or disk is full" in str(error)
+
+
+def _is_misuse(error: BaseException) -> bool:
+    """Whether the store answered, and what it did not like was the question."""
+    return getattr(error, "error_code", "") == ErrorCode.Name(INVALID_PARAMETER_VALUE)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

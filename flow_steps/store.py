@@ -20,11 +20,12 @@ from pricecast.errors import InputError
 FAILURES = (MlflowException, SQLAlchemyError, CommandError)  # what a store that is down or broken raises
 _SQLITE = "sqlite:///"
 # A server that restarts within half a minute is waited for; by default MLflow would wait for over four.
-_PATIENT = {
+_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run; our summary says it once
 }
 _KNOCK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 
@@ -39,7 +40,7 @@ def ensure() -> None:
         InputError: the store cannot be opened, or does not answer within seconds.
     """
     uri = get_tracking_uri()
-    for name, value in _PATIENT.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         if uri.startswith(_SQLITE):
@@ -53,9 +54,10 @@ def ensure() -> None:
         with briefly():
             MlflowClient().search_experiments(max_results=1)
     except (*FAILURES, OSError, ImportError) as error:
+        mend = "Move that file away" if uri.startswith(_SQLITE) else "Start its server"
         raise InputError(
-            f"expected a tracking store at {uri}, got: {first_line(error)}. Start its server, set "
-            "MLFLOW_TRACKING_URI to another, or move a broken file away"
+            f"expected a tracking store at {uri}, got: {first_line(error)}. {mend}, or set MLFLOW_TRACKING_URI to "
+            "another store"
         ) from error
 
 
@@ -72,9 +74,9 @@ def briefly() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """An error's first line that says something."""
+    """An error's first line that says something; of a request that failed, the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+    return lines[0].rpartition("(Caused by ")[2][:300] if lines else type(error).__name__
 
 
 def _check_tables(uri: str) -> None:

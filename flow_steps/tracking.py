@@ -15,8 +15,10 @@ from mlflow import MlflowClient
 from mlflow.data.dataset import Dataset
 from mlflow.entities import DatasetInput, InputTag, LoggedModelInput, Metric, Param, RunTag
 from mlflow.models import ModelSignature
+from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from mlflow.utils.time import get_current_time_millis
+from mlflow.utils.uri import is_local_uri
 
 from flow_steps import artifacts, launcher, owners, store
 from pricecast.storage import MANIFEST, seal
@@ -175,10 +177,12 @@ def store_uri() -> str:
 
 
 def artifact_location(run_id: str, name: str) -> str:
-    """Where a person finds an artifact: a path for a local store, else its URI."""
+    """Where a person finds an artifact: a path for a local store, a server's page, else its URI."""
     uri = _client().get_run(run_id).info.artifact_uri
-    local = mlflow.utils.file_utils.local_file_uri_to_path(uri) if "://" not in uri or uri[:4] == "file" else ""
-    return str(Path(local) / name) if local else f"{uri}/{name}"
+    if is_local_uri(uri):
+        return str(Path(local_file_uri_to_path(uri)) / name)
+    server = store_uri()
+    return f"{server}/{artifact_page(run_id, name)}" if server.startswith("http") else f"{uri}/{name}"
 
 
 def artifact_page(run_id: str, name: str) -> str:

@@ -1,0 +1,48 @@
+"""What a pipeline left in a folder with a store of its own: statuses, figures, and whether any file is half."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from pricecast.storage import MANIFEST, digests, read_json
+
+
+def fresh_store(empty: Path, home: Path) -> None:
+    """Copies a store that has no runs yet; to make one takes a second."""
+    shutil.copy(empty, home / "mlflow.db")
+    with sqlite3.connect(home / "mlflow.db") as connection:
+        connection.execute("UPDATE experiments SET artifact_location = ?", (f"{home}/mlruns/0",))
+    connection.close()
+
+
+def runs_of(home: Path) -> list:
+    return MlflowClient(f"sqlite:///{home}/mlflow.db").search_runs(["0"], order_by=["start_time ASC"])
+
+
+def statuses(home: Path) -> list[tuple[str, str]]:
+    return [(run.info.run_name, run.info.status) for run in runs_of(home)]
+
+
+def figures(home: Path) -> dict[str, float]:
+    """Every metric of the last pipeline, but for times."""
+    parent = [run for run in runs_of(home) if run.data.tags.get("pricecast.step") == "main"][-1]
+    return {name: value for name, value in parent.data.metrics.items() if name != "runtime_sec"}
+
+
+def half_files(home: Path, whole: Path) -> list[str]:
+    """Files of cut-off steps under their final names that are not what an undisturbed step wrote."""
+    finished = {run.info.run_name: place_of(run) for run in runs_of(whole)}
+    faults = []
+    for run in runs_of(home):
+        if run.info.status == "FINISHED" or not place_of(run).exists():
+            continue
+        expected = read_json(finished[run.info.run_name] / MANIFEST)
+        wrong = {name for name, value in digests(place_of(run)).items() if expected.get(name) != value}
+        faults += [f"half a file {name}" for name in wrong if not name.endswith(".part")]
+    return faults
+
+
+def place_of(run) -> Path:
+    return Path(run.info.artifact_uri.removeprefix("file://"))
