@@ -15,7 +15,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from pricecast.errors import InputError
-from pricecast.storage import MANIFEST, digest_file, digest_text, digests, read_json, verify
+from pricecast.storage import MANIFEST, compare, digest_file, digest_text, digests, read_json, read_manifest, verify
 
 BUNDLE_FOLDER = "artifacts/forecaster"
 _DIGEST_LENGTH = 16
@@ -129,15 +129,21 @@ def _existing(path: Path, uri: str) -> Path:
 
 def _verify(uri: str, path: Path) -> None:
     run_id, _, inner = uri.removeprefix("runs:/").partition("/")
-    manifest = read_json(_download(f"runs:/{run_id}/{MANIFEST}"))
+    manifest = read_manifest(_download(f"runs:/{run_id}/{MANIFEST}").parent)
     inner = inner.strip("/")
+    if not inner:
+        verify(path)
+        return
     if path.is_file():
         if manifest.get(inner) != digest_file(path):
             raise InputError(f"expected {uri} as it was written, but the file has changed: run its step again")
         return
-    below = f"{inner}/" if inner else ""
+    below = f"{inner}/"
     expected = {name.removeprefix(below): value for name, value in manifest.items() if name.startswith(below)}
-    verify(path, expected)
+    found = digests(path)
+    if (path / MANIFEST).is_file():
+        found[MANIFEST] = digest_file(path / MANIFEST)
+    compare(path, expected, found)
 
 
 def _is_model(path: Path) -> bool:

@@ -14,7 +14,6 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.dataset import Dataset
 from mlflow.entities import DatasetInput, InputTag, LoggedModelInput, Metric, Param, RunTag
-from mlflow.models import ModelSignature
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from mlflow.utils.time import get_current_time_millis
@@ -58,21 +57,6 @@ class StepRun:
     def dataset(self, data: Dataset, context: str) -> None:
         """Logs a table as a dataset input."""
         _client().log_inputs(self.run_id, datasets=[_input(data, context)])
-
-    def bundle(
-        self, name: str, forecaster: Path, code: list[Path], example: pd.DataFrame | None,
-        signature: ModelSignature, requirements: list[str], params: Mapping[str, Any],
-    ) -> str:  # fmt: skip
-        """Logs a forecaster folder as a pyfunc bundle (models from code) and returns its model id."""
-        with warnings.catch_warnings():
-            # The bundle declares its signature; it needs no type hints to infer one.
-            warnings.filterwarnings("ignore", message=".*type hint", category=UserWarning)
-            info = mlflow.pyfunc.log_model(
-                name=name, python_model=str(code[0]), artifacts={"forecaster": str(forecaster)},
-                code_paths=[str(path) for path in code[1:]], signature=signature, input_example=example,
-                pip_requirements=requirements, params={key: _text(value) for key, value in params.items()},
-            )  # fmt: skip
-        return info.model_id
 
     def judged(self, name: str, model_uri: str | None, data: Dataset, about: "Judged") -> None:
         """Leaves a child run with a model's figures, linked to the logged model and to the dataset."""

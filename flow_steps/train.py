@@ -1,20 +1,17 @@
 """train: from the dataset to one fitted, calibrated model, logged as one bundle."""
 
 import json
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain, options
+from flow_steps import artifacts, bundles, chain, options
 from flow_steps.tracking import StepRun
 from pricecast import models, plots
 from pricecast.dataset import Dataset
-from pricecast.forecaster import Forecaster, fit, refit
-from serving import bundle
+from pricecast.forecaster import fit, refit
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
@@ -39,18 +36,9 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     run.metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
     if forecaster.history:
         plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.svg")
-    _log_bundle(run, name, forecaster, dataset)
+    bundles.log(run.run_id, name, forecaster, dataset)
     if params["refit"]:
-        _log_bundle(run, f"{name}_refit", refit(forecaster, dataset), dataset)
-
-
-def _log_bundle(run: StepRun, name: str, forecaster: Forecaster, dataset: Dataset) -> None:
-    with tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
-        saved = forecaster.save(Path(folder) / "forecaster")
-        run.bundle(
-            name, saved, bundle.CODE, bundle.example(forecaster, dataset), bundle.SIGNATURE,
-            bundle.requirements(forecaster), forecaster.params,
-        )  # fmt: skip
+        bundles.log(run.run_id, f"{name}_refit", refit(forecaster, dataset), dataset)
 
 
 STEP = chain.Step(

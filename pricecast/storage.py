@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 from pricecast.errors import InputError
 
 MANIFEST = "manifest.json"
+_SHOWN = 8  # files that a message names
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> Path:
     """Writes a table as zstd parquet with page checksums, all or nothing."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    return _replace(path, lambda part: pq.write_table(arrow, part, compression="zstd", write_page_checksum=True))
+    return write_whole(path, lambda part: pq.write_table(arrow, part, compression="zstd", write_page_checksum=True))
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
@@ -36,8 +37,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 def write_json(value: Any, path: Path) -> Path:
     """Writes JSON with sorted keys, all or nothing; NaN is an error, not invalid JSON."""
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    return _replace(path, lambda part: part.write_text(text, encoding="utf-8"))
+    data = _json(value)
+    return write_whole(path, lambda part: part.write_bytes(data))
 
 
 def read_json(path: Path) -> Any:
@@ -47,8 +48,8 @@ def read_json(path: Path) -> Any:
         InputError: the file is missing or is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return json.loads(path.read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"expected a JSON file at {path}, got: {_line(error)}") from error
 
 
@@ -64,9 +65,16 @@ def digest_text(text: str) -> str:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 per file below a folder, by relative path; the manifest itself is left out."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
+    """SHA-256 per file below a folder, by relative path; the folder's own manifest is left out.
+
+    Raises:
+        InputError: something is neither a file nor a folder: a link could lead out, a pipe would never end.
+    """
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    odd = [name for name, path in found.items() if path.is_symlink() or not (path.is_file() or path.is_dir())]
+    if odd:
+        raise InputError(f"expected nothing but files and folders in {folder}, got {odd[0]!r}: remove it")
+    return {name: digest_file(path) for name, path in found.items() if path.is_file() and name != MANIFEST}
 
 
 def seal(folder: Path) -> dict[str, str]:
@@ -76,33 +84,66 @@ def seal(folder: Path) -> dict[str, str]:
     return manifest
 
 
-def verify(folder: Path, manifest: dict[str, str] | None = None) -> None:
-    """Compares a folder with a manifest (its own by default).
+def read_manifest(folder: Path) -> dict[str, str]:
+    """Reads a folder's manifest, which has one spelling only: whatever else is in the file is damage.
+
+    Raises:
+        InputError: it is missing or is not what `seal` writes.
+    """
+    manifest = read_json(folder / MANIFEST)
+    named = isinstance(manifest, dict) and all(isinstance(value, str) for value in manifest.values())
+    if not named or (folder / MANIFEST).read_bytes() != _json(manifest):
+        raise InputError(f"expected {folder / MANIFEST} as it was written, but the file has changed")
+    return manifest
+
+
+def verify(folder: Path) -> None:
+    """Compares a folder with its manifest.
 
     Raises:
         InputError: a file is missing, added or changed; the message names it.
     """
-    expected = read_json(folder / MANIFEST) if manifest is None else manifest
-    found = digests(folder)
+    compare(folder, read_manifest(folder), digests(folder))
+
+
+def compare(folder: Path, expected: dict[str, str], found: dict[str, str]) -> None:
+    """Compares digests by file name.
+
+    Raises:
+        InputError: a file is missing, added or changed; the message names it.
+    """
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:
+        shown = ", ".join(repr(name)[1:-1] for name in wrong[:_SHOWN])
+        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise InputError(
             f"expected the files of {folder} as they were written, but these changed, vanished or came later: "
-            f"{', '.join(wrong)}. Run the step that writes them again"
+            f"{shown}{more}. Run the step that writes them again"
         )
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> Path:
+def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
+    """Writes a file all or nothing: under another name, down to the disk, then renamed.
+
+    Args:
+        path: of the file; its folder is made.
+        write: writes to the path that it is given.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(part)
-        with part.open("rb") as file:
+        # Windows flushes only what is open for writing.
+        with part.open("r+b") as file:
             os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")
 
 
 def _line(error: Exception) -> str:
