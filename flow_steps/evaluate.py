@@ -18,7 +18,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     """Judges the models and leaves one child run for each."""
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     uris = params["bundles"].split(",")
-    result = evaluate([Forecaster.load(artifacts.bundle_folder(uri)) for uri in uris], dataset)
+    result = evaluate([artifacts.load_forecaster(uri) for uri in uris], dataset)
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     result.leaderboard.to_csv(run.folder / "leaderboard.csv", index=False)

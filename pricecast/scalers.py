@@ -1,21 +1,30 @@
 """The two scalers of a dataset, kept as skops files whose bytes depend on their content alone."""
 
 import io
+import json
 import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
+from pricecast.errors import InputError
+
 SCALERS: dict[str, type[BaseEstimator]] = {
     "standard": StandardScaler,
     "minmax": MinMaxScaler,
     "robust": RobustScaler,
 }
+_TYPES = {
+    *(f"{scaler.__module__}.{scaler.__name__}" for scaler in SCALERS.values()),
+    *(f"builtins.{name}" for name in ("dict", "list", "tuple", "str")), "numpy.ndarray", "numpy.float64",
+}  # fmt: skip
+_MAX_BYTES = 16 * 2**20
 _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can hold
 
@@ -40,8 +49,48 @@ class Scalers:
 
     @classmethod
     def load(cls, folder: Path) -> "Scalers":
-        """Loads the two scalers; types outside scikit-learn's own are refused, nothing else can run."""
-        return cls(*(skops.io.load(folder / f"scaler_{name}.skops", trusted=[]) for name in ("X", "y")))
+        """Loads the two scalers; nothing but a scaler is constructed, whatever the files ask for.
+
+        Raises:
+            InputError: a file is missing, damaged, too big or holds anything else.
+        """
+        return cls(*(_read(folder / f"scaler_{name}.skops") for name in ("X", "y")))
+
+
+def _read(path: Path) -> BaseEstimator:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        _check(data)
+        scaler = skops.io.loads(data, trusted=[])
+    # Zip, JSON, numpy and skops each have exceptions of their own for a file that somebody else wrote.
+    except Exception as error:
+        line = " ".join(str(error).split())[:200]
+        raise InputError(f"expected a scaler at {path}, got {type(error).__name__}: {line}") from error
+    if type(scaler) not in SCALERS.values():
+        raise InputError(f"expected a scaler at {path}, got a {type(scaler).__name__}")
+    return scaler
+
+
+def _check(data: bytes) -> None:
+    """Refuses what unpacks to more than it is, and types that no scaler consists of, before skops looks at it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+        # `save` does not compress.
+        packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+        if packed or len(data) > _MAX_BYTES or sum(entry.file_size for entry in entries) > _MAX_BYTES:
+            raise ValueError(f"a packed file or one of more than {_MAX_BYTES} bytes")
+        strange = _types(json.loads(archive.read(_SCHEMA))) - _TYPES
+    if strange:
+        raise ValueError(f"the types {', '.join(sorted(strange))}")
+
+
+def _types(node: Any) -> set[str]:
+    """The names of all types that a skops schema asks for."""
+    if isinstance(node, dict):
+        named = {f"{node.get('__module__')}.{node['__class__']}"} if "__class__" in node else set()
+        return named.union(*(_types(child) for child in node.values()))
+    return set().union(*(_types(child) for child in node)) if isinstance(node, list) else set()
 
 
 def _canonical(dumped: bytes) -> bytes:
