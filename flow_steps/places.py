@@ -73,7 +73,8 @@ def _locate(uri: str, owner: str, inner: tuple[str, ...]) -> _Place:
     client = MlflowClient()
     if uri.startswith("runs:/"):
         run = client.get_run(owner)
-        for output in run.outputs.model_outputs if run.outputs else []:
+        # A model stands right below its run.
+        for output in run.outputs.model_outputs if run.outputs and len(inner) == 1 else []:
             model = client.get_logged_model(output.model_id)
             if (model.name,) == inner:
                 return _Place(model.artifact_location, is_model=True)

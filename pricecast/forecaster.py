@@ -143,7 +143,7 @@ class Forecaster:
         verify(folder)
         about = read_json(folder / "forecaster.json")
         model = models.create(about["name"], about["params"]).load(folder / "model")
-        offsets = None if about["offsets"] is None else np.array(about["offsets"])
+        offsets = None if about["offsets"] is None else np.array(about["offsets"], dtype=float)
         return cls(
             about["name"], model, offsets, Spec.from_json(about["spec"]), Scalers.load(folder),
             about["fitted_until"], tuple(about["history"]),

@@ -17,6 +17,7 @@ import yaml
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster
+from pricecast.schema import QUANTILE_LEVELS
 from pricecast.storage import MANIFEST, compare, digest_file, digests, read_json, read_manifest, verify
 
 BUNDLE_FILE = "MLmodel"
@@ -92,7 +93,11 @@ def load(folder: Path) -> Forecaster:
     """
     check(folder)
     try:
-        return Forecaster.load(forecaster_folder(folder))
+        forecaster = Forecaster.load(forecaster_folder(folder))
+        shape = forecaster.spec.horizon, len(QUANTILE_LEVELS)
+        if forecaster.offsets is not None and forecaster.offsets.shape != shape:
+            raise _odd(folder, f"offsets of shape {forecaster.offsets.shape}")
+        return forecaster
     except InputError:
         raise
     # Whatever a library stumbles over in data that somebody else wrote, the answer is the same.

@@ -99,12 +99,21 @@ class Model:
         save_file(self.network_.state_dict(), folder / "weights.safetensors")
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote."""
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: the parameters ask for more weights than there are.
+        """
         state = read_state(folder)
         self.input_dim_, self.horizon_ = state["input_dim"], state["horizon"]
         self.best_epoch_ = state["best_epoch"]
+        weights = load_file(folder / "weights.safetensors")
+        # Before it is built: a network of another size could take all memory.
+        least = 4 * self.hidden_dim * (self.hidden_dim * self.num_layers + self.input_dim_)
+        if max(least, self.horizon_) > sum(tensor.numel() for tensor in weights.values()):
+            raise InputError(f"expected the weights of the network in {folder}, got fewer: train it again")
         self.network_ = self._network()
-        self.network_.load_state_dict(load_file(folder / "weights.safetensors"))
+        self.network_.load_state_dict(weights)
         return self
 
     def _check(self, max_lookback: int) -> None:
