@@ -11,6 +11,7 @@ from flow_steps import store
 from pricecast.errors import InputError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _AGAIN = "and run the same command again: finished steps are reused"
 
 
@@ -28,7 +29,7 @@ def explain(error: BaseException) -> str | None:
             f"expected the tracking store at {get_tracking_uri()} to answer, got: {store.first_line(error)}. "
             f"Bring it back {_AGAIN}"
         )
-    if isinstance(error, PermissionError):
+    if isinstance(error, OSError) and error.errno in _NO_RIGHTS:
         return f"expected a place that can be written to, got: {store.first_line(error)}. Change it {_AGAIN}"
     return None
 

@@ -14,7 +14,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
 
+from flow_steps import store
 from pricecast.errors import InputError
 
 _LONGEST = 1000
@@ -22,6 +24,10 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
 _LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}")
 # One step of a path, as our files and MLflow's model names have them. No percent sign: a server would decode it.
 _STEP = re.compile(r"\w[\w .@=+-]*")
+
+
+# What a store says of something that it does not have; anything else is a failure of the store itself.
+_MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,10 @@ def find(uri: str) -> tuple[Path, bool]:
         if is_local_uri(place.location):
             return _inside(Path(local_file_uri_to_path(place.location)), place.inner, uri), place.is_model
         return _copy("/".join([place.location, *place.inner])), place.is_model
-    except (MlflowException, OSError) as error:
-        raise InputError(f"expected an artifact at {uri}, got: {str(error).splitlines()[0]}") from error
+    except MlflowException as error:
+        if error.error_code not in _MISSING:
+            raise
+        raise InputError(f"expected an artifact at {uri}, got: {store.first_line(error)}") from error
 
 
 def parse(uri: str) -> tuple[str, tuple[str, ...]]:
@@ -89,7 +97,13 @@ def _locate(uri: str, owner: str, inner: tuple[str, ...]) -> _Place:
     return _Place(registered, is_model=True)
 
 
+def _is_cut_off(error: BaseException) -> bool:
+    """Whether a server went away amidst an answer, which MLflow does not ask for again."""
+    return isinstance(error, MlflowException) and error.error_code not in _MISSING
+
+
 @cache
+@retry(retry=retry_if_exception(_is_cut_off), stop=stop_after_attempt(3), wait=wait_exponential(), reraise=True)
 def _copy(source: str) -> Path:
     """Fetches a finished run's artifact from afar, once per process."""
     return Path(mlflow.artifacts.download_artifacts(source, dst_path=_scratch()))

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.uri import is_local_uri
 
 from flow_steps import artifacts, launcher, owners, store
-from pricecast.storage import MANIFEST, seal
+from flow_steps.upload import upload
 
 TAG = "pricecast."
 NOTE = "mlflow.note.content"
@@ -131,11 +132,8 @@ def _end(status: str) -> None:
 
 
 def _upload(run: StepRun) -> None:
-    seal(run.folder)
-    manifest = (run.folder / MANIFEST).rename(run.folder.with_suffix(".json"))
-    _client().log_artifacts(run.run_id, str(run.folder))
-    renamed = manifest.rename(run.folder / MANIFEST)
-    _client().log_artifact(run.run_id, str(renamed))
+    location = _client().get_run(run.run_id).info.artifact_uri
+    upload(run.folder, location, partial(_client().log_artifacts, run.run_id))
 
 
 def model_ids(run_id: str) -> list[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from pricecast.errors import InputError
 from pricecast.storage import MANIFEST, seal, write_whole
 
 
@@ -21,20 +20,12 @@ def upload(folder: Path, location: str, remote: Callable[[str], None]) -> None:
         folder: whose files become artifacts.
         location: where they go, as MLflow names it: a path, a file URI or the address of a store.
         remote: MLflow's upload of a folder, for a store that is not on this machine's disks.
-
-    Raises:
-        InputError: the disk is full or may not be written to.
     """
     seal(folder)
-    if not is_local_uri(location):
-        _send(folder, remote)
-        return
-    try:
+    if is_local_uri(location):
         _publish(folder, Path(local_file_uri_to_path(location)))
-    except OSError as error:
-        raise InputError(
-            f"expected to write artifacts to {location}, got: {error}. Free space or rights"
-        ) from error
+    else:
+        _send(folder, remote)
 
 
 def _publish(folder: Path, destination: Path) -> None:
