@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from pricecast.dataset import Dataset, build
+from pricecast.guard import replaced
 from pricecast.schema import DATE_DTYPE, PRICES, check_prices
 from pricecast.sources import synthetic
 
@@ -60,20 +61,8 @@ def small_dataset(
 
 
 def later(prices: pd.DataFrame, start: object, how: str, seed: int = 0) -> pd.DataFrame:
-    """The prices with every number from the date `start` on replaced, still valid bars.
-
-    `scaled` multiplies each row by a factor of its own, `permuted` shuffles the rows, `huge` takes prices and
-    volumes times a million.
-    """
-    rng = np.random.default_rng(seed)
-    numbers = list(PRICES[2:])
-    rows = np.flatnonzero(prices["date"] >= pd.Timestamp(start))
-    values = prices[numbers].to_numpy(copy=True)
-    if how == "permuted":
-        values[rows] = values[rng.permutation(rows)]
-    else:
-        values[rows] *= 1e6 if how == "huge" else np.exp(rng.normal(0, 0.5, (len(rows), 1)))
-    return prices.assign(**dict(zip(numbers, values.T, strict=True)))
+    """The prices with every number from the date `start` on replaced, see `guard.replaced`."""
+    return replaced(prices, (prices["date"] >= pd.Timestamp(start)).to_numpy(), how, seed)
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:

@@ -1,12 +1,13 @@
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from market_samples import market, prices_of, same_bits
-from pricecast import features
+from market_samples import market, prices_of
+from pricecast import features, guard, guard_subjects
 from pricecast.adjust import adjust
 from pricecast.features import FEATURES, PRICE_FEATURES, RETURN_FEATURES, compute
 
@@ -192,29 +193,26 @@ def test_only_the_first_sixty_rows_of_a_ticker_lack_features(bars, recipe):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_features_of_a_prefix_are_the_same_bits(recipe):
-    bars = adjust(market((("AAA", 300),), seed=3))
-    whole = values(compute(bars, recipe), recipe)
-    for cut in [1, 2, 60, 61, *np.random.default_rng(0).integers(62, 300, 12)]:
-        assert same_bits(values(compute(bars.iloc[:cut], recipe), recipe), whole[:cut]), cut
+def test_features_know_neither_what_comes_later_nor_other_tickers(bars, recipe):
+    # Every date on which a ticker starts or fills its longest window, too.
+    row = bars.groupby("ticker").cumcount()
+    dates = sorted({*guard.cuts(bars), *bars["date"][row.isin([0, 1, 59, 60, 61])]})
+    watched = partial(compute, target=recipe)
+    assert guard.prefix(watched, bars, dates) == []
+    assert guard.isolation(watched, bars, guard.GARBAGE) == []
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_dropping_later_dates_of_all_tickers_changes_no_bit(bars, recipe):
-    table = compute(bars, recipe)
-    dates = np.sort(bars["date"].unique())
-    for cut in np.random.default_rng(1).choice(dates[5:], 6, replace=False):
-        kept = (bars["date"] <= cut).to_numpy()
-        short = compute(bars[kept].reset_index(drop=True), recipe)
-        assert same_bits(values(short, recipe), values(table[kept], recipe)), cut
+def test_a_later_split_or_dividend_changes_no_return_feature():
+    prices = market((("AAA", 150), ("BBB", 110)))
+    factor = np.where(prices["date"] < prices["date"].iloc[100], 0.5, 1.0)
+    assert (
+        guard.adjustment(guard_subjects.recipe("return"), prices.assign(adj_close=factor * prices["close"])) == []
+    )
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_ticker_has_the_same_features_in_any_company(bars, recipe):
-    together = compute(bars, recipe)
-    for ticker, group in bars.groupby("ticker"):
-        alone = compute(group.reset_index(drop=True), recipe)
-        assert same_bits(values(alone, recipe), values(together[together["ticker"] == ticker], recipe))
+def test_a_later_split_changes_every_price_feature():
+    found = guard.adjustment(guard_subjects.recipe("price"), market((("AAA", 150),)))
+    assert {violation.column for violation in found} == set(PRICE_FEATURES)
 
 
 # --- warm-up -----------------------------------------------------------------------------------------------

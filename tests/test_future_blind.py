@@ -7,16 +7,13 @@ import pandas as pd
 import pytest
 
 from market_samples import SMALL, later, market, same_bits
-from pricecast import features, forecaster, models
-from pricecast.adjust import adjust
-from pricecast.dataset import build, has_context
+from pricecast import evaluation, forecaster, guard, guard_protocol, guard_subjects, models
+from pricecast.dataset import build
 from pricecast.features import FEATURES
-from pricecast.panel import Panel
 from pricecast.storage import digests
 
 NAMES = models.names()
 TARGETS = ("return", "price")
-GARBAGE = ("scaled", "permuted", "huge")
 PRICES = market((("AAA", 420), ("BBB", 360)), seed=4)
 BUILD = {"horizon": 3, "max_lookback": 20}
 
@@ -26,44 +23,10 @@ def fitted(name, target="return"):
     return forecaster.fit(name, models.settle(name, {}, SMALL), build(PRICES, target=target, **BUILD))
 
 
-def rows_of(prices, target):
-    """The panel of a fixed forecaster over some prices, and the rows with enough context by ticker and date."""
-    bars = adjust(prices)
-    table = features.compute(bars, target)
-    spec, scalers = fitted("naive", target).spec, fitted("naive", target).scalers
-    panel = Panel.build(bars, table, spec, scalers.X, scalers.y)
-    origins = np.flatnonzero(has_context(table, list(spec.features), spec.max_lookback))
-    return panel, pd.MultiIndex.from_arrays([panel.tickers[origins], panel.dates[origins]]), origins
-
-
-def forecasts(name, prices, target="return", until=None, tickers=("AAA", "BBB")):
-    """Quantiles of all origins up to a date."""
-    panel, keys, origins = rows_of(prices, target)
-    chosen = keys.get_level_values(0).isin(tickers)
-    if until is not None:
-        chosen &= keys.get_level_values(1) <= until
-    return keys[chosen], fitted(name, target).quantiles(panel, origins[chosen])
-
-
-@cache
-def untouched(name, target):
-    return forecasts(name, PRICES, target)
-
-
-def expected(name, target, keys):
-    known, quantiles = untouched(name, target)
-    return quantiles[known.get_indexer(keys)]
-
-
-def cuts(n, seed=0):
-    dates = np.sort(PRICES["date"].unique())
-    return np.random.default_rng(seed).choice(dates[150:-1], n, replace=False)
-
-
 # --- the tests' own tool -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", GARBAGE)
+@pytest.mark.parametrize("how", guard.GARBAGE)
 def test_the_garbage_differs_and_starts_where_it_should(how):
     start = fitted("naive").spec.test_start
     changed = (later(PRICES, start, how)["close"] != PRICES["close"]).to_numpy()
@@ -95,17 +58,11 @@ def test_a_dataset_of_a_prefix_is_the_prefix_of_the_dataset(target):
 # --- (b) fits ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", GARBAGE)
 @pytest.mark.parametrize(("name", "target"), [*((name, "return") for name in NAMES), ("lstm", "price")])
-def test_what_is_fitted_does_not_depend_on_anything_after_validation(tmp_path, name, target, how):
-    original = fitted(name, target)
-    data = build(later(PRICES, original.spec.test_start, how), target=target, **BUILD)
-    again = forecaster.fit(name, models.settle(name, {}, SMALL), data)
-    assert again.spec == original.spec
-    assert (again.offsets is None) == (original.offsets is None)
-    assert again.offsets is None or same_bits(again.offsets, original.offsets)
+def test_what_is_fitted_does_not_depend_on_anything_after_validation(name, target):
     # Model state, scalers, calibration, loss curve: every byte of the folder.
-    assert digests(again.save(tmp_path / "again")) == digests(original.save(tmp_path / "original"))
+    fit = guard_subjects.fitting(name, models.settle(name, {}, SMALL), target=target, **BUILD)
+    assert guard_protocol.fits(fit, PRICES, pd.Timestamp(fitted(name).spec.test_start)) == []
 
 
 @pytest.mark.parametrize("name", ["drift", "lstm"])
@@ -121,7 +78,7 @@ def test_what_is_fitted_does_depend_on_training_rows(tmp_path, name):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("how", GARBAGE)
+@pytest.mark.parametrize("how", guard.VALID_GARBAGE)
 @pytest.mark.parametrize("name", [name for name in NAMES if models.load(name).calibrate])
 def test_models_do_not_learn_from_validation_rows_calibration_does(name, how):
     original = fitted(name)
@@ -140,61 +97,30 @@ def test_models_do_not_learn_from_validation_rows_calibration_does(name, how):
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", NAMES)
-def test_dropping_later_rows_moves_no_forecast(name, target):
-    for cut in cuts(3):
-        keys, found = forecasts(name, PRICES[PRICES["date"] <= cut].reset_index(drop=True), target)
-        assert keys.get_level_values(1).max() == cut
-        assert same_bits(found, expected(name, target, keys))
-
-
-@pytest.mark.parametrize("how", GARBAGE)
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", NAMES)
-def test_changing_later_rows_moves_no_forecast(name, target, how):
-    for cut in cuts(2, seed=1):
-        broken = later(PRICES, cut + np.timedelta64(1, "D"), how)
-        keys, found = forecasts(name, broken, target, until=cut)
-        assert len(keys) > 100
-        assert same_bits(found, expected(name, target, keys))
+def test_neither_later_rows_nor_other_tickers_move_a_forecast(name, target):
+    compute = guard_subjects.forecasting(fitted(name, target))
+    # Otherwise there would be nothing to move.
+    assert compute(PRICES).notna().all(axis=1).sum() == 420 + 360 - 2 * 79
+    assert guard.forecasts(compute, PRICES, n=3) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_last_known_close_does_move_the_forecast(name):
-    # The forecast in prices, that is: naive says "no change" of whatever the last close was.
-    cut = cuts(1)[0]
-    panel, keys, origins = rows_of(later(PRICES, cut, "scaled"), "return")
-    known, _, rows = rows_of(PRICES, "return")
-    at = np.flatnonzero(keys.get_level_values(1) == cut)
-    moved = fitted(name).table(panel, origins[at], panel.close[origins[at]])
-    before = fitted(name).table(known, rows[at], known.close[rows[at]])
-    assert (moved["q95"] / moved["q05"] != before["q95"] / before["q05"]).all()
-    assert (moved["forecast"] != before["forecast"]).all()
+    # In units of the close, that is: naive's median says "no change" of whatever the last close was.
+    compute = guard_subjects.forecasting(fitted(name))
+    cut = PRICES["date"].iloc[300]
+    at = (PRICES["date"] == cut).to_numpy()
+    before, after = compute(PRICES)[at], compute(later(PRICES, cut, "scaled"))[at]
+    assert (before["q95_h1"] != after["q95_h1"]).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_raw_bars_after_the_cutoff_are_not_there_to_look_at(name):
-    prices = market((("AAA", 700),), seed=4)
-    for cut in (500, 640):
-        short = fitted(name).predict_bars(prices.iloc[:cut])
-        again = fitted(name).predict_bars(later(prices, prices["date"].iloc[cut], "scaled").iloc[:cut])
-        pd.testing.assert_frame_equal(short, again, check_exact=True)
-
-
-# --- other tickers -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", NAMES)
-def test_other_tickers_do_not_move_a_forecast(name, target):
-    alone = PRICES[PRICES["ticker"] == "BBB"].reset_index(drop=True)
-    other = (PRICES["ticker"] == "AAA").to_numpy()
-    wild = PRICES.copy()
-    numbers = wild.columns[2:]
-    wild.loc[other, numbers] = later(PRICES, "1990-01-01", "scaled").loc[other, numbers]
-    for prices in (alone, wild):
-        keys, found = forecasts(name, prices, target, tickers=("BBB",))
-        assert len(keys) == 360 - 79
-        assert same_bits(found, expected(name, target, keys))
+def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
+    prices = market({"AAA": 800, "BBB": 700}, seed=4)
+    data = build(prices, **BUILD)
+    model = forecaster.fit(name, models.settle(name, {}, SMALL), data)
+    walked = evaluation.walk({name: model}, data)
+    assert guard_protocol.parity(model.predict_bars, prices, walked, model.bars_needed) == []
 
 
 # --- scoring -----------------------------------------------------------------------------------------------
@@ -203,20 +129,9 @@ def test_other_tickers_do_not_move_a_forecast(name, target):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_forecast_is_scored_on_a_later_close_of_its_own_ticker(name):
     data = build(PRICES, **BUILD)
-    panel, origins = data.panel(), data.origins("test")
-    table = fitted(name).table(panel, origins, panel.close[origins])
-    closes = {ticker: group.set_index("date")["close"] for ticker, group in data.features.groupby("ticker")}
-    assert (table["date"] > table["cutoff"]).all()
-    assert len(table) == 3 * len(origins)
-    for row in table.itertuples():
-        own = closes[row.ticker]
-        ahead = own[own.index > row.cutoff]
-        assert row.last_close == own[row.cutoff]
-        if len(ahead) >= row.horizon:
-            assert row.date == ahead.index[row.horizon - 1]
-            assert row.actual == pytest.approx(ahead.iloc[row.horizon - 1], rel=1e-12)
-        else:
-            assert np.isnan(row.actual)
+    table = evaluation.walk({name: fitted(name)}, data)
+    assert guard_protocol.scoring(table, data.features) == []
+    assert len(table) == 3 * len(data.origins("test"))
     assert table["actual"].isna().sum() == 2 * (1 + 2 + 3)
 
 

@@ -1,0 +1,61 @@
+"""What the guard watches, as the plain functions that it calls: our features, a fit, a fitted forecaster."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pricecast import features
+from pricecast.adjust import adjust
+from pricecast.dataset import build, has_context
+from pricecast.forecaster import Forecaster, fit
+from pricecast.guard import Compute
+from pricecast.panel import Panel
+from pricecast.schema import QUANTILE_COLUMNS
+from pricecast.storage import digest_text, digests
+
+
+def recipe(target: str) -> Compute:
+    """The features of a target's recipe and the scale, from a prices table."""
+    names = [*features.FEATURES[target], "scale"]
+    return lambda prices: features.compute(adjust(prices), target)[names]
+
+
+def fitting(name: str, params: dict[str, Any], **spans: Any) -> Callable[[pd.DataFrame], str]:
+    """A digest of everything that is fitted on prices: scalers, model, calibration, losses.
+
+    Args:
+        name: of the model.
+        params: of the model.
+        spans: of `dataset.build`.
+    """
+    return lambda prices: digest(fit(name, params, build(prices, **spans)))
+
+
+def digest(forecaster: Forecaster) -> str:
+    """SHA-256 over every byte that a forecaster would be kept as."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = digests(forecaster.save(Path(folder) / "forecaster"))
+    return digest_text(json.dumps(files, sort_keys=True))
+
+
+def forecasting(forecaster: Forecaster) -> Compute:
+    """A fixed forecaster's quantiles of log returns beside each origin of a prices table, NaN elsewhere."""
+    spec, scalers = forecaster.spec, forecaster.scalers
+
+    def compute(prices: pd.DataFrame) -> pd.DataFrame:
+        bars = adjust(prices)
+        table = features.compute(bars, spec.target)
+        panel = Panel.build(bars, table, spec, scalers.X, scalers.y)
+        origins = np.flatnonzero(has_context(table, spec.features, spec.max_lookback))
+        names = [f"{name}_h{step}" for step in range(1, spec.horizon + 1) for name in QUANTILE_COLUMNS]
+        values = np.full((len(prices), len(names)), np.nan)
+        if len(origins):
+            values[origins] = forecaster.quantiles(panel, origins).reshape(len(origins), -1)
+        return pd.DataFrame(values, columns=names)
+
+    return compute
