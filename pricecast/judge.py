@@ -1,6 +1,6 @@
 """The judge: every model beside naive on the same rows, with tests, in a table and in words."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
 import numpy as np
@@ -168,6 +168,22 @@ def headline(scores: pd.DataFrame, model: str) -> dict[str, float]:
 def best_model(scores: pd.DataFrame) -> str:
     """The lowest CRPS at the shortest horizon, the first on a tie: a rank, not a claim."""
     return str(_at(scores, _horizons(scores)[0])["crps"].idxmin())
+
+
+def claims(scores: pd.DataFrame) -> pd.DataFrame:
+    """All that the verdict's words rest on, one row per model, horizon and loss.
+
+    Returns:
+        Columns `model`, `horizon`, `loss` (a key of `LOSSES`), `reference` (the better of naive and ewma there,
+        itself without a row), `skill` (1 - metric / the reference's), `p` (Holm-adjusted) and `sign`: 1 is called
+        better, -1 worse, 0 neither.
+    """
+    rows = []
+    for horizon in _horizons(scores):
+        table = _at(scores, horizon)
+        for model in table.index.drop(_reference(table)):
+            rows += [{"model": model, "horizon": horizon, **asdict(claim)} for claim in _claims(table, model)]
+    return pd.DataFrame(rows, columns=["model", "horizon", *(field.name for field in fields(_Claim))])
 
 
 def verdict(scores: pd.DataFrame) -> dict[str, Any]:

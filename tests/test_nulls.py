@@ -1,0 +1,71 @@
+import pytest
+
+from pricecast import judge
+from pricecast.evaluation import evaluate
+from pricecast.forecaster import fit
+from trial_nulls import LIMIT, noise, null_walk, ours, planted
+
+LOSSES = tuple(judge.LOSSES)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_fast_models_claim_next_to_nothing_on_a_few_random_walks(loss):
+    trial = ours(6, loss, {"drift": {}})
+    assert trial.tried == 6
+    assert len(trial.told) <= 1, trial.told
+    assert len(trial.left) <= 1, trial.left
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
+def test_at_most_three_of_twenty_random_walks_show_any_skill(loss):
+    trial = ours(20, loss)
+    assert len(trial.told) <= LIMIT, trial.told
+    assert len(trial.left) <= LIMIT, trial.left
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
+def test_over_many_walks_claims_are_as_rare_as_the_tests_promise(loss):
+    # Two-sided at 5 % and only one side is a claim; five horizons that overlap are a few more tests, not five.
+    trial = ours(100, loss)
+    assert len(trial.told) <= 10, trial.told
+    assert len(trial.left) <= 5, trial.left
+
+
+def test_an_opinion_of_pure_noise_is_never_called_better():
+    better, neither, worse = noise(4)
+    assert better == 0
+    assert worse > neither
+
+
+@pytest.mark.slow
+def test_an_opinion_of_pure_noise_is_not_called_better_on_twenty_walks_either():
+    better, neither, worse = noise(20)
+    assert better == 0
+    assert worse > 4 * neither
+
+
+@pytest.mark.slow
+def test_a_planted_signal_is_found():
+    verdicts = planted(6)
+    assert sum(verdict.startswith("lstm beats ") for verdict in verdicts) >= 5, verdicts
+
+
+def test_a_signal_planted_in_one_market_is_found():
+    assert planted(1)[0].startswith("lstm beats ")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_claims_are_what_the_verdict_says(loss):
+    data = null_walk(0, loss)
+    judged = evaluate([fit("drift", {}, data)], data)
+    claims = judge.claims(judged.scores)
+    assert set(claims["loss"]) == set(LOSSES)
+    assert set(claims["horizon"]) == {1, 2, 3, 4, 5}
+    assert (claims["model"] != claims["reference"]).all()
+    first = claims[(claims["horizon"] == 1) & (claims["model"] == "drift")].set_index("loss")
+    said = judged.verdict["models"]["drift"]
+    assert first.loc["point", ["skill", "p"]].tolist() == [said["point"]["skill_rmse"], said["point"]["p"]]
+    assert first.loc["crps", ["skill", "p"]].tolist() == [said["intervals"]["skill_crps"], said["intervals"]["p"]]
+    assert all(("better" in said["sentence"].split(";")[0]) for sign in first["sign"] if sign > 0)
