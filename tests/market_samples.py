@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from pricecast.dataset import Dataset, build
-from pricecast.guard import replaced
+from pricecast.guard.bars import replaced
 from pricecast.schema import DATE_DTYPE, PRICES, check_prices
 from pricecast.sources import synthetic
 
@@ -61,7 +61,7 @@ def small_dataset(
 
 
 def later(prices: pd.DataFrame, start: object, how: str, seed: int = 0) -> pd.DataFrame:
-    """The prices with every number from the date `start` on replaced, see `guard.replaced`."""
+    """The prices with every number from the date `start` on replaced, see `guard.bars.replaced`."""
     return replaced(prices, (prices["date"] >= pd.Timestamp(start)).to_numpy(), how, seed)
 
 

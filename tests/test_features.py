@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from market_samples import market, prices_of
-from pricecast import features, guard, guard_subjects
+from pricecast import features
 from pricecast.adjust import adjust
 from pricecast.features import FEATURES, PRICE_FEATURES, RETURN_FEATURES, compute
+from pricecast.guard import checks, subjects
+from pricecast.guard.bars import GARBAGE, cuts
 
 FLOOR = 1e-6
 RECIPES = ("return", "price")
@@ -196,22 +198,20 @@ def test_only_the_first_sixty_rows_of_a_ticker_lack_features(bars, recipe):
 def test_features_know_neither_what_comes_later_nor_other_tickers(bars, recipe):
     # Every date on which a ticker starts or fills its longest window, too.
     row = bars.groupby("ticker").cumcount()
-    dates = sorted({*guard.cuts(bars), *bars["date"][row.isin([0, 1, 59, 60, 61])]})
+    dates = sorted({*cuts(bars), *bars["date"][row.isin([0, 1, 59, 60, 61])]})
     watched = partial(compute, target=recipe)
-    assert guard.prefix(watched, bars, dates) == []
-    assert guard.isolation(watched, bars, guard.GARBAGE) == []
+    assert checks.prefix(watched, bars, dates) == []
+    assert checks.isolation(watched, bars, GARBAGE) == []
 
 
 def test_a_later_split_or_dividend_changes_no_return_feature():
     prices = market((("AAA", 150), ("BBB", 110)))
     factor = np.where(prices["date"] < prices["date"].iloc[100], 0.5, 1.0)
-    assert (
-        guard.adjustment(guard_subjects.recipe("return"), prices.assign(adj_close=factor * prices["close"])) == []
-    )
+    assert checks.adjustment(subjects.recipe("return"), prices.assign(adj_close=factor * prices["close"])) == []
 
 
 def test_a_later_split_changes_every_price_feature():
-    found = guard.adjustment(guard_subjects.recipe("price"), market((("AAA", 150),)))
+    found = checks.adjustment(subjects.recipe("price"), market((("AAA", 150),)))
     assert {violation.column for violation in found} == set(PRICE_FEATURES)
 
 

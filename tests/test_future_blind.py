@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from market_samples import SMALL, later, market, same_bits
-from pricecast import evaluation, forecaster, guard, guard_protocol, guard_subjects, models
+from pricecast import evaluation, forecaster, models
 from pricecast.dataset import build
 from pricecast.features import FEATURES
+from pricecast.guard import checks, protocol, subjects
+from pricecast.guard.bars import GARBAGE, VALID_GARBAGE
 from pricecast.storage import digests
 
 NAMES = models.names()
@@ -26,7 +28,7 @@ def fitted(name, target="return"):
 # --- the tests' own tool -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", guard.GARBAGE)
+@pytest.mark.parametrize("how", GARBAGE)
 def test_the_garbage_differs_and_starts_where_it_should(how):
     start = fitted("naive").spec.test_start
     changed = (later(PRICES, start, how)["close"] != PRICES["close"]).to_numpy()
@@ -61,8 +63,8 @@ def test_a_dataset_of_a_prefix_is_the_prefix_of_the_dataset(target):
 @pytest.mark.parametrize(("name", "target"), [*((name, "return") for name in NAMES), ("lstm", "price")])
 def test_what_is_fitted_does_not_depend_on_anything_after_validation(name, target):
     # Model state, scalers, calibration, loss curve: every byte of the folder.
-    fit = guard_subjects.fitting(name, models.settle(name, {}, SMALL), target=target, **BUILD)
-    assert guard_protocol.fits(fit, PRICES, pd.Timestamp(fitted(name).spec.test_start)) == []
+    fit = subjects.fitting(name, models.settle(name, {}, SMALL), target=target, **BUILD)
+    assert protocol.fits(fit, PRICES, pd.Timestamp(fitted(name).spec.test_start)) == []
 
 
 @pytest.mark.parametrize("name", ["drift", "lstm"])
@@ -78,7 +80,7 @@ def test_what_is_fitted_does_depend_on_training_rows(tmp_path, name):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("how", guard.VALID_GARBAGE)
+@pytest.mark.parametrize("how", VALID_GARBAGE)
 @pytest.mark.parametrize("name", [name for name in NAMES if models.load(name).calibrate])
 def test_models_do_not_learn_from_validation_rows_calibration_does(name, how):
     original = fitted(name)
@@ -98,16 +100,16 @@ def test_models_do_not_learn_from_validation_rows_calibration_does(name, how):
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", NAMES)
 def test_neither_later_rows_nor_other_tickers_move_a_forecast(name, target):
-    compute = guard_subjects.forecasting(fitted(name, target))
+    compute = subjects.forecasting(fitted(name, target))
     # Otherwise there would be nothing to move.
     assert compute(PRICES).notna().all(axis=1).sum() == 420 + 360 - 2 * 79
-    assert guard.forecasts(compute, PRICES, n=3) == []
+    assert checks.forecasts(compute, PRICES, n=3) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_last_known_close_does_move_the_forecast(name):
     # In units of the close, that is: naive's median says "no change" of whatever the last close was.
-    compute = guard_subjects.forecasting(fitted(name))
+    compute = subjects.forecasting(fitted(name))
     cut = PRICES["date"].iloc[300]
     at = (PRICES["date"] == cut).to_numpy()
     before, after = compute(PRICES)[at], compute(later(PRICES, cut, "scaled"))[at]
@@ -120,7 +122,7 @@ def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
     data = build(prices, **BUILD)
     model = forecaster.fit(name, models.settle(name, {}, SMALL), data)
     walked = evaluation.walk({name: model}, data)
-    assert guard_protocol.parity(model.predict_bars, prices, walked, model.bars_needed) == []
+    assert protocol.parity(model.predict_bars, prices, walked, model.bars_needed) == []
 
 
 # --- scoring -----------------------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
 def test_a_forecast_is_scored_on_a_later_close_of_its_own_ticker(name):
     data = build(PRICES, **BUILD)
     table = evaluation.walk({name: fitted(name)}, data)
-    assert guard_protocol.scoring(table, data.features) == []
+    assert protocol.scoring(table, data.features) == []
     assert len(table) == 3 * len(data.origins("test"))
     assert table["actual"].isna().sum() == 2 * (1 + 2 + 3)
 

@@ -5,21 +5,23 @@ import pytest
 import trial_leaks
 import trial_leaky_steps
 from market_samples import market
-from pricecast import guard, guard_protocol
 from pricecast.adjust import adjust
 from pricecast.errors import InputError
+from pricecast.guard import checks, protocol
+from pricecast.guard.bars import GARBAGE, VALID_GARBAGE, cuts, replaced
+from pricecast.guard.violations import moved
 from trial_leaks import HONEST, LEAKS, LOOKALIKES, caught, odd_market, table_of
 from trial_leaky_steps import BUILD, MISTAKES, dataset
 
 BARS = adjust(odd_market(0))
 PAIR = adjust(market((("AAA", 160), ("BBB", 120)), seed=1))
 ONE = adjust(market((("AAA", 120),), seed=1))
-CLEAN_CUTS = guard.cuts(ONE)
+CLEAN_CUTS = cuts(ONE)
 
 
 def watch(column, bars=ONE):
     """What the guard says of one column of one ticker."""
-    return guard.features(lambda x: pd.DataFrame({"it": column(x)}), bars)
+    return checks.features(lambda x: pd.DataFrame({"it": column(x)}), bars)
 
 
 # --- planted leaks -----------------------------------------------------------------------------------------
@@ -37,23 +39,23 @@ def test_a_planted_leak_is_caught_and_nothing_beside_it(name):
 
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_columns_are_not_flagged(name):
-    assert guard.features(HONEST[name], BARS, n=5) == []
+    assert checks.features(HONEST[name], BARS, n=5) == []
 
 
 @pytest.mark.parametrize("name", ["bfill", "interpolate"])
 def test_without_gaps_at_the_cut_a_fill_from_behind_slips_through(name):
     compute = table_of({name: LEAKS[name]})
-    assert guard.prefix(compute, ONE, CLEAN_CUTS) == []
-    assert guard.future(compute, ONE, CLEAN_CUTS, guard.VALID_GARBAGE) == []
+    assert checks.prefix(compute, ONE, CLEAN_CUTS) == []
+    assert checks.future(compute, ONE, CLEAN_CUTS, VALID_GARBAGE) == []
     # Of the first two rows, nothing is known before the gap.
     for cut in CLEAN_CUTS[2:]:
-        assert {violation.column for violation in guard.boundary(compute, ONE, [cut])} == {name}
+        assert {violation.column for violation in checks.boundary(compute, ONE, [cut])} == {name}
 
 
 @pytest.mark.parametrize("name", sorted(LEAKS.keys() - {"bfill", "interpolate"}))
 def test_the_other_leaks_show_on_whole_bars_too(name):
     compute = table_of({name: LEAKS[name]})
-    assert guard.prefix(compute, ONE, CLEAN_CUTS) or guard.future(compute, ONE, CLEAN_CUTS, guard.VALID_GARBAGE)
+    assert checks.prefix(compute, ONE, CLEAN_CUTS) or checks.future(compute, ONE, CLEAN_CUTS, VALID_GARBAGE)
 
 
 @pytest.mark.parametrize("limit", [1, 2])
@@ -92,14 +94,14 @@ def test_every_mistake_is_caught_in_five_markets_and_no_honest_step_flagged():
 def test_a_label_past_the_tickers_last_row_is_flagged():
     table = dataset(0).features
     split = table["split"].where(table["ticker"] != "AAA", "train")
-    found = guard_protocol.spans(table.assign(split=split), BUILD["horizon"])
+    found = protocol.spans(table.assign(split=split), BUILD["horizon"])
     assert any("past the ticker's last row" in violation.how for violation in found)
 
 
 def test_parity_says_when_no_cutoff_has_bars_enough():
     data, prices = dataset(0), market((("AAA", 420), ("BBB", 360)))
     table = pd.DataFrame({"ticker": "AAA", "cutoff": prices["date"].iloc[400:410], "horizon": 1})
-    found = guard_protocol.parity(lambda bars: bars, prices, table, 500)
+    found = protocol.parity(lambda bars: bars, prices, table, 500)
     assert [(violation.check, violation.how) for violation in found] == [
         ("computes", "no cutoff has the 500 bars that a forecast needs")
     ]
@@ -115,10 +117,10 @@ def test_a_fit_or_a_live_forecast_that_fails_is_reported():
 
     prices = market((("AAA", 120),))
     refuse.willing = True
-    found = guard_protocol.fits(refuse, prices, prices["date"].iloc[100])
+    found = protocol.fits(refuse, prices, prices["date"].iloc[100])
     assert [violation.check for violation in found] == ["computes"] * 3
     table = pd.DataFrame({"ticker": "AAA", "cutoff": prices["date"].iloc[100:101], "horizon": 1})
-    found = guard_protocol.parity(refuse, prices, table, 50)
+    found = protocol.parity(refuse, prices, table, 50)
     assert [violation.check for violation in found] == ["computes"]
     assert "ValueError: no" in str(found[0])
 
@@ -128,32 +130,32 @@ def test_a_fit_or_a_live_forecast_that_fails_is_reported():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_cuts_are_dates_with_something_behind_them(seed):
-    dates = guard.cuts(BARS, seed=seed)
+    dates = cuts(BARS, seed=seed)
     assert dates == sorted(set(dates))
     assert 8 < len(dates) <= 16
     assert max(dates) < BARS["date"].max()
 
 
 def test_cuts_fall_on_the_largest_move_and_where_a_ticker_starts_or_ends():
-    dates = guard.cuts(BARS, n=100)
+    dates = cuts(BARS, n=100)
     for _, own in BARS.groupby("ticker"):
         ends = {own["date"].iloc[0], own["date"].iloc[1], own["date"].iloc[-2], own["date"].iloc[-1]}
         assert ends - {BARS["date"].max()} <= set(dates)
     crash = ONE.copy()
     crash.loc[77:, ["open", "high", "low", "close"]] /= 100
-    alone = {seed: guard.cuts(crash, n=5, seed=seed) for seed in range(10)}
+    alone = {seed: cuts(crash, n=5, seed=seed) for seed in range(10)}
     assert all(crash["date"].iloc[76] in found for found in alone.values())
 
 
 def test_two_rows_are_enough_for_a_cut_and_one_is_not():
-    assert guard.cuts(ONE.iloc[:2]) == [ONE["date"].iloc[0]]
-    assert guard.cuts(ONE.iloc[:1]) == []
+    assert cuts(ONE.iloc[:2]) == [ONE["date"].iloc[0]]
+    assert cuts(ONE.iloc[:1]) == []
 
 
-@pytest.mark.parametrize("how", guard.GARBAGE)
+@pytest.mark.parametrize("how", GARBAGE)
 def test_only_the_chosen_rows_are_replaced(how):
     rows = np.arange(len(ONE)) % 3 == 0
-    changed = guard.replaced(ONE, rows, how)
+    changed = replaced(ONE, rows, how)
     pd.testing.assert_frame_equal(changed[~rows], ONE[~rows])
     assert (changed.loc[rows, "close"] != ONE.loc[rows, "close"]).mean() > 0.9
     pd.testing.assert_frame_equal(changed[["date", "ticker"]], ONE[["date", "ticker"]])
@@ -165,17 +167,17 @@ def test_only_the_chosen_rows_are_replaced(how):
 )
 def test_one_bit_a_sign_of_zero_and_a_hole_count_as_a_move(before, after, size):
     a, b = (pd.DataFrame({"it": [2.0, value, np.nan]}) for value in (before, after))
-    (found,) = guard.moved("prefix", b, a, ONE.iloc[:3], "changed")
+    (found,) = moved("prefix", b, a, ONE.iloc[:3], "changed")
     assert found.column == "it"
     assert found.date == str(ONE["date"].iloc[1].date())
     assert found.size == pytest.approx(size if size != 1 else 0.5, abs=1e-15)
-    assert guard.moved("prefix", a, a.copy(), ONE.iloc[:3], "changed") == []
+    assert moved("prefix", a, a.copy(), ONE.iloc[:3], "changed") == []
 
 
 def test_rounding_is_let_through_only_where_it_is_allowed():
     a, b = pd.DataFrame({"it": [2.0, 1e-12]}), pd.DataFrame({"it": [2.0, 2e-12]})
-    assert guard.moved("adjustment", b, a, ONE.iloc[:2], "changed", tolerance=1e-9) == []
-    assert guard.moved("adjustment", b + 1e-6, a, ONE.iloc[:2], "changed", tolerance=1e-9)
+    assert moved("adjustment", b, a, ONE.iloc[:2], "changed", tolerance=1e-9) == []
+    assert moved("adjustment", b + 1e-6, a, ONE.iloc[:2], "changed", tolerance=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["text", "category", "interval", "boolean", "date"])
@@ -192,7 +194,7 @@ def test_columns_that_are_no_numbers_are_watched_too(kind):
 
 
 def test_a_column_that_only_some_bars_have_is_flagged():
-    found = guard.features(lambda x: pd.get_dummies(x["date"].dt.year), BARS)
+    found = checks.features(lambda x: pd.get_dummies(x["date"].dt.year), BARS)
     assert any("comes or goes" in violation.how for violation in found)
 
 
@@ -202,18 +204,18 @@ def test_a_function_that_fails_on_changed_bars_is_reported_not_raised():
             raise ValueError("no gaps, please")
         return x[["close"]]
 
-    found = guard.features(fussy, ONE)
+    found = checks.features(fussy, ONE)
     assert {violation.check for violation in found} == {"computes"}
     assert "ValueError: no gaps, please" in str(found[0])
 
 
 def test_a_function_that_drops_broken_rows_is_reported_not_raised():
-    assert {violation.check for violation in guard.features(lambda x: x.dropna()[["close"]], ONE)} == {"computes"}
+    assert {violation.check for violation in checks.features(lambda x: x.dropna()[["close"]], ONE)} == {"computes"}
 
 
 def test_a_function_that_drops_rows_of_sound_bars_is_refused_in_one_line():
     with pytest.raises(InputError, match="a table with the 120 rows of the bars, got 119: keep every row"):
-        guard.features(lambda x: x[["close"]].pct_change().dropna(), ONE)
+        checks.features(lambda x: x[["close"]].pct_change().dropna(), ONE)
 
 
 def test_warnings_on_garbage_are_no_finding():
@@ -227,18 +229,18 @@ def test_a_function_may_change_the_table_that_it_is_given():
         x["close"] = np.log(x["close"])
         return x[["close"]]
 
-    assert guard.features(careless, ONE) == []
+    assert checks.features(careless, ONE) == []
     pd.testing.assert_frame_equal(ONE, before)
 
 
 def test_rows_keep_their_places_whatever_index_the_table_comes_with():
-    assert guard.features(lambda x: x.set_index("date")[["close"]], BARS) == []
+    assert checks.features(lambda x: x.set_index("date")[["close"]], BARS) == []
 
 
 def test_whole_numbers_are_watched_as_they_are():
     whole = ONE.assign(volume=ONE["volume"].astype("int64"))
-    assert guard.features(lambda x: x[["volume"]], whole) == []
-    assert guard.features(lambda x: x[["volume"]].shift(-1), whole)
+    assert checks.features(lambda x: x[["volume"]], whole) == []
+    assert checks.features(lambda x: x[["volume"]].shift(-1), whole)
 
 
 def test_a_window_over_two_tickers_is_flagged():
@@ -251,11 +253,11 @@ def test_a_mean_over_all_tickers_of_the_day_knows_no_future_but_other_tickers():
 
 
 def test_one_ticker_has_nobody_to_be_isolated_from():
-    assert guard.isolation(lambda x: x[["close"]], ONE, guard.GARBAGE) == []
+    assert checks.isolation(lambda x: x[["close"]], ONE, GARBAGE) == []
 
 
 def test_a_violation_says_what_where_and_by_how_much():
-    found = guard.prefix(lambda x: x[["close"]].shift(-1), ONE, [ONE["date"].iloc[50]])
+    found = checks.prefix(lambda x: x[["close"]].shift(-1), ONE, [ONE["date"].iloc[50]])
     cut = ONE["date"].iloc[50].date()
     assert [str(violation) for violation in found] == [
         f"prefix: close of AAA on {cut} moves by inf (known until {cut}): later rows dropped, 1 rows move"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from market_samples import same_bits, small_dataset
-from pricecast import guard_protocol
+from pricecast.guard import protocol
 from pricecast.models import _torch
 from pricecast.panel import FEATURE_LIMIT, targets
 
@@ -133,7 +133,7 @@ def test_windows_equal_a_loops_copy(dataset, panel, lookback):
         copied = np.stack([panel.X[origin - lookback + 1 + day] for day in range(lookback)])
         assert same_bits(window, copied)
         assert np.isfinite(window).all()
-    assert guard_protocol.windows(panel.tickers, usable(dataset), lookback) == []
+    assert protocol.windows(panel.tickers, usable(dataset), lookback) == []
 
 
 def test_windows_share_the_panels_memory(panel):

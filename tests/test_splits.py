@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricecast import guard_protocol
 from pricecast.errors import InputError
+from pricecast.guard import protocol
 from pricecast.schema import DATE_DTYPE
 from pricecast.splits import Bounds, assign, bounds_by_date, bounds_by_share
 
@@ -125,7 +125,7 @@ def test_spans_equal_a_loop_for_tickers_that_come_and_go(horizon, starts, ends, 
     usable = pd.Series(np.random.default_rng(seed).random(len(table)) < 0.9)
     split = assign(table, bounds, horizon, usable)
     assert split.tolist() == slow_assign(table, bounds, horizon, usable)
-    assert guard_protocol.spans(table.assign(split=split), horizon) == []
+    assert protocol.spans(table.assign(split=split), horizon) == []
 
 
 @pytest.mark.parametrize("horizon", [1, 5])

@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from market_samples import market
-from pricecast import features, guard
+from pricecast import features
 from pricecast.adjust import adjust
+from pricecast.guard import checks
+from pricecast.guard.bars import cuts
 
 Column = Callable[[pd.DataFrame], pd.Series]
 
 HONEST_SHARE = 0.99
 # As many random cuts find any of the leaks.
-LEAK_CUTS = 3
+LEAK_CUTS = 2
 
 
 def _move(own: pd.DataFrame) -> pd.Series:
@@ -105,10 +107,10 @@ def ours(n: int) -> Trial:
             trial.tried += 1
             trial.missed += [] if caught(leak, bars, seed) else [f"{name}, market {seed}"]
         for recipe, compute in HONEST.items():
-            found = guard.features(compute, bars, seed=seed)
+            found = checks.features(compute, bars, seed=seed)
             trial.alarms += [f"{recipe}, market {seed}: {violation}" for violation in found]
             trial.columns += compute(bars).shape[1]
-            trial.trials += compute(bars).shape[1] * len(guard.cuts(bars, seed=seed))
+            trial.trials += compute(bars).shape[1] * len(cuts(bars, seed=seed))
     return trial
 
 
@@ -120,11 +122,11 @@ def caught(leak: Column, bars: pd.DataFrame, seed: int = 0) -> bool:
 
     honest = {name: LOOKALIKES[name] for name in ("cumulative max", "ewm")}
     compute = table_of({**honest, "pure": leak, "diluted": diluted})
-    flagged = {violation.column for violation in guard.features(compute, bars, LEAK_CUTS, seed)}
+    flagged = {violation.column for violation in checks.features(compute, bars, LEAK_CUTS, seed)}
     return flagged == {"pure", "diluted"}
 
 
-def table_of(columns: dict[str, Column]) -> guard.Compute:
+def table_of(columns: dict[str, Column]) -> checks.Compute:
     """A feature table that computes each column within each ticker."""
 
     def compute(bars: pd.DataFrame) -> pd.DataFrame:
@@ -152,7 +154,7 @@ def odd_market(seed: int) -> pd.DataFrame:
     return prices
 
 
-HONEST: dict[str, guard.Compute] = {
+HONEST: dict[str, checks.Compute] = {
     "lookalikes": table_of(LOOKALIKES),
     **{f"{target} recipe": partial(features.compute, target=target) for target in features.FEATURES},
 }

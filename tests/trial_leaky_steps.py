@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from market_samples import SMALL, market
-from pricecast import calibration, evaluation, forecaster, guard, guard_protocol, guard_subjects, models, splits
+from pricecast import calibration, evaluation, forecaster, models, splits
 from pricecast.dataset import Dataset, build, has_context
 from pricecast.forecaster import Forecaster
+from pricecast.guard import checks, protocol, subjects
+from pricecast.guard.violations import Violation
 from pricecast.models import Forecast, naive
 from pricecast.panel import targets
 from pricecast.scalers import Scalers
@@ -19,7 +21,7 @@ BUILD = {"horizon": 3, "max_lookback": 20}
 LENGTHS = {"AAA": 420, "BBB": 360}
 FEW = 3
 
-Found = list[guard.Violation]
+Found = list[Violation]
 
 
 @dataclass
@@ -51,19 +53,19 @@ def honest(seed: int) -> Iterator[tuple[str, Found]]:
     for target in ("return", "price"):
         data, prices = dataset(seed, target), market(LENGTHS, seed=seed)
         panel = data.panel()
-        yield f"spans, {target}", guard_protocol.spans(data.features, BUILD["horizon"])
+        yield f"spans, {target}", protocol.spans(data.features, BUILD["horizon"])
         for split in ("train", "valid", "test"):
-            found = guard_protocol.windows(panel.tickers, data.origins(split), BUILD["max_lookback"])
+            found = protocol.windows(panel.tickers, data.origins(split), BUILD["max_lookback"])
             yield f"windows of {split}, {target}", found
         for name in models.names():
             params = models.settle(name, {}, SMALL)
-            fit = guard_subjects.fitting(name, params, target=target, **BUILD)
-            yield f"fit of {name}, {target}", guard_protocol.fits(fit, prices, test_start(data))
+            fit = subjects.fitting(name, params, target=target, **BUILD)
+            yield f"fit of {name}, {target}", protocol.fits(fit, prices, test_start(data))
             fitted = forecaster.fit(name, params, data)
-            compute = guard_subjects.forecasting(fitted)
-            yield f"forecasts of {name}, {target}", guard.forecasts(compute, prices, FEW, seed)
+            compute = subjects.forecasting(fitted)
+            yield f"forecasts of {name}, {target}", checks.forecasts(compute, prices, FEW, seed)
             table = evaluation.walk({name: fitted}, data)
-            yield f"scoring of {name}, {target}", guard_protocol.scoring(table, data.features)
+            yield f"scoring of {name}, {target}", protocol.scoring(table, data.features)
 
 
 @cache
@@ -99,7 +101,7 @@ def shuffled_split(seed: int) -> Found:
 def windows_across_tickers(seed: int) -> Found:
     panel = dataset(seed).panel()
     lookback = BUILD["max_lookback"]
-    return guard_protocol.windows(panel.tickers, np.arange(lookback - 1, len(panel.tickers)), lookback)
+    return protocol.windows(panel.tickers, np.arange(lookback - 1, len(panel.tickers)), lookback)
 
 
 def scaler_of_all_rows(seed: int) -> Found:
@@ -169,7 +171,7 @@ class Neighbour(naive.Model):
 def model_that(model: type[naive.Model]) -> Callable[[int], Found]:
     def plant(seed: int) -> Found:
         fitted = replace(forecaster.fit("naive", {}, dataset(seed)), model=model())
-        return guard.forecasts(guard_subjects.forecasting(fitted), market(LENGTHS, seed=seed), FEW, seed)
+        return checks.forecasts(subjects.forecasting(fitted), market(LENGTHS, seed=seed), 1, seed)
 
     return plant
 
@@ -180,7 +182,7 @@ def scored_with(**columns: Callable[[pd.DataFrame], object]) -> Callable[[int], 
     def plant(seed: int) -> Found:
         data = dataset(seed)
         table = evaluation.walk({"naive": forecaster.fit("naive", {}, data)}, data)
-        return guard_protocol.scoring(table.assign(**columns), data.features)
+        return protocol.scoring(table.assign(**columns), data.features)
 
     return plant
 
@@ -190,17 +192,17 @@ def too_short_a_warm_up(seed: int) -> Found:
     data = build(prices, **BUILD)
     fitted = forecaster.fit("naive", {}, data)
     hasty = replace(fitted, spec=replace(data.spec, warmup=100))
-    return guard_protocol.parity(hasty.predict_bars, prices, evaluation.walk({"naive": fitted}, data), 100)
+    return protocol.parity(hasty.predict_bars, prices, evaluation.walk({"naive": fitted}, data), 100)
 
 
 def _spans(data: Dataset, split: pd.Series) -> Found:
-    return guard_protocol.spans(data.features.assign(split=split), BUILD["horizon"])
+    return protocol.spans(data.features.assign(split=split), BUILD["horizon"])
 
 
 def _fits(fit: Callable[[Dataset], Forecaster], seed: int) -> Found:
     prices = market(LENGTHS, seed=seed)
-    state = lambda prices: guard_subjects.digest(fit(build(prices, **BUILD)))  # noqa: E731
-    return guard_protocol.fits(state, prices, test_start(dataset(seed)))
+    state = lambda prices: subjects.digest(fit(build(prices, **BUILD)))  # noqa: E731
+    return protocol.fits(state, prices, test_start(dataset(seed)))
 
 
 # What is planted, and the check that has to see it.

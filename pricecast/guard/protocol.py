@@ -1,6 +1,6 @@
 """The leak guard for what comes after the features: fits, splits, windows, scoring and the live forecast.
 
-As in `guard`, no check raises for a leak; all return what they found.
+As everywhere in the guard, no check raises for a leak; all return what they found.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from pricecast.guard import VALID_GARBAGE, Violation, replaced
+from pricecast.guard.bars import VALID_GARBAGE, replaced
+from pricecast.guard.violations import Violation
 from pricecast.schema import QUANTILE_COLUMNS, SPLITS
 
 PARITY = 1e-6

@@ -13,7 +13,7 @@ from pricecast import features
 from pricecast.adjust import adjust
 from pricecast.dataset import build, has_context
 from pricecast.forecaster import Forecaster, fit
-from pricecast.guard import Compute
+from pricecast.guard.checks import Compute
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_COLUMNS
 from pricecast.storage import digest_text, digests

@@ -1,57 +1,21 @@
-"""The leak guard: does a value at some close depend on anything that came later, or on another ticker?
-
-Every check takes a function and watches it from outside: it is run on the bars as they are and on bars whose
-future is missing or replaced, and whatever moves at or before the cut has looked ahead. No check raises for a leak;
-all return what they found.
-"""
+"""The checks of whatever computes a table from bars: features, or a fixed model's forecasts."""
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pricecast.errors import InputError
+from pricecast.guard.bars import GARBAGE, RANDOM_CUTS, VALID_GARBAGE, cuts, numbers, plain, replaced
+from pricecast.guard.violations import Violation, day, moved
 
 # From bars (date, ticker and numbers; sorted by ticker and date) to a table of the same rows in the same order.
 Compute = Callable[[pd.DataFrame], pd.DataFrame]
 
-# How rows are replaced; the first three leave valid bars.
-VALID_GARBAGE = ("scaled", "permuted", "huge")
-GARBAGE = (*VALID_GARBAGE, "missing", "constant")
-RANDOM_CUTS = 8
 TICKERS = 8
 READJUSTMENTS = (0.5, 20.0, 0.987)  # a split, a reverse split, a dividend
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One column that knows what it cannot know.
-
-    Attributes:
-        check: which check found it; `computes` if the function failed on the changed bars, so that it says nothing.
-        column: the column that moved.
-        ticker: of the first row that moved.
-        date: of that row.
-        cut: the last date that was left alone, where there is one.
-        size: the largest move relative to the column's largest value; infinite where a value came or went.
-        how: what was done, and how many rows it moved.
-    """
-
-    check: str
-    column: str
-    ticker: str = ""
-    date: str = ""
-    cut: str = ""
-    size: float = float("inf")
-    how: str = ""
-
-    def __str__(self) -> str:
-        where = f" of {self.ticker} on {self.date}" if self.ticker else ""
-        since = f" (known until {self.cut})" if self.cut else ""
-        return f"{self.check}: {self.column}{where} moves by {self.size:.2g}{since}: {self.how}"
 
 
 def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0) -> list[Violation]:
@@ -88,31 +52,9 @@ def forecasts(compute: Compute, prices: pd.DataFrame, n: int = RANDOM_CUTS, seed
     ]
 
 
-def cuts(bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0) -> list[pd.Timestamp]:
-    """Random dates, and up to as many at which something happens; never the last one, behind which nothing comes.
-
-    Something happens where a ticker starts or ends, and right before its largest move.
-    """
-    rng = np.random.default_rng(seed)
-    dates = pd.DatetimeIndex(np.sort(bars["date"].unique()))
-    position = {date: i for i, date in enumerate(dates)}
-    special: set[int] = set()
-    for _, own in bars.groupby("ticker", sort=False):
-        largest = int(own["close"].pct_change(fill_method=None).abs().fillna(0.0).to_numpy().argmax())
-        rows = (0, 1, largest - 1, len(own) - 2, len(own) - 1)
-        special |= {position[own["date"].iloc[row]] for row in rows if 0 <= row < len(own)}
-    usable = np.arange(len(dates) - 1)
-    events = np.intersect1d(usable, sorted(special))
-    chosen = {
-        *rng.choice(usable, min(n, len(usable)), replace=False).tolist(),
-        *rng.choice(events, min(n, len(events)), replace=False).tolist(),
-    }
-    return [dates[i] for i in sorted(chosen)]
-
-
 def prefix(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) -> list[Violation]:
     """Drops all rows after each cut, of all tickers at once: what is left has the same bits."""
-    bars = _plain(bars)
+    bars = plain(bars)
     whole = _whole(compute, bars)
     found: list[Violation] = []
     for cut in dates:
@@ -126,8 +68,8 @@ def boundary(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]
 
     A gap is filled from behind only where there is one: on whole bars `bfill` and `interpolate` do nothing.
     """
-    bars = _plain(bars)
-    columns = _numbers(bars)
+    bars = plain(bars)
+    columns = numbers(bars)
     found: list[Violation] = []
     for i, cut in enumerate(dates):
         known = _known(bars, cut)
@@ -148,7 +90,7 @@ def future(
     compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp], ways: Sequence[str], seed: int = 0
 ) -> list[Violation]:
     """Replaces all rows after each cut: no value at or before it moves."""
-    bars = _plain(bars)
+    bars = plain(bars)
     whole = _whole(compute, bars)
     found: list[Violation] = []
     for cut in dates:
@@ -161,7 +103,7 @@ def future(
 
 def isolation(compute: Compute, bars: pd.DataFrame, ways: Sequence[str], seed: int = 0) -> list[Violation]:
     """Leaves a ticker alone, and beside others full of garbage: it has the same bits in any company."""
-    bars = _plain(bars)
+    bars = plain(bars)
     whole = _whole(compute, bars)
     tickers = bars["ticker"].unique()
     found: list[Violation] = []
@@ -183,7 +125,7 @@ def adjustment(compute: Compute, prices: pd.DataFrame) -> list[Violation]:
         compute: from a prices table, before its adjustment.
         prices: with `adj_close`.
     """
-    prices = _plain(prices)
+    prices = plain(prices)
     whole, every = _whole(compute, prices), np.ones(len(prices), bool)
     found: list[Violation] = []
     for factor in READJUSTMENTS:
@@ -191,52 +133,6 @@ def adjustment(compute: Compute, prices: pd.DataFrame) -> list[Violation]:
         how = f"adj_close times {factor:g}, as after a later split or dividend"
         found += _watch("adjustment", compute, whole, prices, every, changed, how, tolerance=ROUNDING)
     return found
-
-
-def replaced(bars: pd.DataFrame, rows: np.ndarray, how: str, seed: int = 0) -> pd.DataFrame:
-    """Replaces every number of some rows (a mask); all else stays.
-
-    `scaled` multiplies each row by a factor of its own, `permuted` shuffles the rows, `huge` takes them times a
-    million, `missing` empties them, `constant` sets them to 1e12.
-    """
-    rng = np.random.default_rng(seed)
-    names, chosen = _numbers(bars), np.flatnonzero(rows)
-    values = bars[names].to_numpy(float, copy=True)
-    if how == "scaled":
-        values[chosen] *= np.exp(rng.normal(0, 0.5, (len(chosen), 1)))
-    elif how == "permuted":
-        values[chosen] = values[rng.permutation(chosen)]
-    elif how == "huge":
-        values[chosen] *= 1e6
-    else:
-        values[chosen] = np.nan if how == "missing" else 1e12
-    return bars.assign(**dict(zip(names, values.T, strict=True)))
-
-
-def moved(
-    check: str,
-    found: pd.DataFrame,
-    expected: pd.DataFrame,
-    rows: pd.DataFrame,
-    how: str,
-    cut: pd.Timestamp | None = None,
-    tolerance: float = 0.0,
-) -> list[Violation]:
-    """Compares two tables over the same rows (their date and ticker), bit for bit unless a tolerance is given.
-
-    A missing value equals a missing value only, and -0.0 is not 0.0.
-    """
-    violations = []
-    for name in expected.columns.union(found.columns, sort=False):
-        if name not in expected or name not in found:
-            violations.append(Violation(check, str(name), cut=_day(cut), how=f"{how}: the column comes or goes"))
-            continue
-        differs, size = _difference(found[name], expected[name], tolerance)
-        if differs.any():
-            first = rows.iloc[int(differs.argmax())]
-            place = (str(first["ticker"]), _day(first["date"]), _day(cut))
-            violations.append(Violation(check, str(name), *place, size, f"{how}, {differs.sum()} rows move"))
-    return violations
 
 
 def _watch(
@@ -283,37 +179,8 @@ def _run(
         if len(table) == len(bars):
             return table, []
         reason = f"{len(table)} rows out of {len(bars)}"
-    return None, [Violation("computes", "(all)", cut=_day(cut), how=f"{how}: {reason}")]
-
-
-def _difference(found: pd.Series, expected: pd.Series, tolerance: float) -> tuple[np.ndarray, float]:
-    if not all(pd.api.types.is_numeric_dtype(column) for column in (found, expected)):
-        differs = found.astype(str).to_numpy() != expected.astype(str).to_numpy()
-        return differs, float("inf")
-    a, b = (column.to_numpy(float, na_value=np.nan) for column in (found, expected))
-    holes = np.isnan(a) | np.isnan(b)
-    with np.errstate(invalid="ignore"):
-        step = np.where(a == b, 0.0, np.abs(a - b))
-    largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
-    differs = (step > tolerance * largest) if tolerance else (a != b) | (np.signbit(a) != np.signbit(b))
-    differs = np.where(holes, np.isnan(a) != np.isnan(b), differs)
-    if (holes & differs).any():
-        return differs, float("inf")
-    return differs, float(step.max(initial=0.0, where=differs) / (largest or 1.0))
-
-
-def _plain(bars: pd.DataFrame) -> pd.DataFrame:
-    """Numbers as floats, so that garbage has room, and rows numbered."""
-    return bars.reset_index(drop=True).astype(dict.fromkeys(_numbers(bars), float))
-
-
-def _numbers(bars: pd.DataFrame) -> list[str]:
-    return [str(name) for name in bars.columns if pd.api.types.is_numeric_dtype(bars[name])]
+    return None, [Violation("computes", "(all)", cut=day(cut), how=f"{how}: {reason}")]
 
 
 def _known(bars: pd.DataFrame, cut: pd.Timestamp) -> np.ndarray:
     return (bars["date"] <= cut).to_numpy()
-
-
-def _day(moment: pd.Timestamp | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d}"

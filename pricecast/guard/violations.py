@@ -1,0 +1,81 @@
+"""What the guard reports, and when two tables differ."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One column that knows what it cannot know.
+
+    Attributes:
+        check: which check found it; `computes` if the function failed on the changed bars, so that it says nothing.
+        column: the column that moved.
+        ticker: of the first row that moved.
+        date: of that row.
+        cut: the last date that was left alone, where there is one.
+        size: the largest move relative to the column's largest value; infinite where a value came or went.
+        how: what was done, and how many rows it moved.
+    """
+
+    check: str
+    column: str
+    ticker: str = ""
+    date: str = ""
+    cut: str = ""
+    size: float = float("inf")
+    how: str = ""
+
+    def __str__(self) -> str:
+        where = f" of {self.ticker} on {self.date}" if self.ticker else ""
+        since = f" (known until {self.cut})" if self.cut else ""
+        return f"{self.check}: {self.column}{where} moves by {self.size:.2g}{since}: {self.how}"
+
+
+def moved(
+    check: str,
+    found: pd.DataFrame,
+    expected: pd.DataFrame,
+    rows: pd.DataFrame,
+    how: str,
+    cut: pd.Timestamp | None = None,
+    tolerance: float = 0.0,
+) -> list[Violation]:
+    """Compares two tables over the same rows (their date and ticker), bit for bit unless a tolerance is given.
+
+    A missing value equals a missing value only, and -0.0 is not 0.0.
+    """
+    violations = []
+    for name in expected.columns.union(found.columns, sort=False):
+        if name not in expected or name not in found:
+            violations.append(Violation(check, str(name), cut=day(cut), how=f"{how}: the column comes or goes"))
+            continue
+        differs, size = _difference(found[name], expected[name], tolerance)
+        if differs.any():
+            first = rows.iloc[int(differs.argmax())]
+            place = (str(first["ticker"]), day(first["date"]), day(cut))
+            violations.append(Violation(check, str(name), *place, size, f"{how}, {differs.sum()} rows move"))
+    return violations
+
+
+def day(moment: pd.Timestamp | None) -> str:
+    """The date in words, empty for none."""
+    return "" if moment is None else f"{moment:%Y-%m-%d}"
+
+
+def _difference(found: pd.Series, expected: pd.Series, tolerance: float) -> tuple[np.ndarray, float]:
+    if not all(pd.api.types.is_numeric_dtype(column) for column in (found, expected)):
+        differs = found.astype(str).to_numpy() != expected.astype(str).to_numpy()
+        return differs, float("inf")
+    a, b = (column.to_numpy(float, na_value=np.nan) for column in (found, expected))
+    holes = np.isnan(a) | np.isnan(b)
+    with np.errstate(invalid="ignore"):
+        step = np.where(a == b, 0.0, np.abs(a - b))
+    largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+    differs = (step > tolerance * largest) if tolerance else (a != b) | (np.signbit(a) != np.signbit(b))
+    differs = np.where(holes, np.isnan(a) != np.isnan(b), differs)
+    if (holes & differs).any():
+        return differs, float("inf")
+    return differs, float(step.max(initial=0.0, where=differs) / (largest or 1.0))
