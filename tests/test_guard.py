@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,12 @@ def test_there_are_fourteen_leaks_and_at_least_ten_lookalikes():
     assert len(LOOKALIKES) >= 10
 
 
+def test_the_docs_name_every_leak_and_every_mistake():
+    text = " ".join((Path(__file__).parents[1] / "docs" / "leak-guard.md").read_text(encoding="utf-8").split())
+    assert [name for name in LEAKS if f"| `{name}` |" not in text] == []
+    assert [name for name in MISTAKES if name not in text] == []
+
+
 @pytest.mark.parametrize("name", LEAKS)
 def test_a_planted_leak_is_caught_and_nothing_beside_it(name):
     assert caught(LEAKS[name], PAIR)
@@ -56,6 +64,15 @@ def test_without_gaps_at_the_cut_a_fill_from_behind_slips_through(name):
 def test_the_other_leaks_show_on_whole_bars_too(name):
     compute = table_of({name: LEAKS[name]})
     assert checks.prefix(compute, ONE, CLEAN_CUTS) or checks.future(compute, ONE, CLEAN_CUTS, VALID_GARBAGE)
+
+
+def test_an_extreme_in_the_past_hides_a_full_sample_scale_until_the_future_is_replaced():
+    def compute(x):
+        return pd.DataFrame({"it": x["close"] / x["close"].max()})
+
+    peaked = ONE.assign(close=ONE["close"].where(ONE.index > 0, 1000.0))
+    assert checks.prefix(compute, peaked, cuts(peaked)) == []
+    assert checks.future(compute, peaked, cuts(peaked), VALID_GARBAGE)
 
 
 @pytest.mark.parametrize("limit", [1, 2])
@@ -96,6 +113,19 @@ def test_a_label_past_the_tickers_last_row_is_flagged():
     split = table["split"].where(table["ticker"] != "AAA", "train")
     found = protocol.spans(table.assign(split=split), BUILD["horizon"])
     assert any("past the ticker's last row" in violation.how for violation in found)
+
+
+def test_a_cutoff_that_is_no_close_of_its_ticker_and_an_outcome_that_is_none_are_flagged():
+    closes = ONE[["date", "ticker", "close"]]
+    last, day = closes.iloc[-1], pd.Timedelta(days=1)
+    table = pd.DataFrame({
+        "ticker": ["AAA", "BBB", "AAA"], "cutoff": last["date"] + np.array([9, 0, 0]) * day,
+        "horizon": 1, "date": last["date"] + 10 * day, "last_close": last["close"],
+        "actual": [np.nan, np.nan, 1.0],
+    })  # fmt: skip
+    found = {violation.how for violation in protocol.scoring(table, closes)}
+    assert "its cutoff is no row of its ticker, 2 rows" in found
+    assert "actual is there though that row is not, 1 rows" in found
 
 
 def test_parity_says_when_no_cutoff_has_bars_enough():
@@ -257,8 +287,10 @@ def test_one_ticker_has_nobody_to_be_isolated_from():
 
 
 def test_a_violation_says_what_where_and_by_how_much():
-    found = checks.prefix(lambda x: x[["close"]].shift(-1), ONE, [ONE["date"].iloc[50]])
     cut = ONE["date"].iloc[50].date()
-    assert [str(violation) for violation in found] == [
-        f"prefix: close of AAA on {cut} moves by inf (known until {cut}): later rows dropped, 1 rows move"
-    ]
+    (gone,) = checks.prefix(lambda x: x[["close"]].shift(-1), ONE, [ONE["date"].iloc[50]])
+    assert str(gone) == f"prefix: close of AAA on {cut} (known until {cut}): later rows dropped, 1 rows move"
+    (step,) = moved(
+        "prefix", pd.DataFrame({"it": [4.0, 3.0]}), pd.DataFrame({"it": [4.0, 4.0]}), ONE[:2], "changed"
+    )
+    assert str(step).endswith(": changed, 1 rows move, by up to 0.25 of its largest value")

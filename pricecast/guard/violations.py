@@ -31,7 +31,8 @@ class Violation:
     def __str__(self) -> str:
         where = f" of {self.ticker} on {self.date}" if self.ticker else ""
         since = f" (known until {self.cut})" if self.cut else ""
-        return f"{self.check}: {self.column}{where} moves by {self.size:.2g}{since}: {self.how}"
+        size = f", by up to {self.size:.2g} of its largest value" if np.isfinite(self.size) else ""
+        return f"{self.check}: {self.column}{where}{since}: {self.how}{size}"
 
 
 def moved(
