@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from flow_steps import options
+from flow_steps import commands, options
 
 STEPS = ("download", "transform", "train", "evaluate")
 
 
-class Pipeline(click.Group):
+class Pipeline(commands.Group):
     """A group that runs the whole chain when no step is named, and imports a step only when it is."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

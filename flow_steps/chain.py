@@ -15,7 +15,7 @@ from typing import Any
 import click
 import mlflow
 
-from flow_steps import artifacts, failures, keys, owners, reuse, store, tracking
+from flow_steps import artifacts, failures, keys, owners, reuse, secrets, store, tracking
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 _log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
 @contextmanager
 def session() -> Iterator[None]:
     """What every command needs: logging, a sound store, an orderly end, and one line for a user's mistake."""
+    secrets.guard()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     for name, level in {
         "pricecast": "INFO",

@@ -7,9 +7,10 @@ from typing import Any
 import click
 import pandas as pd
 
-from flow_steps import chain, options
+from flow_steps import chain, commands, options
 from flow_steps.tracking import StepRun, data_of
 from pricecast.download import download
+from pricecast.errors import InputError
 from pricecast.sources import Request, is_live
 from pricecast.storage import digest_file, digest_text, write_json, write_parquet
 
@@ -56,8 +57,11 @@ def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
     path = Path(params["path"])
     if not params["path"] or not path.exists():
         return found
-    files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
-    return {**found, "path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}
+    try:
+        files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
+        return {**found, "path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}
+    except OSError as error:
+        raise InputError(f"expected files that can be read at {path}, got: {error}") from error
 
 
 STEP = chain.Step(
@@ -69,7 +73,7 @@ STEP = chain.Step(
 )
 
 
-@click.command()
+@click.command(cls=commands.Command)
 @options.stack(
     options.source, options.tickers, options.start, options.end, options.path, options.strict,
     options.allow_splits, options.seed,

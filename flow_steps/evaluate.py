@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from flow_steps import artifacts, chain, options
+from flow_steps import artifacts, chain, commands, options
 from flow_steps.tracking import Judged, StepRun, data_of
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation, evaluate, make_report
@@ -67,7 +67,7 @@ STEP = chain.Step(
 )
 
 
-@click.command()
+@click.command(cls=commands.Command)
 @options.stack(options.dataset, options.bundles, options.vis)
 def main(**params: Any) -> None:
     """Forecasts the test span with every model and judges each beside the naive forecast."""

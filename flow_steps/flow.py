@@ -1,6 +1,5 @@
 """A pipeline: one parent run, steps as its children, and what it says at the end."""
 
-import re
 import shlex
 import shutil
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 
 import click
 
-from flow_steps import artifacts, chain, tracking
+from flow_steps import artifacts, chain, secrets, tracking
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.outputs import REPORT, SUMMARY, VERDICT
@@ -43,7 +42,7 @@ class Flow:
         report = tracking.artifact_location(judged, REPORT)
         self.run.tags({"best_model": verdict["best"]})
         self.run.note(f"{summary}\n[The report]({tracking.artifact_page(judged, REPORT)})\n")
-        click.echo(f"\n{summary}\nReport: {_near(report)}\nBrowse: {_browse()}")
+        click.echo(secrets.masked(f"\n{summary}\nReport: {_near(report)}\nBrowse: {_browse()}"))
 
 
 @contextmanager
@@ -75,17 +74,12 @@ def _browse() -> str:
     """How to open the results: the server's address, or the command that starts one on the store."""
     uri = tracking.store_uri()
     if uri.startswith(("http://", "https://")):
-        return _masked(uri)
+        return uri
     beside = Path(sys.executable).parent / "mlflow"
     program = "mlflow" if shutil.which("mlflow") else _near(str(beside))
     # The store that `mlflow ui` itself looks for in the working directory.
     here = uri.removeprefix("sqlite:///") in ("mlflow.db", str(Path("mlflow.db").resolve()))
-    return f"{program} ui" if here else f"{program} ui --backend-store-uri {shlex.quote(_masked(uri))}"
-
-
-def _masked(uri: str) -> str:
-    """A URI without the password in it."""
-    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1:***@", uri)
+    return f"{program} ui" if here else f"{program} ui --backend-store-uri {shlex.quote(uri)}"
 
 
 def _near(location: str) -> str:

@@ -1,87 +1,31 @@
 """Every click option of the project, declared once. MLproject repeats them; a test holds the two equal."""
 
-import json
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import click
 
+from flow_steps import commands
+from flow_steps.values import Date, Names, Params, Place, Places, Tickers
 from pricecast import defaults, sources
-from pricecast.errors import InputError
-from pricecast.schema import parse_ticker
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-class Date(click.ParamType):
-    """A day as YYYY-MM-DD, or nothing."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the day as text, so that it logs and hashes as typed."""
-        text = str(value).strip()
-        try:
-            return text and f"{datetime.strptime(text, '%Y-%m-%d'):%Y-%m-%d}"
-        except ValueError:
-            self.fail(f"expected a date as YYYY-MM-DD, got {text!r}", param, ctx)
-
-
-class Tickers(click.ParamType):
-    """Tickers, separated by commas; upper case, each once."""
-
-    name = "tickers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the tickers as one text."""
-        try:
-            found = [parse_ticker(part) for part in str(value).split(",") if part.strip()]
-        except InputError as error:
-            self.fail(str(error), param, ctx)
-        return ",".join(dict.fromkeys(found))
-
-
-class Params(click.ParamType):
-    """A JSON object."""
-
-    name = "json"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the object in its canonical spelling."""
-        try:
-            parsed = json.loads(value or "{}")
-        except ValueError:
-            parsed = None
-        if not isinstance(parsed, dict):
-            self.fail(f"expected a JSON object such as '{{\"dropout\": 0.1}}', got {str(value)[:60]!r}", param, ctx)
-        return json.dumps(parsed, sort_keys=True)
-
-
-class Names(click.ParamType):
-    """Names, separated by commas, each once."""
-
-    name = "names"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the names as one text."""
-        found = [part.strip() for part in str(value).split(",") if part.strip()]
-        if not found:
-            self.fail("expected at least one name, got none", param, ctx)
-        return ",".join(dict.fromkeys(found))
+LONGEST_LOOKBACK = 1000
 
 
 def _switch(name: str, default: bool, text: str) -> Decorator:
     # No flags: a command template of MLproject cannot leave an option out.
-    return click.option(f"--{name}", type=click.BOOL, default=default, show_default=True, help=text)
+    return _option(name, click.BOOL, default, text)
 
 
 def _option(name: str, kind: Any, default: Any, text: str) -> Decorator:
-    return click.option(f"--{name}", type=kind, default=default, show_default=default != "", help=text)
+    return click.option(
+        f"--{name}", cls=commands.Option, type=kind, default=default, show_default=default != "", help=text
+    )
 
 
-def _required(name: str, text: str) -> Decorator:
-    return click.option(f"--{name}", required=True, help=text)
+def _required(names: tuple[str, ...], kind: Any, text: str) -> Decorator:
+    return click.option(*names, cls=commands.Option, type=kind, required=True, help=text)
 
 
 source = _option("source", str, "sample", f"Where the bars come from: {', '.join(sources.names())}.")
@@ -90,15 +34,15 @@ tickers = _option(
 )
 start = _option("start", Date(), "", "First date, YYYY-MM-DD; empty: as far back as there is.")
 end = _option("end", Date(), "", "Last date, YYYY-MM-DD; empty: as late as there is.")
-path = _option("path", str, "", "csv: the file or folder to read. synthetic: gbm, ewma or planted.")
+path = _option("path", Place(), "", "csv: the file or folder to read. synthetic: gbm, ewma or planted.")
 strict = _switch("strict", False, "Refuse bars that would need a repair.")
 allow_splits = _switch("allow-splits", False, "Accept jumps that look like splits nobody adjusted for.")
-prices = _required("prices", "Prices table: runs:/<id>/prices.parquet or a file.")
-dataset = _required("dataset", "Dataset: runs:/<id>/dataset or a folder.")
+prices = _required(("--prices",), Place(), "Prices table: runs:/<id>/prices.parquet or a file.")
+dataset = _required(("--dataset",), Place(), "Dataset: runs:/<id>/dataset or a folder.")
 horizon = _option("horizon", click.IntRange(1, 60), defaults.HORIZON, "Trading days ahead.")
 max_lookback = _option(
     "max-lookback",
-    click.IntRange(1, 1000),
+    click.IntRange(1, LONGEST_LOOKBACK),
     defaults.MAX_LOOKBACK,
     "Days of context behind every origin, at least any lookback.",
 )
@@ -118,21 +62,17 @@ target = _option(
     "target", click.Choice(["return", "price"]), defaults.TARGET,
     "Learn returns, or price levels as the textbooks do (R2 flatters levels, and later dividends move them).",
 )  # fmt: skip
-model = _required("model", "The model to train: a file name in pricecast/models.")
+model = _required(("--model",), str, "The model to train: a file name in pricecast/models.")
 models = _option("models", Names(), "naive,ewma,drift,lstm", "Models to train and compare, by file name.")
-bundles = click.option(
-    "--models",
-    "bundles",
-    type=Names(),
-    required=True,
-    help="Models to judge: models:/<id>, separated by commas.",
-)
+bundles = _required(("--models", "bundles"), Places(), "Models to judge: models:/<id>, separated by commas.")
 model_params = _option("model-params", Params(), "{}", "The model's parameters: '{\"dropout\": 0.1}'.")
 all_params = _option("model-params", Params(), "{}", 'Parameters by model: \'{"lstm": {"dropout": 0.1}}\'.')
-lookback = _option("lookback", click.IntRange(0), 0, "Days a model sees; 0: the model's own default.")
-epochs = _option("epochs", click.IntRange(0), 0, "Most epochs to train for; 0: the model's own default.")
-lstm_units = _option("lstm-units", click.IntRange(0), 0, "Hidden size of the LSTM; 0: its default.")
-seed = _option("seed", click.IntRange(0), 0, "Seed of all that is random.")
+lookback = _option(
+    "lookback", click.IntRange(0, LONGEST_LOOKBACK), 0, "Days a model sees; 0: the model's own default."
+)
+epochs = _option("epochs", click.IntRange(0, 100_000), 0, "Most epochs to train for; 0: the model's own default.")
+lstm_units = _option("lstm-units", click.IntRange(0, 4096), 0, "Hidden size of the LSTM; 0: its default.")
+seed = _option("seed", click.IntRange(0, 2**32 - 1), 0, "Seed of all that is random.")
 refit = _switch("refit", False, "Also fit once more on all rows: the model that predicts tomorrow has seen today.")
 vis = _switch("vis", True, "Draw the pictures of the report.")
 reuse = _switch("reuse", True, "Reuse finished steps whose code, parameters and inputs are the same.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, bundles, chain, options
+from flow_steps import artifacts, bundles, chain, commands, options
 from flow_steps.tracking import StepRun
 from pricecast import models, plots
 from pricecast.dataset import Dataset
@@ -41,16 +41,21 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         bundles.log(run.run_id, f"{name}_refit", refit(forecaster, dataset), dataset)
 
 
+def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
+    models.check_name(params["model"])
+    return (f"pricecast.models.{params['model']}", "serving.model")
+
+
 STEP = chain.Step(
     name="train",
     body=body,
     title=lambda params: f"train {params['model']}",
     inputs=chain.digests_of("dataset"),
-    plugins=lambda params: (f"pricecast.models.{params['model']}", "serving.model"),
+    plugins=_plugins,
 )
 
 
-@click.command()
+@click.command(cls=commands.Command)
 @options.stack(
     options.dataset, options.model, options.model_params, options.lookback, options.epochs, options.lstm_units,
     options.seed, options.refit,

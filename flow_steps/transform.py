@@ -6,7 +6,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from flow_steps import artifacts, chain, options
+from flow_steps import artifacts, chain, commands, options
 from flow_steps.tracking import StepRun, data_of
 from pricecast.dataset import build
 from pricecast.schema import SPLITS, check_prices
@@ -43,7 +43,7 @@ STEP = chain.Step(
 )
 
 
-@click.command()
+@click.command(cls=commands.Command)
 @options.stack(
     options.prices, options.horizon, options.max_lookback, options.valid_size, options.test_size,
     options.valid_start, options.test_start, options.scaler, options.target,

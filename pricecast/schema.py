@@ -29,6 +29,8 @@ NAIVE = "naive"
 
 SPLITS = ("train", "valid", "test")
 DATE_DTYPE = "datetime64[us]"
+# No market's bars are older, and tools that count nanoseconds end in 2262.
+YEARS = (1800, 2200)
 TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=-]{0,23}$")
 
 

@@ -1,0 +1,86 @@
+"""Secrets come from the environment alone: which values are secret, and how they stay out of what is printed."""
+
+import base64
+import json
+import logging
+import os
+import re
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+MASK = "***"
+# Shorter values ("1", "true", "gbm") are parts of ordinary words: masking them would garble every message.
+_SHORTEST = 6
+# A file's or a folder's name is none.
+_NAME = re.compile(
+    r"(?!.*_(FILE|PATH|DIR|HOME)$).*(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS)S?(_|$)", re.IGNORECASE
+)
+_PASSWORD = re.compile(r"(://[^/:@\s]*):([^/@\s]+)@")
+# Hosts of code take a token in place of the user's name.
+_WEB_USER = re.compile(r"(https?://)[^/@\s]+@")
+
+
+def values() -> list[str]:
+    """The secrets of the environment: values of telling names, and passwords within addresses."""
+    found: set[str] = set()
+    for name, value in os.environ.items():
+        if _NAME.match(name):
+            found |= {value, *value.splitlines()}
+        passwords = [password for _, password in _PASSWORD.findall(value)]
+        found |= {*passwords, *map(unquote, passwords)}
+    return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
+
+
+def masked(text: str) -> str:
+    """The text without secrets, in whatever spelling, and without passwords in addresses."""
+    for secret in values():
+        for form in _forms(secret):
+            text = text.replace(form, MASK)
+    return _WEB_USER.sub(rf"\1{MASK}@", _PASSWORD.sub(rf"\1:{MASK}@", text))
+
+
+def inside(text: str) -> bool:
+    """Whether a text holds a secret of the environment."""
+    return any(form in text for secret in values() for form in _forms(secret))
+
+
+def guard() -> None:
+    """Masks secrets in whatever this process logs, warns of, or dies of."""
+    logging.setLogRecordFactory(_Record)
+    logging.captureWarnings(True)
+    sys.excepthook = _report
+
+
+def _forms(secret: str) -> list[str]:
+    """A secret's spellings, longest first: plain, within JSON or a repr, within an address, and in base64."""
+    raw = secret.encode("utf-8", "surrogateescape")
+    encoded = base64.b64encode(raw).decode("ascii").rstrip("=")
+    addresses = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+    return sorted(
+        {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], *addresses, encoded}, key=len, reverse=True
+    )
+
+
+class _Record(logging.LogRecord):
+    """A log record of any library; its message and its traceback come masked."""
+
+    _exc_text: str | None = None
+
+    def getMessage(self) -> str:  # noqa: N802 - logging's name
+        return masked(super().getMessage())
+
+    @property
+    def exc_text(self) -> str | None:
+        """The traceback, once a formatter has written it."""
+        return self._exc_text
+
+    @exc_text.setter
+    def exc_text(self, text: str | None) -> None:
+        self._exc_text = text and masked(text)
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> Any:
+    sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
