@@ -790,10 +790,3 @@ def test_steps_run_alone_with_the_same_outcome(experiment):
     succeed(*NAIVE)
     sources = {tag(run, "reused_from") for run in all_runs(experiment)}
     assert {run.info.run_id for run in alone} <= sources
-
-
-def test_a_password_in_the_stores_address_is_not_printed():
-    from flow_steps.flow import _masked
-
-    assert _masked("postgresql://user:secret@host:5432/db") == "postgresql://user:***@host:5432/db"
-    assert _masked("sqlite:////tmp/mlflow.db") == "sqlite:////tmp/mlflow.db"
