@@ -30,8 +30,10 @@ class Option(click.Option):
             return f"expected at most {LONGEST_VALUE} characters, got {len(value)}: shorten it"
         if odd := next((char for char in value if not char.isprintable()), None):
             return f"expected printable characters, got {odd!a} at place {value.index(odd) + 1}: take it out"
-        if secrets.inside(value):
-            return "expected no secret, got one: secrets are taken from the environment, never from parameters"
+        if name := secrets.source(value):
+            return (
+                f"expected no secret, got that of {name}: secrets come from the environment, never from parameters"
+            )
         if isinstance(self.type, click.IntRange | click.FloatRange) and not _NUMBER.fullmatch(value.strip()):
             return f"expected a number, got {shortened(repr(value), 60)}: write digits 0-9"
         if self.type is click.BOOL and not value.strip():

@@ -23,15 +23,14 @@ _PASSWORD = re.compile(r"(://[^/:@\s]*):([^/@\s]+)@")
 _WEB_USER = re.compile(r"(https?://)[^/@\s]+@")
 
 
-def values() -> list[str]:
-    """The secrets of the environment: values of telling names, and passwords within addresses."""
-    found: set[str] = set()
+def values() -> dict[str, str]:
+    """The secrets of the environment with their variables: values of telling names, passwords within addresses."""
+    found: dict[str, str] = {}
     for name, value in os.environ.items():
-        if _NAME.match(name):
-            found |= {value, *value.splitlines()}
         passwords = [password for _, password in _PASSWORD.findall(value)]
-        found |= {*passwords, *map(unquote, passwords)}
-    return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
+        named = [value, *value.splitlines()] if _NAME.match(name) else []
+        found |= dict.fromkeys([*named, *passwords, *map(unquote, passwords)], name)
+    return {secret: found[secret] for secret in sorted(found, key=len, reverse=True) if len(secret) >= _SHORTEST}
 
 
 def masked(text: str) -> str:
@@ -42,9 +41,9 @@ def masked(text: str) -> str:
     return _WEB_USER.sub(rf"\1{MASK}@", _PASSWORD.sub(rf"\1:{MASK}@", text))
 
 
-def inside(text: str) -> bool:
-    """Whether a text holds a secret of the environment."""
-    return any(form in text for secret in values() for form in _forms(secret))
+def source(text: str) -> str | None:
+    """The variable whose secret a text holds, if it holds one."""
+    return next((name for secret, name in values().items() if any(form in text for form in _forms(secret))), None)
 
 
 def guard() -> None:

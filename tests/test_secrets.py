@@ -57,7 +57,8 @@ def test_a_password_within_an_address_of_the_environment_is_secret(monkeypatch, 
 def test_every_spelling_of_a_secret_is_masked(planted, form):
     assert planted[:6] not in secrets.masked(f"<{form(planted)}>")
     assert form(planted)[1:9] not in secrets.masked(f"<{form(planted)}>")
-    assert secrets.inside(f"<{form(planted)}>")
+    assert secrets.source(f"<{form(planted)}>") == "ALPHAVANTAGE_API_KEY"
+    assert secrets.source("an ordinary text") is None
 
 
 def test_a_secret_with_quotes_backslashes_and_lines_is_masked_in_json_and_by_line(monkeypatch):
@@ -78,7 +79,7 @@ def test_a_password_in_the_stores_address_is_not_printed():
 def test_a_value_that_holds_a_secret_is_refused_without_repeating_it(planted, option):
     result = CliRunner().invoke(pipeline, [f"--{option}", f"x{planted}x"])
     assert result.exit_code == 2
-    assert "secrets are taken from the environment, never from parameters" in result.output
+    assert "got that of ALPHAVANTAGE_API_KEY: secrets come from the environment" in result.output
     assert planted not in result.output
 
 

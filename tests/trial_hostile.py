@@ -249,15 +249,14 @@ def stock(n: int, seed: int, folder: Path) -> Outcome:
         encoding="utf-8",
     )
     found = []
-    for case in cases(n, seed, folder):
-        if not _is_word(case.value):
-            continue
+    picked = [case for case in cases(n, seed, folder) if _is_word(case.value)]
+    for case in picked:
         words = _through_bash(folder, "main", {"tickers": case.value}, folder)
         if _canaries(folder):
             found.append(f"{case.name}: ran a command")
         elif words[2:] != [case.value]:
             found.append(f"{case.name}: arrived as {words[2:]!a:.80}")
-    return Outcome(n, len(found), found)
+    return Outcome(len(picked), len(found), found)
 
 
 def cases(n: int, seed: int, folder: Path) -> list[Case]:

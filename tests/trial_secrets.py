@@ -22,13 +22,26 @@ def _planted(name: str) -> str:
 
 KEYS = {
     name: _planted(name)
-    for name in ("tracking", "token", "proxy", "secure", "aws", "vantage", "database", "small", "remote", "store")
+    for name in (
+        "tracking",
+        "token",
+        "proxy",
+        "secure",
+        "index",
+        "aws",
+        "vantage",
+        "database",
+        "small",
+        "remote",
+        "store",
+    )
 }
 ENVIRONMENT = {
     "MLFLOW_TRACKING_PASSWORD": KEYS["tracking"],
     "MLFLOW_TRACKING_TOKEN": KEYS["token"],
     "HTTP_PROXY": f"http://me:{quote(KEYS['proxy'], safe='')}@127.0.0.1:9",
     "HTTPS_PROXY": f"http://me:{quote(KEYS['secure'], safe='')}@127.0.0.1:9",
+    "PIP_EXTRA_INDEX_URL": f"https://me:{quote(KEYS['index'], safe='')}@127.0.0.1:9/simple",
     "AWS_SECRET_ACCESS_KEY": KEYS["aws"],
     "ALPHAVANTAGE_API_KEY": KEYS["vantage"],
     "DATABASE_URL": f"postgresql://me:{quote(KEYS['database'], safe='')}@127.0.0.1:9/db",
