@@ -131,6 +131,19 @@ def test_a_failed_upload_leaves_a_failed_model_that_is_no_output_of_the_run(logg
     MlflowClient().delete_logged_model(broken.model_id)
 
 
+def test_a_run_is_repeated_with_its_models_and_without_naming_none(logged, monkeypatch):
+    model, _ = logged
+    named = []
+    monkeypatch.setattr(MlflowClient, "log_outputs", lambda self, run_id, models: named.append(models))
+    (transform,) = MlflowClient().search_runs(["0"], "tags.`pricecast.step` = 'transform'")
+    parent = MlflowClient().create_run("0").info.run_id
+    for run_id in (transform.info.run_id, model.source_run_id):
+        copy = reuse.copy_run(run_id, parent)
+        MlflowClient().delete_run(copy)
+    # An MLflow server answers an empty list with an error.
+    assert [[output.model_id for output in models] for models in named] == [[model.model_id]]
+
+
 def test_evil_bundles_are_refused_and_run_nothing(folder):
     assert trial_bundles.ours(folder, FEW) == (len(FEW), 0, [])
 
