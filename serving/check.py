@@ -34,15 +34,16 @@ _FORECASTER_FILES = {
     r"model/\w+\.json": 16 * _MEGABYTE,
     r"model/\w+\.safetensors": 512 * _MEGABYTE,
 }
+# MLflow leaves these in a local store when it loads a model out of it: not sealed, and never read here.
+_LEFTOVERS = r"registered_model_meta|(code/pricecast/(\w+/)*)?__pycache__/[\w.-]+\.pyc"
 _BUNDLE_FILES = {
     rf"{BUNDLE_FILE}|conda\.yaml|python_env\.yaml|requirements\.txt|model\.py": _MEGABYTE,
     re.escape(MANIFEST): _MEGABYTE,
     r"(serving_)?input_example\.json": 64 * _MEGABYTE,
     r"code/pricecast(/\w+)*/\w+(\.py|\.html\.jinja)": _MEGABYTE,
     **{rf"{_FORECASTER}/({pattern})": most for pattern, most in _FORECASTER_FILES.items()},
+    _LEFTOVERS: _MEGABYTE,
 }
-# MLflow leaves these in the store when it loads a model out of it. They are not sealed, and nobody here reads them.
-_LEFTOVERS = r"registered_model_meta|(code/pricecast/(\w+/)*)?__pycache__/[\w.-]+\.pyc"
 _FLAVOR = {
     "artifacts": {"forecaster": {"path": _FORECASTER, "uri": _FORECASTER}},
     "code": "code",
@@ -72,6 +73,8 @@ def check(folder: Path) -> None:
         InputError: a file is damaged, missing, too big or of a kind that does not belong there, or a setting asks
             for anything but our own model; the message says which.
     """
+    if not folder.is_dir():
+        raise _odd(folder, "no folder")
     is_bundle = (folder / BUNDLE_FILE).exists()
     _check_files(folder, _BUNDLE_FILES if is_bundle else _FORECASTER_FILES)
     if is_bundle:
@@ -121,16 +124,16 @@ def model_id(folder: Path) -> str | None:
 def _check_files(folder: Path, allowed: dict[str, int]) -> None:
     """Looks at names, kinds and sizes alone, before a byte is read."""
     for count, (name, entry) in enumerate(_entries(folder), start=1):
-        if count > _MAX_ENTRIES:
-            raise _odd(folder, f"more than {_MAX_ENTRIES} files")
+        if count > _MAX_ENTRIES or name.count("/") > _MAX_DEPTH:
+            raise _odd(folder, f"more than {_MAX_ENTRIES} files or {_MAX_DEPTH} levels")
         if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
             raise _odd(folder, f"{name!r}, which is no plain file")
         if entry.is_dir():
             continue
         limits = [most for pattern, most in allowed.items() if re.fullmatch(pattern, name)]
-        if not limits and not re.fullmatch(_LEFTOVERS, name):
+        if not limits:
             raise _odd(folder, f"{name!r}, which does not belong there")
-        if limits and entry.stat().st_size > limits[0]:
+        if entry.stat().st_size > limits[0]:
             raise _odd(folder, f"{name!r} of more than {limits[0] // _MEGABYTE} MB")
 
 
@@ -139,7 +142,7 @@ def _entries(folder: Path, above: str = "") -> Iterator[tuple[str, os.DirEntry[s
         for entry in entries:
             name = above + entry.name
             yield name, entry
-            if entry.is_dir(follow_symlinks=False) and name.count("/") < _MAX_DEPTH:
+            if entry.is_dir(follow_symlinks=False):
                 yield from _entries(Path(entry.path), f"{name}/")
 
 

@@ -164,6 +164,10 @@ def thousands_of_files(folder: Path, canary: Path) -> None:
         (folder / FORECASTER / "model" / f"s{i}.json").write_bytes(b"{}")
 
 
+def folders_too_deep(folder: Path, canary: Path) -> None:
+    (folder / FORECASTER / "model" / "/".join("d" * 100)).mkdir(parents=True)
+
+
 def a_safetensors_header_of_eternity(folder: Path, canary: Path) -> None:
     (folder / WEIGHTS).write_bytes((2**63 - 1).to_bytes(8, "little") + b"{" * 100)
 
@@ -231,7 +235,8 @@ EVIL: dict[str, Callable[[Path, Path], None]] = {
         another_code_folder, a_changed_model_file, another_model_file, a_pickle_named_safetensors,
         a_pickle_named_npz, a_pickle_inside_a_scaler, a_scaler_with_an_untrusted_type,
         a_trusted_type_that_is_no_scaler, a_scaler_that_unpacks_to_a_gigabyte, a_scaler_with_deep_json, a_link_out,
-        a_linked_folder, a_pipe, a_weights_file_of_a_gigabyte, thousands_of_files, a_safetensors_header_of_eternity,
+        a_linked_folder, a_pipe, a_weights_file_of_a_gigabyte, thousands_of_files, folders_too_deep,
+        a_safetensors_header_of_eternity,
         a_yaml_bomb, deep_yaml, deep_json, an_artifact_from_outside, an_example_from_outside,
         a_setting_that_we_do_not_know,
     )
