@@ -10,9 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 import uuid
-from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
@@ -20,17 +18,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import mlflow  # noqa: E402
 
 import main as program  # noqa: E402
 from flow_steps import download, evaluate, flow, store, tracking, train, transform  # noqa: E402, F401
 from forks import fork, orphans, output, wait  # noqa: E402
 from pricecast.models import load  # noqa: E402
+from stops import MOMENTS, await_stop, run_up_to  # noqa: E402
 from traces import figures, fresh_store, half_files, statuses  # noqa: E402
 from trials import Count  # noqa: E402
 
 load("naive")
-MOMENTS = ("before write", "mid-write", "after write", "before the final tag", "before the final status")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 CASES = tuple(product(program.STEPS, MOMENTS, SIGNALS))
 COMMAND = (
@@ -61,8 +58,8 @@ def _faults(case: tuple[str, str, int], folder: Path, whole: Path) -> list[str]:
     home.mkdir()
     fresh_store(folder / "empty.db", home)
     step, moment, number = case
-    child = fork(home, lambda: _stopping(step, moment))
-    _await(home / "ready", child)
+    child = fork(home, lambda: run_up_to(step, moment, COMMAND))
+    await_stop(home, child)
     os.kill(child, number)
     code = wait(child)
     faults = [f"a process lives on: {name}" for name in orphans(child)]
@@ -81,69 +78,8 @@ def _faults(case: tuple[str, str, int], folder: Path, whole: Path) -> list[str]:
     return faults
 
 
-# What runs in a forked process
-
-
 def _running() -> None:
     program.main(COMMAND)
-
-
-def _stopping(step: str, moment: str) -> None:
-    """Runs the pipeline up to a moment of a step, says so, and waits."""
-    here = {"step": "", "uploading": False}
-    open_run, upload, end, fsync, tags = (
-        tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.tags,
-    )  # fmt: skip
-
-    def stop(at: str) -> None:
-        if here["step"] == step and at == moment:
-            Path("ready").touch()
-            while True:
-                time.sleep(1)
-
-    @contextmanager
-    def opening(name, params, given):
-        with open_run(name, params, given) as run:
-            here["step"] = given["step"]
-            yield run
-
-    def uploading(run):
-        stop("before write")
-        here["uploading"] = True
-        upload(run)
-        here["uploading"] = False
-        stop("after write")
-
-    def syncing(file):
-        fsync(file)
-        if here["uploading"]:
-            stop("mid-write")
-
-    def tagging(run, given):
-        if "step" in given:
-            stop("before the final tag")
-        tags(run, given)
-
-    def ending(status):
-        # Runs below a step's own, such as those of judged models, end before it.
-        if status == "FINISHED" and mlflow.active_run().data.tags.get("mlflow.runName", "").startswith(step):
-            stop("before the final status")
-        end(status)
-
-    tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.tags = (
-        opening, uploading, ending, syncing, tagging,
-    )  # fmt: skip
-    program.main(COMMAND)
-
-
-# Processes
-
-
-def _await(ready: Path, child: int) -> None:
-    while not ready.exists():
-        gone, _ = os.waitpid(child, os.WNOHANG)
-        assert not gone, output(ready.parent, child)
-        time.sleep(0.02)
 
 
 if __name__ == "__main__":
