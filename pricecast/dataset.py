@@ -12,39 +12,16 @@ import pandas as pd
 from pricecast import defaults, features, splits
 from pricecast.adjust import adjust
 from pricecast.errors import InputError
+from pricecast.kinds import LOOKS_LIKE_SPLIT
 from pricecast.panel import Panel, targets
 from pricecast.scalers import Scalers
-from pricecast.schema import SPLITS
+from pricecast.schema import SPLITS, check_bars, check_features, check_prices, short
+from pricecast.spec import Spec, check_scalers
 from pricecast.storage import read_json, read_parquet, seal, verify, write_json, write_parquet
 
 # Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
 MIN_TRAIN, MIN_VALID, MIN_TEST = 50, 20, 2
 _LIBRARIES = ("numpy", "pandas", "polars", "scikit-learn")
-
-
-@dataclass(frozen=True)
-class Spec:
-    """All that a forecaster has to know about the table it learned from (`spec.json`)."""
-
-    target: str
-    features: tuple[str, ...]
-    horizon: int
-    max_lookback: int
-    warmup: int
-    scaler: str
-    valid_start: str
-    test_start: str
-    tickers: tuple[str, ...]
-    dropped: dict[str, str] = field(default_factory=dict)
-    allow_splits: bool = False
-    adjustment: str = "close times adj_close / close of the same row"
-    versions: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Spec":
-        """Reads what `asdict` wrote; an unknown key is a TypeError."""
-        lists = {name: tuple(values[name]) for name in ("features", "tickers")}
-        return cls(**{**values, **lists})
 
 
 @dataclass(frozen=True)
@@ -81,12 +58,15 @@ class Dataset:
         """Verifies and reads a folder that `save` wrote.
 
         Raises:
-            InputError: a file is missing or damaged.
+            InputError: a file is missing or damaged, or a table is none that `build` makes.
         """
         verify(folder)
         spec = Spec.from_json(read_json(folder / "spec.json"))
-        bars, table = (read_parquet(folder / f"{name}.parquet") for name in ("bars", "features"))
-        return cls(bars, table, Scalers.load(folder), spec, read_json(folder / "quality.json"))
+        bars = check_bars(read_parquet(folder / "bars.parquet"))
+        table = check_features(read_parquet(folder / "features.parquet"), bars, spec.features)
+        _check_spans(table, spec)
+        scalers = check_scalers(Scalers.load(folder), spec)
+        return cls(bars, table, scalers, spec, _check_quality(read_json(folder / "quality.json")))
 
 
 def build(
@@ -117,9 +97,10 @@ def build(
         quality: the report of the download, to be shown with the results.
 
     Raises:
-        InputError: no ticker has enough rows for its spans, or the bounds make no sense.
+        InputError: the prices break their promise, no ticker has enough rows for its spans, or the bounds make
+            no sense.
     """
-    bars = adjust(prices)
+    bars = adjust(check_prices(prices))
     bounds = _bounds(bars["date"], valid_size, test_size, valid_start, test_start)
     table = features.compute(bars, target)
     names = list(features.FEATURES[target])
@@ -177,7 +158,37 @@ def _too_short(table: pd.DataFrame) -> dict[str, str]:
 
 def _holds_splits(quality: dict[str, Any]) -> bool:
     """Whether unadjusted splits were let through: then a forecaster must take them, too."""
-    return any(finding["kind"] == "unadjusted_split" for finding in quality.get("findings", ()))
+    return any(finding["kind"] in LOOKS_LIKE_SPLIT for finding in quality.get("findings", ()))
+
+
+def _check_spans(table: pd.DataFrame, spec: Spec) -> None:
+    """The spans follow from the dates; any others would teach a model what it is judged on."""
+    bounds = splits.Bounds(pd.Timestamp(spec.valid_start), pd.Timestamp(spec.test_start))
+    usable = has_context(table, spec.features, spec.max_lookback)
+    expected = splits.assign(table, bounds, spec.horizon, usable)
+    wrong = table["split"].ne(expected)
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise InputError(
+            f"expected the spans that the spec's dates lead to, got {short(row['split'])} in {wrong.sum()} rows, "
+            f"first {row['ticker']} on {row['date']:%Y-%m-%d}: run transform again"
+        )
+    if spec.tickers != tuple(table["ticker"].unique()):
+        found = short(", ".join(table["ticker"].unique()))
+        raise InputError(f"expected the spec's tickers in the features, got {found}: run transform again")
+    if few := _too_short(table):
+        raise InputError(
+            f"expected enough origins in every span, got {'; '.join(few.values())}: run transform again"
+        )
+
+
+def _check_quality(report: Any) -> dict[str, Any]:
+    findings = report.get("findings", []) if isinstance(report, dict) else None
+    if not isinstance(findings, list) or not all(isinstance(item, dict) and "kind" in item for item in findings):
+        raise InputError(
+            "expected a quality report with findings of a kind, got something else: run download again"
+        )
+    return report
 
 
 def _fit_scalers(table: pd.DataFrame, spec: Spec) -> Scalers:

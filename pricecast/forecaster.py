@@ -10,14 +10,22 @@ import pandas as pd
 
 from pricecast import calendars, calibration, features, models, quality
 from pricecast.adjust import adjust
-from pricecast.dataset import Dataset, Spec, has_context
+from pricecast.dataset import Dataset, has_context
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model, Report
+from pricecast.objects import check_object
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
-from pricecast.schema import FORECASTS, MEDIAN, PRICE_COLUMNS, PRICES, QUANTILE_COLUMNS, parse_ticker
+from pricecast.schema import FORECASTS, MEDIAN, PRICE_COLUMNS, QUANTILE_COLUMNS, YEARS, require, short
+from pricecast.spec import Spec, check_scalers
 from pricecast.storage import read_json, seal, verify, write_json
 
+_NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
+# The keys of forecaster.json.
+_ABOUT = {
+    "name": str, "params": dict[str, Any], "spec": dict[str, Any], "fitted_until": str,
+    "offsets": list[list[float]] | None, "history": list[dict[str, float]],
+}  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -141,12 +149,14 @@ class Forecaster:
             InputError: a file is missing or damaged, or the model is not known here.
         """
         verify(folder)
-        about = read_json(folder / "forecaster.json")
-        model = models.create(about["name"], about["params"]).load(folder / "model")
-        offsets = None if about["offsets"] is None else np.array(about["offsets"], dtype=float)
+        about = check_object(read_json(folder / "forecaster.json"), _ABOUT, "forecaster.json")
+        spec = Spec.from_json(about["spec"])
+        model = models.create(about["name"], about["params"])
+        offsets = _check_offsets(about["offsets"], model.calibrate, spec.horizon)
+        scalers = check_scalers(Scalers.load(folder), spec)
         return cls(
-            about["name"], model, offsets, Spec.from_json(about["spec"]), Scalers.load(folder),
-            about["fitted_until"], tuple(about["history"]),
+            about["name"], model.load(folder / "model"), offsets, spec, scalers, about["fitted_until"],
+            tuple(about["history"]),
         )  # fmt: skip
 
 
@@ -215,15 +225,21 @@ def _own_quantiles(forecast: Forecast) -> np.ndarray:
     return calibration.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
 
 
+def _check_offsets(given: list[list[float]] | None, calibrate: bool, horizon: int) -> np.ndarray | None:
+    sizes = None if given is None else [len(row) for row in given]
+    if sizes != ([len(QUANTILE_COLUMNS)] * horizon if calibrate else None):
+        raise InputError(
+            f"expected {horizon} rows of {len(QUANTILE_COLUMNS)} calibration offsets (none for a model that keeps "
+            f"its own quantiles) in forecaster.json, got rows of {short(sizes)}: run the step that writes it"
+        )
+    return None if given is None else np.array(given, dtype=float)
+
+
 def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:
-    needed = ["date", "ticker", *PRICE_COLUMNS, "volume"]
-    missing = [name for name in needed if name not in raw.columns]
-    if missing:
-        raise InputError(f"expected the columns {', '.join(needed)}, missing: {', '.join(missing)}")
-    spelled = {ticker: parse_ticker(ticker) for ticker in raw["ticker"].unique()}
-    bars = raw.reindex(columns=list(PRICES)).assign(ticker=raw["ticker"].map(spelled))
-    as_of = pd.to_datetime(bars["date"]).max()
-    prices, report = quality.clean(bars, as_of=as_of, strict=False, allow_splits=allow_splits)
+    require(raw, ["date", "ticker", *PRICE_COLUMNS, "volume"], "the bars")
+    bars = raw if "adj_close" in raw.columns else raw.assign(adj_close=np.nan)
+    # A forecaster has no clock: the last bar is the cutoff, whenever it is.
+    prices, report = quality.clean(bars, as_of=_NEVER, strict=False, allow_splits=allow_splits)
     for finding in report["findings"]:
         if finding["action"] in ("dropped", "repaired"):
             _log.warning("%s: %d bars %s", finding["kind"], finding["count"], finding["action"])

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 if TYPE_CHECKING:
-    from pricecast.dataset import Spec
+    from pricecast.spec import Spec
 
 # No feature beyond ten training deviations: a bad print must not decide what a network learns.
 FEATURE_LIMIT = 10.0

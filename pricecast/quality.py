@@ -1,7 +1,7 @@
 """Turns raw bars into a prices table and tells what it dropped, repaired or found odd.
 
-`KINDS` is the whole rule book; docs/data-quality.md shows it to users. All rules are array operations on one
-table sorted by ticker and date.
+`kinds.KINDS` is the whole rule book; docs/data-quality.md shows it to users. All rules are array operations on
+one table sorted by ticker and date.
 """
 
 from dataclasses import dataclass, field
@@ -10,86 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast.calendars import utc
+from pricecast import cells
+from pricecast.calendars import is_closed, utc
 from pricecast.errors import InputError
-from pricecast.schema import DATE_DTYPE, PRICES, check_prices
+from pricecast.kinds import ADVICE, KINDS, LOOKS_LIKE_SPLIT, STRICT
+from pricecast.schema import DATE_DTYPE, HUGE, HUGE_VOLUME, PRICES, TINY, check_prices, require
 
-# kind -> (action, what it means)
-KINDS: dict[str, tuple[str, str]] = {
-    "unsorted": ("repaired", "dates of a ticker run backwards; the rows were sorted"),
-    "duplicate": ("dropped", "a row repeats the one before it, value for value"),
-    "conflicting_duplicate": ("fatal", "two rows of one ticker and date differ"),
-    "future": ("dropped", "the date lies after the moment of the download"),
-    "missing_close": ("dropped", "the close is empty or infinite"),
-    "non_positive_close": ("dropped", "the close is zero or negative"),
-    "missing_adjustment": (
-        "dropped",
-        "adj_close is empty or not positive, though the ticker has it elsewhere",
-    ),
-    "missing_price": (
-        "repaired",
-        "open, high or low is empty or infinite; refilled as a non-positive one is",
-    ),
-    "non_positive_price": (
-        "repaired",
-        "open, high or low is zero or negative; open becomes the previous close within the day's range (else "
-        "the close), high and low become the larger and smaller of open and close",
-    ),
-    "high_below_low": ("repaired", "high and low were swapped"),
-    "close_outside_range": (
-        "repaired",
-        "high or low was moved to hold the close (by over 1e-9, less is rounding)",
-    ),
-    "open_outside_range": (
-        "repaired",
-        "the open was moved to the high or low (by over 1e-9, less is rounding)",
-    ),
-    "missing_volume": ("repaired", "the volume is empty, infinite or negative; it became 0"),
-    "zero_volume": ("reported", "the volume is 0"),
-    "unadjusted": (
-        "reported",
-        "the ticker has no adj_close, so dividends and splits look like losses",
-    ),
-    "split": (
-        "reported",
-        "the close moves apart from adj_close by n:1, 1:n or 3:2; the adjustment handles it",
-    ),
-    "distribution": (
-        "reported",
-        "the close moves over 20 % apart from adj_close by another ratio: a spin-off, rights issue or "
-        "special dividend handled by adjustment, or a faulty adj_close",
-    ),
-    "unadjusted_split": (
-        "fatal",
-        "the overnight move is within 3 % and the move of the close within 15 % of n:1 or 1:n, and no "
-        "adj_close takes it away; reported with --allow-splits true",
-    ),
-    "jump": (
-        "reported",
-        "the adjusted close moves by more than a factor of 1.5 in a day, and it is no split",
-    ),
-    "gap": ("reported", "more than 10 calendar days without a bar"),
-    "stale": (
-        "reported",
-        "the last bar of the ticker is more than 10 calendar days before the end asked for (a live source: before "
-        "today; else: before the last bar of the table)",
-    ),
-    "constant": ("fatal", "the close of the ticker never changes"),
-    "empty": ("fatal", "no usable bar of the ticker is left"),
-}
-# Besides all that is dropped, repaired or fatal, these stop a strict run: they too want a look.
-STRICT = ("unadjusted_split", "gap", "stale")
-ADVICE = {
-    "conflicting_duplicate": "keep one row per ticker and date",
-    "unadjusted_split": "give adj_close or pass --allow-splits true",
-    "constant": "leave the ticker out",
-    "empty": "leave the ticker out or correct its rows",
-}
 RATIOS = np.log([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
 NEAR_OPEN, NEAR_CLOSE = 0.03, 0.15  # log distance to a clean ratio
 EXACT = 0.01  # the same where adj_close shows the ratio, free of the market's own move
 APART, JUMP = np.log(1.2), np.log(1.5)
 MAX_GAP = 10  # calendar days
+RARE = 0.1  # share of a year's bars: Saturdays were a sixth of them where they were sessions
 ROUNDING = 1e-9  # relative; adjusted prices carry such errors
 NUMBERS = PRICES[2:]
 
@@ -177,16 +109,17 @@ def clean(
     rows_in = np.bincount(work.code, minlength=len(work.tickers))
     starts = pd.Series(work.date).groupby(work.code).min()
     _order(work)
-    _drop(work, utc(as_of).tz_localize(None))
+    _drop(work, as_of)
     if len(work.code):
         _refill(work)
         _fit_range(work)
         _check_volume(work)
         _check_moves(work)
         _check_calendar(work, until)
+        _check_last(work, as_of)
     _check_empty(work, rows_in, starts)
-    if allow_splits and "unadjusted_split" in work.found:
-        work.found["unadjusted_split"]["action"] = "reported"
+    for kind in work.found.keys() & LOOKS_LIKE_SPLIT if allow_splits else ():
+        work.found[kind]["action"] = "reported"
     findings = [work.found[kind] for kind in KINDS if kind in work.found]
     _refuse(findings, strict)
     table = pd.DataFrame({"date": work.date, "ticker": work.tickers[work.code], **work.columns})
@@ -194,22 +127,23 @@ def clean(
 
 
 def _start(raw: pd.DataFrame) -> _Work:
-    if missing := [name for name in PRICES if name not in raw.columns]:
-        raise InputError(f"expected the columns {', '.join(PRICES)}, missing: {', '.join(missing)}: add them")
+    require(raw, PRICES, "the bars")
     if raw.empty:
         raise InputError("expected at least one bar, got none: check tickers, dates and source")
-    code, tickers = pd.factorize(raw["ticker"], sort=True)
-    if (code < 0).any():
-        raise InputError(f"expected a ticker in every row, got none in row {code.argmin() + 1}: add it")
-    try:
-        date = pd.to_datetime(raw["date"]).dt.tz_localize(None).dt.normalize().to_numpy().astype(DATE_DTYPE)
-        columns = {name: raw[name].to_numpy(dtype="float64", na_value=np.nan) for name in NUMBERS}
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"expected dates and numbers in the bars, got: {error}; correct the table") from error
-    if np.isnat(date).any():
-        raise InputError(f"expected a date in every row, got none in row {np.isnat(date).argmax() + 1}: add it")
-    finite = {name: np.where(np.isfinite(values), values, np.nan) for name, values in columns.items()}
-    return _Work(np.asarray(tickers, dtype=object), code, date, finite)
+    code, tickers = pd.factorize(cells.tickers(raw["ticker"], "the bars"), sort=True)
+    moments = cells.dates(raw["date"], "the bars").to_numpy().astype(DATE_DTYPE)
+    date = moments.astype("datetime64[D]").astype(DATE_DTYPE)
+    columns = {name: _readable(cells.numbers(raw[name], name, "the bars"), name) for name in NUMBERS}
+    work = _Work(np.asarray(tickers, dtype=object), code, date, columns)
+    work.note("time_of_day", moments != date, "the bar carries the moment {moment}", moment=moments)
+    return work
+
+
+def _readable(values: np.ndarray, name: str) -> np.ndarray:
+    """What is too large to be meant counts as missing, a price too small as zero."""
+    if name == "volume":
+        return np.where(np.abs(values) <= HUGE_VOLUME, values, np.nan)
+    return np.where(np.abs(values) <= HUGE, np.where(np.abs(values) < TINY, 0.0, values), np.nan)
 
 
 def _order(work: _Work) -> None:
@@ -231,7 +165,8 @@ def _order(work: _Work) -> None:
 
 
 def _drop(work: _Work, as_of: pd.Timestamp) -> None:
-    work.drop("future", work.date > np.datetime64(as_of), f"known only after {as_of:%Y-%m-%d %H:%M} UTC")
+    now = utc(as_of).tz_localize(None)
+    work.drop("future", work.date > np.datetime64(now), f"known only after {now:%Y-%m-%d %H:%M} UTC")
     work.drop("missing_close", np.isnan(work.columns["close"]), "close {close}")
     work.drop("non_positive_close", work.columns["close"] <= 0, "close {close:g}")
     adjusted = work.columns["adj_close"]
@@ -286,19 +221,31 @@ def _check_moves(work: _Work) -> None:
     move, adjusted_move = close - work.previous(close), adjusted - work.previous(adjusted)
     night = np.where(work.guessed_open, np.nan, np.log(work.columns["open"]) - work.previous(close))
     has = ~np.isnan(adjusted)
+    real, times = np.where(has, adjusted_move, move), np.exp(move)
     apart = has & (np.abs(move - adjusted_move) > APART)
-    clean_ratios = np.append(RATIOS, np.log(1.5))
-    clean_apart = apart.copy()
-    clean_apart[apart] = _nearest(np.abs(move - adjusted_move)[apart], clean_ratios) <= EXACT
-    times = np.exp(move)
-    text = "close x {times:.4g}, adj_close x {adjusted:.4g}, handled by adjustment"
-    work.note("split", clean_apart, text, times=times, adjusted=np.exp(adjusted_move))
-    work.note("distribution", apart & ~clean_apart, text, times=times, adjusted=np.exp(adjusted_move))
-    suspect = _looks_like_split(night, move) & ~apart
+    text = "close x {times:.4g}, adj_close x {adjusted:.4g}"
+    shown = {"times": times, "adjusted": np.exp(adjusted_move)}
+    ratio = np.zeros_like(apart)
+    ratio[apart] = _nearest(np.abs(move - adjusted_move)[apart], np.append(RATIOS, np.log(1.5))) <= EXACT
+    # The market's own move is in both; the ratio is in the one that moves more.
+    twice = ratio & (np.abs(adjusted_move) > np.abs(move))
+    work.note("split", ratio & ~twice, text + ", handled by adjustment", **shown)
+    work.note("double_adjustment", twice, text, **shown)
+    work.note("distribution", apart & ~ratio, text + ", handled by adjustment", **shown)
+    unit = _moves_a_hundredfold(work, move) & ~apart
+    work.note("currency_unit", unit, "close x {times:.4g} of the previous close", times=times)
+    suspect = _looks_like_split(night, move) & ~apart & ~unit
     work.note("unadjusted_split", suspect, "open x {night:.4g}, close x {times:.4g} of the previous close",
               night=np.exp(night), times=times)  # fmt: skip
-    real = np.where(has, adjusted_move, move)
-    work.note("jump", (np.abs(real) > JUMP) & ~suspect, "close x {times:.4g} in a day", times=np.exp(real))
+    told = suspect | unit | twice
+    work.note("jump", (np.abs(real) > JUMP) & ~told, "close x {times:.4g} in a day", times=np.exp(real))
+
+
+def _moves_a_hundredfold(work: _Work, move: np.ndarray) -> np.ndarray:
+    """The day's whole range stands far from the day before: no crash that began at the last close."""
+    high, low = np.log(work.columns["high"]), np.log(work.columns["low"])
+    between = np.maximum(low - work.previous(high), work.previous(low) - high)
+    return (np.abs(np.abs(move) - np.log(100)) <= NEAR_CLOSE) & (between > np.log(50))
 
 
 def _nearest(values: np.ndarray, ratios: np.ndarray) -> np.ndarray:
@@ -320,6 +267,7 @@ def _check_calendar(work: _Work, until: pd.Timestamp | None) -> None:
     days = work.date.astype("datetime64[D]").astype("int64")
     apart = np.diff(days, prepend=days[:1])
     work.note("gap", (apart > MAX_GAP) & ~work.first, "{days} days after the bar before it", days=apart)
+    _check_weekend(work)
     starts = np.flatnonzero(work.first)
     last = np.roll(work.first, -1)
     newest = days.max() if until is None else np.datetime64(until, "D").astype("int64")
@@ -331,6 +279,23 @@ def _check_calendar(work: _Work, until: pd.Timestamp | None) -> None:
     marked = np.zeros(len(close), dtype=bool)
     marked[starts[flat & (sizes > 1)]] = True
     work.note("constant", marked, "close {close:g} in every row")
+
+
+def _check_weekend(work: _Work) -> None:
+    """A day of rest that is traded now and then; markets that trade on it all year are left alone."""
+    weekend = ~np.is_busday(work.date.astype("datetime64[D]"))
+    _, year = np.unique(work.code * 10_000 + work.date.astype("datetime64[Y]").astype(int), return_inverse=True)
+    share = np.bincount(year, weights=weekend) / np.bincount(year)
+    work.note("weekend", weekend & (share[year] < RARE), "a bar of a weekend")
+
+
+def _check_last(work: _Work, as_of: pd.Timestamp) -> None:
+    last = np.roll(work.first, -1)
+    # Older sessions are over anywhere, and a calendar costs time.
+    recent = last & (np.datetime64(utc(as_of).tz_localize(None)) - work.date < np.timedelta64(3, "D"))
+    for row in np.flatnonzero(recent):
+        recent[row] = not is_closed(str(work.tickers[work.code[row]]), pd.Timestamp(work.date[row]), as_of)
+    work.note("unfinished", recent, f"not over at {utc(as_of):%Y-%m-%d %H:%M} UTC")
 
 
 def _check_empty(work: _Work, rows_in: np.ndarray, starts: pd.Series) -> None:

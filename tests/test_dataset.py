@@ -315,5 +315,5 @@ def test_a_missing_or_an_added_file_is_refused_and_named(tmp_path):
 def test_a_spec_with_an_unknown_key_is_refused():
     values = asdict(small_dataset().spec)
     assert module.Spec.from_json(values) == small_dataset().spec
-    with pytest.raises(TypeError, match="surprise"):
+    with pytest.raises(InputError, match="missing or unknown: surprise"):
         module.Spec.from_json({**values, "surprise": 1})

@@ -119,7 +119,7 @@ def test_bars_beyond_repair_are_refused(broken):
 
 @pytest.mark.parametrize("column", ["date", "ticker", "open", "high", "low", "close", "volume"])
 def test_a_missing_column_is_named(column):
-    with pytest.raises(InputError, match=f"missing: {column}$"):
+    with pytest.raises(InputError, match=f"missing: {column}: add"):
         made("naive").predict_bars(raw().drop(columns=column))
 
 

@@ -20,7 +20,7 @@ def test_a_sound_table_comes_back_as_it_is():
         ({"date": lambda t: t["date"] + pd.Timedelta(hours=9)}, "time of day"),
         ({"date": lambda t: t["date"].iloc[0]}, "sorted"),
         ({"open": 0.0}, "above zero"),
-        ({"close": lambda t: t["high"] * 2}, "low <= close <= high"),
+        ({"close": lambda t: t["high"] * 2}, "low <= open, close <= high"),
         ({"volume": -1.0}, "volume"),
         ({"adj_close": [1.0, float("nan"), 1.0, 1.0, 1.0]}, "adj_close"),
     ],
@@ -34,7 +34,7 @@ def test_missing_columns_and_no_rows_are_refused():
     prices = market((("AAA", 5),))
     with pytest.raises(InputError, match="expected the columns date, ticker"):
         check_prices(prices.drop(columns="open"))
-    with pytest.raises(InputError, match="at least one bar"):
+    with pytest.raises(InputError, match="at least one row"):
         check_prices(prices.head(0))
 
 

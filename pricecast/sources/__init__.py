@@ -60,7 +60,7 @@ def load(request: Request) -> Raw:
     """Raw daily bars, in the order of the tickers asked for.
 
     Returns:
-        The columns of `schema.PRICES`; dates are naive midnights, numbers float64, adj_close NaN if unknown.
+        The columns of `schema.PRICES`; dates are naive and local, numbers float64, adj_close NaN if unknown.
 
     Raises:
         InputError: unknown source, bad ticker or dates, a ticker the source does not hold, or no bar at all.
@@ -104,7 +104,7 @@ def _select(raw: Raw, request: Request) -> Raw:
     if request.tickers:
         rank = raw["ticker"].map({ticker: i for i, ticker in enumerate(request.tickers)})
         chosen = raw[rank.notna()].iloc[rank.dropna().to_numpy().argsort(kind="stable")]
-    dates = chosen["date"]
+    dates = chosen["date"].dt.normalize()
     inside = dates.ge(request.start or dates.min()) & dates.le(request.end or dates.max())
     left = chosen if inside.all() else chosen[inside]
     outside = [ticker for ticker in request.tickers if ticker not in set(left["ticker"].unique())]

@@ -5,6 +5,7 @@ from a column or, without one, from the file's name (`AAPL.csv`, `aapl.us.txt`).
 """
 
 import re
+from csv import Error as CsvError
 from csv import reader
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from pricecast import storage
+from pricecast import cells, storage
 from pricecast.errors import InputError
-from pricecast.schema import DATE_DTYPE, PRICE_COLUMNS, parse_ticker
+from pricecast.schema import ONE_HEADER, PRICE_COLUMNS, check_single_header
 from pricecast.sources import Request, listed
 
 LIVE = False
@@ -28,13 +29,6 @@ SPELLINGS = {
 }  # fmt: skip
 REQUIRED = ("date", *PRICE_COLUMNS)
 NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
-NULLS = {"", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"}
-THOUSANDS = r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?"
-# ISO or YYYYMMDD, then perhaps a time of day and an offset; the local date is what counts.
-DATE = re.compile(
-    r"(\d{4})(-?)(\d{2})\2(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|UTC|[+-]\d\d:?\d\d)?"
-)
-YEARS = (1800, 2200)
 
 
 def fetch(request: Request) -> pd.DataFrame:
@@ -62,18 +56,18 @@ def _bars(path: Path) -> pd.DataFrame:
         raise InputError(
             f"expected daily bars (D) in {path}, got the period {listed(sorted(odd))}: export daily ones"
         )
-    bars = pd.DataFrame({"date": _dates(table["date"], path)})
-    bars["ticker"] = _tickers(table.get("ticker"), len(table), path)
+    bars = pd.DataFrame({"date": cells.dates(table["date"], str(path))})
+    named = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
+    bars["ticker"] = cells.tickers(named, str(path))
     _check_daily(bars, table.get("time"), path)
     for name in NUMBERS:
         if name in table:
-            bars[name] = _numbers(table[name], name, path)
+            bars[name] = cells.numbers(table[name], name, str(path))
     for name in PRICE_COLUMNS:
         if not np.isfinite(bars[name]).any():
             raise InputError(f"expected numbers in the column {name} of {path}, got none: give complete daily bars")
     # Indices and exchange rates come without a volume.
-    bars = bars if "volume" in bars else bars.assign(volume=0.0)
-    return bars.assign(date=bars["date"].dt.normalize().astype(DATE_DTYPE))
+    return bars if "volume" in bars else bars.assign(volume=0.0)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -82,7 +76,9 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
     if path.suffix.lower() == ".parquet":
         table = storage.read_parquet(path)
-        table = table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
+        check_single_header(table, str(path))
+        if not isinstance(table.index, pd.RangeIndex):
+            table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
         where = _locate([str(name) for name in table.columns], path)
         return table.iloc[:, list(where.values())].set_axis(list(where), axis=1)
     header = _header(path)
@@ -104,14 +100,15 @@ def _read(path: Path) -> pd.DataFrame:
 def _header(path: Path) -> list[str]:
     try:
         with path.open("rb") as file:
-            line = file.readline(1 << 16)
-        if b"\0" in line:
+            lines = [file.readline(1 << 16) for _ in range(3)]
+        if b"\0" in lines[0]:
             raise InputError(f"expected UTF-8 text in {path}, got UTF-16 or binary data: save it as CSV in UTF-8")
-        return next(reader([line.decode("utf-8-sig")]), [])
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+        header = next(reader([lines[0].decode("utf-8-sig")]), [])
+    except (OSError, UnicodeDecodeError, CsvError) as error:
         raise InputError(f"expected a readable UTF-8 text in {path}, got: {error}; save it as UTF-8") from error
+    if any(line.lower().startswith((b"ticker,", b"date,")) for line in lines[1:]):
+        raise InputError(ONE_HEADER.format(where=path, got="two or three"))
+    return header
 
 
 def _read_text(path: Path, header: list[str], where: dict[str, int], number: pa.DataType) -> pd.DataFrame:
@@ -138,51 +135,10 @@ def _locate(columns: list[str], path: Path) -> dict[str, int]:
     if missing := [field for field in REQUIRED if field not in where]:
         found = ", ".join(columns[:12]) or "nothing"
         raise InputError(
-            f"expected the columns {', '.join(REQUIRED)} in {path}, got {found[:200]}: add {', '.join(missing)}"
+            f"expected the columns {', '.join(REQUIRED)} in {path}, got {found[:200]}, missing: "
+            f"{', '.join(missing)}: add them"
         )
     return where
-
-
-def _dates(column: pd.Series, path: Path) -> pd.Series:
-    """Local moments without a time zone, checked to be dates of a market."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        moments = column.dt.tz_localize(None)
-    else:
-        codes, unique = pd.factorize(column)
-        parsed = pd.Series([_moment(str(value)) for value in unique], dtype="datetime64[us]")
-        moments = parsed.reindex(codes).reset_index(drop=True)
-    wrong = moments.isna() | ~moments.dt.year.between(*YEARS)
-    if wrong.any():
-        value = column[wrong.to_numpy()].iloc[0]
-        raise InputError(
-            f"expected dates such as 2020-01-31 or 20200131, from {YEARS[0]} to {YEARS[1]}, in {path}, got "
-            f"{str(value)!r:.60} in row {int(wrong.to_numpy().argmax()) + 1}: correct the column"
-        )
-    return moments.reset_index(drop=True)
-
-
-def _moment(text: str) -> np.datetime64:
-    match = DATE.fullmatch(text.strip())
-    if not match:
-        return np.datetime64("NaT")
-    year, _, month, day, time, _ = match.groups()
-    try:
-        return np.datetime64(f"{year}-{month}-{day}T{time or '00:00'}", "us")
-    except ValueError:  # such as a 31st of February
-        return np.datetime64("NaT")
-
-
-def _tickers(column: pd.Series | None, n: int, path: Path) -> np.ndarray:
-    try:
-        if column is None:
-            return np.full(n, parse_ticker(path.stem), dtype=object)
-        codes, unique = pd.factorize(column)
-        tickers = np.array([parse_ticker(value) for value in unique] + [None], dtype=object)[codes]
-    except InputError as error:
-        raise InputError(f"{path}: {error}; name the file after its ticker or give a column ticker") from error
-    if (codes < 0).any():
-        raise InputError(f"expected a ticker in every row of {path}, got none in row {codes.argmin() + 1}: add it")
-    return tickers
 
 
 def _check_daily(bars: pd.DataFrame, time: pd.Series | None, path: Path) -> None:
@@ -198,19 +154,3 @@ def _check_daily(bars: pd.DataFrame, time: pd.Series | None, path: Path) -> None
             f"expected one bar a day in {path}, got several for {row['ticker']} on {row['day'].date()}: "
             "aggregate intraday bars to daily ones first"
         )
-
-
-def _numbers(column: pd.Series, name: str, path: Path) -> np.ndarray:
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return column.to_numpy(dtype="float64", na_value=np.nan)
-    text = column.astype(str).str.strip()
-    grouped = text.str.fullmatch(THOUSANDS)
-    text = text.mask(grouped, text.str.replace(",", "", regex=False))
-    values = pd.to_numeric(text, errors="coerce")
-    bad = values.isna() & ~text.str.lower().isin(NULLS)
-    if bad.any():
-        raise InputError(
-            f"expected numbers in the column {name} of {path}, got {text[bad].iloc[0]!r:.60} in row "
-            f"{int(bad.to_numpy().argmax()) + 1}: correct the cell or leave it empty"
-        )
-    return values.to_numpy(dtype="float64")

@@ -1,0 +1,88 @@
+"""What a forecaster has to know about the table it learned from."""
+
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+import pandas as pd
+
+from pricecast.errors import InputError
+from pricecast.features import FEATURES
+from pricecast.objects import check_object
+from pricecast.scalers import SCALERS, Scalers
+from pricecast.schema import TICKER_PATTERN, short
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The content of `spec.json`."""
+
+    target: str
+    features: tuple[str, ...]
+    horizon: int
+    max_lookback: int
+    warmup: int
+    scaler: str
+    valid_start: str
+    test_start: str
+    tickers: tuple[str, ...]
+    dropped: dict[str, str] = field(default_factory=dict)
+    allow_splits: bool = False
+    adjustment: str = "close times adj_close / close of the same row"
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, values: Any) -> "Spec":
+        """Reads what `asdict` wrote.
+
+        Raises:
+            InputError: a key is missing, unknown or of the wrong type, or a value makes no sense.
+        """
+        checked = check_object(values, get_type_hints(cls), "the spec")
+        lists = {name: tuple(checked[name]) for name in ("features", "tickers")}
+        spec = cls(**{**checked, **lists})
+        for name, sound in _sound(spec).items():
+            if not sound:
+                raise InputError(
+                    f"expected a spec as transform writes it, got {short(getattr(spec, name))} in {name}: "
+                    "run transform again"
+                )
+        return spec
+
+
+def _sound(spec: Spec) -> dict[str, bool]:
+    return {
+        "target": spec.target in FEATURES,
+        "features": bool(spec.features) and set(spec.features) <= set(FEATURES.get(spec.target, ())),
+        "horizon": spec.horizon > 0,
+        "max_lookback": spec.max_lookback > 0,
+        "warmup": spec.warmup > 0,
+        "scaler": spec.scaler in SCALERS,
+        "valid_start": _is_day(spec.valid_start),
+        "test_start": _is_day(spec.test_start) and spec.valid_start < spec.test_start,
+        "tickers": bool(spec.tickers) and all(map(TICKER_PATTERN.fullmatch, spec.tickers)),
+    }
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return str(pd.Timestamp(text).date()) == text
+    except ValueError:
+        return False
+
+
+def check_scalers(scalers: Scalers, spec: Spec) -> Scalers:
+    """Returns the scalers unchanged if they are of the spec's kind and shape.
+
+    Raises:
+        InputError: they are not.
+    """
+    expected = {"X": len(spec.features), "y": spec.horizon}
+    for name, columns in expected.items():
+        scaler = getattr(scalers, name)
+        found = getattr(scaler, "n_features_in_", None)
+        if type(scaler) is not SCALERS[spec.scaler] or found != columns:
+            raise InputError(
+                f"expected a fitted {SCALERS[spec.scaler].__name__} of {columns} columns as scaler {name}, got "
+                f"{type(scaler).__name__} of {found}: run the step that writes it"
+            )
+    return scalers
