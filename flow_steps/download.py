@@ -1,6 +1,7 @@
 """download: from a source to `prices.parquet` and `quality.json`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,9 @@ def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
     if is_live(request.source) and not closed:
         return None
     found = {"path": params["path"], "as_of": f"{request.as_of:%Y-%m-%d}"}
-    path = Path(params["path"])
-    if not params["path"] or not path.exists():
+    if not os.path.exists(params["path"]):  # noqa: PTH110 - Path.exists raises where a name is too long
         return found
+    path = Path(params["path"])
     try:
         files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
         return {**found, "path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}

@@ -40,6 +40,8 @@ ONE_HEADER = (
     "expected one line of column names in {where}, got {got} (a table of yfinance, perhaps): "
     "call table.stack('Ticker', future_stack=True).reset_index() before saving it"
 )
+# Too small for a price, or not what any later step computes with.
+ODD_FLOATS = (np.dtype("float16"), np.dtype("longdouble"))
 TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=-]{0,23}$")
 
 
@@ -135,7 +137,7 @@ def check_features(table: pd.DataFrame, bars: pd.DataFrame, names: Sequence[str]
     rules = {
         f"split out of {', '.join(SPLITS)} or empty": ~table["split"].isin(["", *SPLITS]),
         "scale above zero where known": table["scale"].le(0),
-        "features finite in every span": used & ~np.isfinite(table[[*names, "scale"]]).all(axis=1),
+        "features finite in every span": used & ~table[[*names, "scale"]].abs().lt(np.inf).all(axis=1),
     }
     _check_rules(table, rules, "features", advice)
     return table
@@ -152,7 +154,8 @@ def _check_columns(
     wrong = {
         name: dtype
         for name, dtype in table.dtypes.items()
-        if name not in ("date", "ticker", *texts) and not (isinstance(dtype, np.dtype) and dtype.kind in "fiu")
+        if name not in ("date", "ticker", *texts)
+        and not (isinstance(dtype, np.dtype) and dtype.kind in "fiu" and dtype not in ODD_FLOATS)
     }
     if wrong or not pd.api.types.is_datetime64_dtype(table["date"]):
         raise InputError(

@@ -328,7 +328,8 @@ TABLES: dict[str, Entry] = {
         lambda bars: bars.rename(columns=lambda name: name.replace("_", " ").title()), doors=FILES,
     ),
     "renamed": Entry(
-        "columns of other names", lambda bars: bars.rename(columns={"close": "Schluss"}), "refused", says="missing: close"
+        "columns of other names", lambda bars: bars.rename(columns={"close": "Schluss"}), "refused",
+        says="missing: close",
     ),
     "missing_column": Entry(
         "a column is missing", lambda bars: bars.drop(columns="high"), "refused", says="missing: high"
@@ -381,7 +382,9 @@ CONTENTS: dict[str, File] = {
     "ragged_long": File(
         "a row with too many cells", "AAA.csv", text(PLAIN + "2024-06-13,1,2,1,2,5,6,7\n"), says="got 8"
     ),
-    "semicolons": File("semicolons instead of commas", "AAA.csv", text(PLAIN.replace(",", ";")), says="missing: date"),
+    "semicolons": File(
+        "semicolons instead of commas", "AAA.csv", text(PLAIN.replace(",", ";")), says="missing: date"
+    ),
     "open_quote": File("a quote that never ends", "AAA.csv", put(4, '"11.04'), says="expected"),
     "formula_equals": File("a formula cell =1+1", "AAA.csv", put(4, "=1+1"), says="got '=1+1' in row 2"),
     "formula_at": File("a formula cell @SUM(A1)", "AAA.csv", put(4, "@SUM(A1)"), says="got '@SUM(A1)' in row 2"),
@@ -397,7 +400,9 @@ CONTENTS: dict[str, File] = {
         "the three header lines of yfinance", "AAA.csv",
         text("Price,Open,High,Low,Close,Volume\nTicker,AAA,AAA,AAA,AAA,AAA\nDate,,,,,\n" + LINES), says=ONE_HEADER,
     ),
-    "name": File("a file name that is no ticker", "AAA (1).csv", text(PLAIN), says="name the file after its ticker"),
+    "name": File(
+        "a file name that is no ticker", "AAA (1).csv", text(PLAIN), says="name the file after its ticker"
+    ),
     "suffix": File("another kind of file", "AAA.xlsx", text(PLAIN), says="ending in .csv, .txt, .parquet"),
     "zip": File("a workbook named .csv", "AAA.csv", lambda: b"PK\x03\x04\x14\0\6\0" * 99, says="binary data"),
     "binary_csv": File("random bytes named .csv", "AAA.csv", lambda: bytes(range(255, -1, -1)) * 9, says="UTF-8"),

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
+import gallery
 from flow_steps import artifacts, store, tracking
 from main import main as pipeline
 from pricecast.dataset import Dataset
@@ -589,6 +590,25 @@ def test_a_mistake_is_one_line_and_fails_the_run(experiment, args, says):
 def test_a_typing_mistake_starts_no_run(experiment, args, says):
     assert says in fail(*args)
     assert all_runs(experiment) == []
+
+
+@pytest.mark.parametrize("name", ["three_headers", "control", "structs"])
+def test_a_bad_file_is_one_line_at_the_command_line(experiment, tmp_path, name):
+    entry = gallery.CONTENTS[name]
+    (tmp_path / entry.name).write_bytes(entry.content())
+    assert entry.says in fail("download", "--source", "csv", "--path", str(tmp_path / entry.name))
+
+
+@pytest.mark.parametrize("name", ["conflict", "pence", "no_close_file"])
+def test_a_bad_table_is_one_line_at_the_command_line(experiment, tmp_path, name):
+    entry = gallery.TABLES[name]
+    entry.make(gallery.sound()).to_csv(tmp_path / "AAA.csv", index=False)
+    assert entry.says in fail("download", "--source", "csv", "--path", str(tmp_path))
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 300, "/proc/self/mem/x", "\x1b[2J"])
+def test_a_path_that_cannot_be_is_one_line(experiment, path):
+    assert "expected a file or folder" in fail("download", "--source", "csv", "--path", path)
 
 
 def test_an_empty_csv_folder_fails_the_download(experiment, tmp_path):

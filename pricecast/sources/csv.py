@@ -4,6 +4,7 @@ Column names of Yahoo, Stooq, Quandl / Nasdaq Data Link and of our own tables ar
 from a column or, without one, from the file's name (`AAPL.csv`, `aapl.us.txt`).
 """
 
+import os
 import re
 from csv import Error as CsvError
 from csv import reader
@@ -37,9 +38,9 @@ def fetch(request: Request) -> pd.DataFrame:
     Raises:
         InputError: no such file, not readable, or not daily bars; the message names the file.
     """
-    path = Path(request.path)
-    if not request.path or not path.exists():
+    if not os.path.exists(request.path):  # noqa: PTH110 - Path.exists raises where a name is too long
         raise InputError(f"expected a file or folder for the source csv, got {request.path!r}: give --path")
+    path = Path(request.path)
     if path.is_file():
         return _bars(path)
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
