@@ -394,3 +394,49 @@ def test_a_series_that_ended_long_before_the_end_asked_for_is_stale():
     assert kinds(report) == {"stale": 1}
     with pytest.raises(InputError, match="stale"):
         quality.clean(table(RISING), as_of=AS_OF, strict=True, allow_splits=False, until=until)
+
+
+def test_a_change_of_the_currency_unit_is_fatal_unless_allowed():
+    raw = table([1020.0, 1031.0, 10.2, 10.3])
+    message = refused(raw)
+    assert "1 x currency_unit" in message
+    assert "bring the history to one unit" in message
+    _, report = clean(raw, allow_splits=True)
+    assert kinds(report) == {"currency_unit": 1}
+    assert report["findings"][0]["action"] == "reported"
+
+
+def test_a_crash_to_a_hundredth_within_the_day_is_no_change_of_unit():
+    _, report = clean(
+        table([1020.0, 1031.0, 10.2, 10.3], open=[1020, 1030, 1031, 10.2], high=[1030, 1035, 1031, 11])
+    )
+    assert kinds(report) == {"jump": 1}
+
+
+@pytest.mark.parametrize("factor", [1 / 2, 4, 1 / 20])
+def test_an_adj_close_that_adjusts_once_more_is_told_from_a_split(factor):
+    closes = np.array([70.0, 71.0, 70.2, 70.3])
+    _, report = clean(table(closes, adj_close=closes * [factor, factor, 1, 1]))
+    assert kinds(report) == {"double_adjustment": 1}
+    assert "double_adjustment" in refused(table(closes, adj_close=closes * [factor, factor, 1, 1]), strict=True)
+
+
+@pytest.mark.parametrize(("dates", "count"), [("B", 1), ("D", 0), ("C", 0)])
+def test_a_weekend_is_odd_only_where_it_is_rare(dates, count):
+    # Every weekday and one Saturday, every day, and Sunday to Thursday.
+    days = pd.bdate_range(
+        "2024-01-01", periods=60, freq=dates, weekmask="Sun Mon Tue Wed Thu" if dates == "C" else None
+    )
+    days = days.append(pd.DatetimeIndex(["2024-02-10"])).unique().sort_values() if dates == "B" else days
+    raw = table(np.linspace(10, 12, len(days)), date=days.astype(DATE_DTYPE))
+    _, report = clean(raw)
+    assert kinds(report) == ({"weekend": 1} if count else {})
+
+
+def test_a_session_that_still_trades_is_no_close_yet():
+    raw = table(RISING, start="2024-12-26").assign(date=pd.to_datetime(
+        ["2024-12-26", "2024-12-27", "2024-12-30", "2024-12-31"]).astype(DATE_DTYPE))  # fmt: skip
+    for hour, expected in (("20:59", {"unfinished": 1}), ("21:00", {})):
+        _, report = clean(raw, as_of=pd.Timestamp(f"2024-12-31 {hour}"))
+        assert kinds(report) == expected
+    assert "unfinished" in refused(raw, strict=True)

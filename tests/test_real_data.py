@@ -116,3 +116,12 @@ def test_naive_scores_the_published_rmse(file, ticker, days, rmse):
     figures = result.metrics("naive")
     assert figures["test_n_days"] == days
     assert f"{figures['test_rmse']:.{len(rmse.partition('.')[2])}f}" == rmse
+
+
+NAMES = ("acl18_raw", "crypto_2014_2023_dev", "etf4_2015_2023_dev", "index_1999_2018", "kdd17_raw", "us6_1987_2017")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rules_for_mixed_up_tables_raise_no_false_alarm(name):
+    kinds = {"time_of_day", "double_adjustment", "currency_unit", "weekend", "unfinished"}
+    assert not kinds & found(cleaned(name)[1]).keys()
