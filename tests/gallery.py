@@ -3,12 +3,15 @@
 docs/data-quality.md shows it to users; tests/test_gallery.py sends every entry through every door.
 """
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pricecast.schema import DATE_DTYPE, PRICES
 from pricecast.sources import synthetic
@@ -361,6 +364,13 @@ def parquet(**changes: object) -> bytes:
     return sound().assign(**changes).to_parquet(index=False)
 
 
+def noted(notes: bytes) -> bytes:
+    """A parquet file with other notes for pandas in it."""
+    target = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(sound()).replace_schema_metadata({"pandas": notes}), target)
+    return target.getvalue()
+
+
 def put(column: int, value: str) -> Callable[[], bytes]:
     """The second row's cell replaced."""
     lines = PLAIN.splitlines()
@@ -415,6 +425,13 @@ CONTENTS: dict[str, File] = {
     "nothing_csv": File("an empty .csv", "AAA.csv", lambda: b"", says="got nothing"),
     "nothing_parquet": File("an empty .parquet", "AAA.parquet", lambda: b"", says="sound parquet"),
     "cut_parquet": File("half a parquet file", "AAA.parquet", lambda: parquet()[:4000], says="sound parquet"),
+    "damaged_notes": File(
+        "a parquet file whose notes by pandas are damaged", "AAA.parquet", lambda: noted(b"{"), says="sound parquet"
+    ),
+    "wrong_notes": File(
+        "a parquet file whose notes by pandas name other columns", "AAA.parquet",
+        lambda: noted(b'{"columns": [], "index_columns": ["x"], "column_indexes": [{}]}'), says="sound parquet",
+    ),
     "structs": File(
         "a parquet file with structs as close", "AAA.parquet", lambda: parquet(close=STRUCTS),
         says="numbers in the column close",
