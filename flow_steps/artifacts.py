@@ -6,7 +6,6 @@ from typing import Any
 
 from flow_steps import places
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster
 from pricecast.storage import (
     MANIFEST,
     compare,
@@ -78,16 +77,6 @@ def bundle_folder(uri: str) -> Path:
 def model_id(uri: str) -> str | None:
     """The id of the logged model behind a URI, None for a folder that was never logged."""
     return check.model_id(fetch(uri))
-
-
-def load_forecaster(uri: str) -> Forecaster:
-    """Loads the forecaster of a logged model or of a local folder after all checks.
-
-    Raises:
-        InputError: there is no forecaster at the URI, or one that may not be loaded.
-    """
-    bundle_folder(uri)
-    return check.load(fetch(uri))
 
 
 def _local(uri: str) -> Path:

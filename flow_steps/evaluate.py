@@ -12,13 +12,14 @@ from pricecast.forecaster import Forecaster
 from pricecast.outputs import REPORT, SUMMARY, VERDICT, save_pictures, summary
 from pricecast.report import render
 from pricecast.storage import read_json, write_json, write_parquet
+from serving.load import load
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Judges the models and leaves one child run for each."""
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     uris = params["bundles"].split(",")
-    result = evaluate([artifacts.load_forecaster(uri) for uri in uris], dataset)
+    result = evaluate([load(artifacts.bundle_folder(uri)) for uri in uris], dataset)
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     result.leaderboard.to_csv(run.folder / "leaderboard.csv", index=False)

@@ -1,9 +1,9 @@
 """What a bundle must look like before a library parses it or a step loads it.
 
 A manifest tells damage, not malice: whoever can write a bundle can seal it, too. So everything here is a list of
-what is allowed, and nothing of a bundle can say what is to be imported or run. `load` goes no further than the
-data: the forecaster is read by the installed `pricecast`. The code that a bundle carries (`model.py` and `code/`,
-for `mlflow models serve`) is never executed by this project.
+what is allowed, and nothing of a bundle can say what is to be imported or run. `serving.load` goes no further
+than the data: the forecaster is read by the installed `pricecast`. The code that a bundle carries (`model.py` and
+`code/`, for `mlflow models serve`) is never executed by this project.
 """
 
 import os
@@ -14,10 +14,7 @@ from typing import Any
 
 import yaml
 
-from pricecast import models
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster
-from pricecast.schema import QUANTILE_LEVELS
 from pricecast.storage import MANIFEST, compare, digest_file, digests, read_json, read_manifest, verify
 
 BUNDLE_FILE = "MLmodel"
@@ -74,7 +71,7 @@ def check(folder: Path) -> None:
             for anything but our own model; the message says which.
     """
     if not folder.is_dir():
-        raise _odd(folder, "no folder")
+        raise odd(folder, "no folder")
     is_bundle = (folder / BUNDLE_FILE).exists()
     _check_files(folder, _BUNDLE_FILES if is_bundle else _FORECASTER_FILES)
     if is_bundle:
@@ -84,28 +81,8 @@ def check(folder: Path) -> None:
         for name in ("conda.yaml", "python_env.yaml"):
             _plain_yaml(folder / name)
         if digest_file(folder / _CODE.name) != digest_file(_CODE):
-            raise _odd(folder / _CODE.name, "another model.py than this version has")
+            raise odd(folder / _CODE.name, "another model.py than this version has")
     _check_forecaster(forecaster_folder(folder))
-
-
-def load(folder: Path) -> Forecaster:
-    """Checks a bundle or a forecaster folder, then loads the forecaster with the installed library.
-
-    Raises:
-        InputError: `check` refuses it, or its content makes no forecaster.
-    """
-    check(folder)
-    try:
-        forecaster = Forecaster.load(forecaster_folder(folder))
-        shape = forecaster.spec.horizon, len(QUANTILE_LEVELS)
-        if forecaster.offsets is not None and forecaster.offsets.shape != shape:
-            raise _odd(folder, f"offsets of shape {forecaster.offsets.shape}")
-        return forecaster
-    except InputError:
-        raise
-    # Whatever a library stumbles over in data that somebody else wrote, the answer is the same.
-    except Exception as error:
-        raise _odd(folder, f"{type(error).__name__}: {error}") from error
 
 
 def forecaster_folder(folder: Path) -> Path:
@@ -125,16 +102,16 @@ def _check_files(folder: Path, allowed: dict[str, int]) -> None:
     """Looks at names, kinds and sizes alone, before a byte is read."""
     for count, (name, entry) in enumerate(_entries(folder), start=1):
         if count > _MAX_ENTRIES or name.count("/") > _MAX_DEPTH:
-            raise _odd(folder, f"more than {_MAX_ENTRIES} files or {_MAX_DEPTH} levels")
+            raise odd(folder, f"more than {_MAX_ENTRIES} files or {_MAX_DEPTH} levels")
         if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
-            raise _odd(folder, f"{name!r}, which is no plain file")
+            raise odd(folder, f"{name!r}, which is no plain file")
         if entry.is_dir():
             continue
         limits = [most for pattern, most in allowed.items() if re.fullmatch(pattern, name)]
         if not limits:
-            raise _odd(folder, f"{name!r}, which does not belong there")
+            raise odd(folder, f"{name!r}, which does not belong there")
         if entry.stat().st_size > limits[0]:
-            raise _odd(folder, f"{name!r} of more than {limits[0] // _MEGABYTE} MB")
+            raise odd(folder, f"{name!r} of more than {limits[0] // _MEGABYTE} MB")
 
 
 def _entries(folder: Path, above: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -152,26 +129,27 @@ def _check_about(path: Path, about: Any) -> None:
     flavors, signature = rest.pop("flavors", None), rest.pop("signature", None)
     example, prompts = rest.pop("saved_input_example_info", _EXAMPLE), rest.pop("prompts", None)
     if not isinstance(flavors, dict) or list(flavors) != ["python_function"]:
-        raise _odd(path, "other flavors than python_function alone")
+        raise odd(path, "other flavors than python_function alone")
     flavor = flavors["python_function"]
     known = isinstance(flavor, dict) and {**flavor, "cloudpickle_version": "", "python_version": ""}
     if known != {**_FLAVOR, "cloudpickle_version": "", "python_version": ""}:
-        raise _odd(path, "another loader, code path, file or setting of python_function than ours")
+        raise odd(path, "another loader, code path, file or setting of python_function than ours")
     if example != _EXAMPLE or prompts is not None or not isinstance(signature, dict) or set(signature) != _PARTS:
-        raise _odd(path, "another example, signature or prompt than ours")
+        raise odd(path, "another example, signature or prompt than ours")
     for key, value in rest.items():
         if key not in _ABOUT or (_ABOUT[key] is not None and value != _ABOUT[key]):
-            raise _odd(path, f"the setting {key!r}")
+            raise odd(path, f"the setting {key!r}")
     if not re.fullmatch(r"m-\w+", str(rest.get("model_id"))):
-        raise _odd(path, "no model id")
+        raise odd(path, "no model id")
 
 
 def _check_forecaster(folder: Path) -> None:
     verify(folder)
     about = read_json(folder / FORECASTER_FILE)
     if not isinstance(about, dict) or set(about) != _ABOUT_FORECASTER or not isinstance(about["params"], dict):
-        raise _odd(folder / FORECASTER_FILE, "other fields")
-    models.check_name(about["name"])
+        raise odd(folder / FORECASTER_FILE, "other fields")
+    if not re.fullmatch(r"\w+", str(about["name"])):
+        raise odd(folder / FORECASTER_FILE, "no name of a model")
     for path in (folder / "model").glob("*.json"):
         read_json(path)
 
@@ -187,9 +165,10 @@ def _plain_yaml(path: Path) -> Any:
                 raise yaml.YAMLError("tags, anchors or too many levels")
         return yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise _odd(path, str(error)) from error
+        raise odd(path, str(error)) from error
 
 
-def _odd(path: Path, what: str) -> InputError:
+def odd(path: Path, what: str) -> InputError:
+    """The refusal of a file or folder, in one line."""
     shown = " ".join(what.split())[:200]
     return InputError(f"expected a model as the train step writes it at {path}, got {shown}: train it again")

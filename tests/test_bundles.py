@@ -15,6 +15,7 @@ from flow_steps import artifacts, reuse
 from pricecast.errors import InputError
 from pricecast.storage import read_manifest
 from serving import check
+from serving.load import load
 from trial_bundles import EVIL, FORECASTER, evil
 from trial_flips import store
 
@@ -88,7 +89,7 @@ def test_what_stock_mlflow_leaves_in_a_bundle_when_it_loads_it_is_no_damage(logg
         path.write_bytes(b"nobody reads this")
     try:
         assert reuse.is_whole(model.source_run_id)
-        assert artifacts.load_forecaster(uri).name == "lstm"
+        assert load(artifacts.bundle_folder(uri)).name == "lstm"
     finally:
         for path in left:
             path.unlink()
@@ -99,7 +100,7 @@ def test_code_of_another_version_in_a_bundle_is_taken_and_never_run(logged, tmp_
     monkeypatch.setitem(EVIL, "other code", trial_bundles.planted("code/pricecast/another.py"))
     copy, canary = evil(place, tmp_path, "other code")
     paths = list(sys.path)
-    assert check.load(copy).name == "lstm"
+    assert load(copy).name == "lstm"
     assert not canary.exists()
     assert sys.path == paths
 
@@ -124,7 +125,7 @@ def test_a_failed_upload_leaves_a_failed_model_that_is_no_output_of_the_run(logg
     monkeypatch.setattr(bundles, "upload", lambda *args: (_ for _ in ()).throw(InputError("disk full")))
     run_id = MlflowClient().create_run("0").info.run_id
     with pytest.raises(InputError, match="disk full"):
-        bundles.log(run_id, "broken", check.load(place), bundles.Dataset.load(dataset))
+        bundles.log(run_id, "broken", load(place), bundles.Dataset.load(dataset))
     (broken,) = MlflowClient().search_logged_models(["0"], filter_string="name = 'broken'")
     assert broken.status == "FAILED"
     assert not MlflowClient().get_run(run_id).outputs.model_outputs
@@ -164,7 +165,7 @@ def test_a_forecaster_folder_by_its_path_is_checked_like_a_bundle(logged, tmp_pa
     with pytest.raises(InputError, match=r"weights\.npz', which does not belong there"):
         artifacts.bundle_folder(str(copy / FORECASTER))
     with pytest.raises(InputError, match=r"weights\.npz', which does not belong there"):
-        check.load(copy / FORECASTER)
+        load(copy / FORECASTER)
 
 
 def test_a_bundle_without_its_manifest_is_refused(logged, tmp_path):

@@ -12,7 +12,7 @@ from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
 from pricecast.storage import seal
-from serving import check
+from serving.load import load
 
 NAMES = models.names()
 LONG = (("AAA", 700), ("BBB", 660))
@@ -314,7 +314,7 @@ def test_a_saved_forecaster_is_the_same_forecaster(tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_forecaster_passes_the_check_before_a_load(tmp_path, name):
     # A model that writes files of a new kind has to be known there, and its format has to be a safe one.
-    assert check.load(made(name).save(tmp_path / "forecaster")).params == made(name).params
+    assert load(made(name).save(tmp_path / "forecaster")).params == made(name).params
 
 
 def test_a_refitted_forecaster_comes_back_too(tmp_path):

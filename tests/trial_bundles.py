@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 from flow_steps import artifacts, evaluate
 from pricecast.errors import InputError
 from pricecast.storage import digest_file, write_json
+from serving.load import load
 from trial_flips import Trial, store
 
 FORECASTER = Path("artifacts/forecaster")
@@ -357,7 +358,11 @@ def _enter(uri: str) -> list[str]:
     texts = []
     for door in (artifacts.digest, artifacts.bundle_folder, artifacts.model_id, _plugins):
         texts += _mistakes(door, uri, must_refuse=False)
-    return texts + _mistakes(artifacts.load_forecaster, uri, must_refuse=True)
+    return texts + _mistakes(_load, uri, must_refuse=True)
+
+
+def _load(uri: str) -> object:
+    return load(artifacts.bundle_folder(uri))
 
 
 def _plugins(uri: str) -> object:

@@ -20,6 +20,7 @@ from flow_steps import artifacts, reuse
 from main import main as pipeline
 from pricecast.errors import InputError
 from pricecast.storage import read_parquet
+from serving.load import load
 
 SMALL = (
     "--source", "synthetic", "--path", "gbm", "--max-lookback", "20", "--models", "naive,lstm", "--epochs", "1",
@@ -146,7 +147,7 @@ def _let_through(path: Path, sources: dict[str, str]) -> str:
         doors: dict[str, Callable[[], object]] = {
             "fetch": lambda: artifacts.fetch(uri), "digest": lambda: artifacts.digest(uri),
             "bundle_folder": lambda: artifacts.bundle_folder(uri), "model_id": lambda: artifacts.model_id(uri),
-            "load_forecaster": lambda: artifacts.load_forecaster(uri),
+            "load_forecaster": lambda: load(artifacts.bundle_folder(uri)),
         }  # fmt: skip
     else:
         uri, run_id = f"runs:/{owner}/{inner}", owner

@@ -1,0 +1,28 @@
+"""The one way from a bundle to a forecaster: checked first, then read by the installed library."""
+
+from pathlib import Path
+
+from pricecast.errors import InputError
+from pricecast.forecaster import Forecaster
+from pricecast.schema import QUANTILE_LEVELS
+from serving.check import check, forecaster_folder, odd
+
+
+def load(folder: Path) -> Forecaster:
+    """Checks a bundle or a forecaster folder, then loads the forecaster; no code of a bundle is executed.
+
+    Raises:
+        InputError: `check` refuses it, or its content makes no forecaster.
+    """
+    check(folder)
+    try:
+        forecaster = Forecaster.load(forecaster_folder(folder))
+        shape = forecaster.spec.horizon, len(QUANTILE_LEVELS)
+        if forecaster.offsets is not None and forecaster.offsets.shape != shape:
+            raise odd(folder, f"offsets of shape {forecaster.offsets.shape}")
+        return forecaster
+    except InputError:
+        raise
+    # Whatever a library stumbles over in data that somebody else wrote, the answer is the same.
+    except Exception as error:
+        raise odd(folder, f"{type(error).__name__}: {error}") from error
