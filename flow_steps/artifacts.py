@@ -6,6 +6,7 @@ from typing import Any
 
 from flow_steps import places
 from pricecast.errors import InputError
+from pricecast.schema import FORECASTER_FILE
 from pricecast.storage import (
     MANIFEST,
     compare,
@@ -31,21 +32,26 @@ def fetch(uri: str) -> Path:
     Raises:
         InputError: there is no such artifact, or it is not the one that was written.
     """
+    return _find(uri)[0]
+
+
+def _find(uri: str) -> tuple[Path, bool]:
+    """The path behind a URI, and whether it passed the check of a model."""
     if not uri.startswith(_SCHEMES):
-        return _local(uri)
+        return _local(uri), False
     path, is_model = places.find(uri)
     if is_model:
         check.check(path)
     else:
         _verify(uri, path)
-    return path
+    return path, is_model
 
 
 def digest(uri: str) -> str:
     """The digest of an artifact's content: equal for equal content, whichever run holds it."""
-    path = fetch(uri)
+    path, checked = _find(uri)
     if (path / check.BUNDLE_FILE).exists():
-        path = bundle_folder(uri)
+        path = _forecaster_folder(uri, path, checked)
     return digest_file(path) if path.is_file() else digest_text(json.dumps(digests(path)))
 
 
@@ -66,11 +72,15 @@ def bundle_folder(uri: str) -> Path:
     Raises:
         InputError: there is no forecaster at the URI, or one that may not be loaded.
     """
-    path = fetch(uri)
+    return _forecaster_folder(uri, *_find(uri))
+
+
+def _forecaster_folder(uri: str, path: Path, checked: bool) -> Path:
     folder = check.forecaster_folder(path)
-    if not (folder / check.FORECASTER_FILE).is_file():
+    if not (folder / FORECASTER_FILE).is_file():
         raise InputError(f"expected a model that the train step logged, got {uri!r}: pass its models:/ URI")
-    check.check(path)
+    if not checked:
+        check.check(path)
     return folder
 
 

@@ -1,6 +1,5 @@
 """Bundles out: a forecaster as a pyfunc model of a run, sealed as a whole before it is uploaded."""
 
-import shutil
 import tempfile
 import warnings
 from functools import partial
@@ -15,7 +14,8 @@ from mlflow.tracking.context.registry import resolve_tags
 from flow_steps.upload import upload
 from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster
-from serving import bundle
+from pricecast.storage import seal
+from serving import bundle, check
 
 
 def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str:
@@ -53,7 +53,7 @@ def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str
 
 
 def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: Path) -> Path:
-    """Writes the bundle to a folder; its MLmodel names no path of this machine."""
+    """Writes the bundle to a folder; its MLmodel names no path of this machine but its place in the store."""
     code, *packages = bundle.CODE
     about = Model(
         artifact_path=model.artifact_location, model_uuid=model.model_id, run_id=model.source_run_id,
@@ -74,9 +74,19 @@ def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: 
     for artifact in flavor["artifacts"].values():
         artifact["uri"] = artifact["path"]
     about.save(str(path / "MLmodel"))
-    for cache in sorted(path.rglob("__pycache__")):
-        shutil.rmtree(cache)
+    _tidy(path)
+    seal(path)
+    check.check(path)
     return path
+
+
+def _tidy(bundle_folder: Path) -> None:
+    """Takes out what an editor, a desktop or Python left beside the code."""
+    for file in [file for file in (bundle_folder / "code").rglob("*") if file.is_file()]:
+        if file.suffix == ".pyc" or not check.belongs(file.relative_to(bundle_folder).as_posix()):
+            file.unlink()
+    for cache in sorted((bundle_folder / "code").rglob("__pycache__")):
+        cache.rmdir()
 
 
 def _link_metrics(client: MlflowClient, run_id: str, model_id: str) -> None:

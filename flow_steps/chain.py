@@ -1,6 +1,5 @@
 """Running steps: alone from the command line, or in one process as children of a pipeline's run."""
 
-import atexit
 import importlib
 import json
 import logging
@@ -13,7 +12,6 @@ from types import FrameType, ModuleType
 from typing import Any
 
 import click
-import mlflow
 
 from flow_steps import artifacts, failures, keys, owners, reuse, secrets, store, tracking
 
@@ -66,8 +64,6 @@ def session() -> Iterator[None]:
     }.items():
         logging.getLogger(name).setLevel(level)
     signal.signal(signal.SIGTERM, _stop)
-    # It would call a run that was cut short FINISHED.
-    atexit.unregister(mlflow.tracking.fluent._safe_end_run)
     try:
         store.ensure()
         owners.reap(tracking.experiment_id())

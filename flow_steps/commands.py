@@ -30,7 +30,7 @@ class Option(click.Option):
             return f"expected at most {LONGEST_VALUE} characters, got {len(value)}: shorten it"
         if odd := next((char for char in value if not char.isprintable()), None):
             return f"expected printable characters, got {odd!a} at place {value.index(odd) + 1}: take it out"
-        if name := secrets.source(value):
+        if value != str(self.default) and (name := secrets.source(value)):
             return (
                 f"expected no secret, got that of {name}: secrets come from the environment, never from parameters"
             )

@@ -11,6 +11,7 @@ from pricecast.evaluation import Evaluation, evaluate, make_report
 from pricecast.forecaster import Forecaster
 from pricecast.outputs import REPORT, SUMMARY, VERDICT, save_pictures, summary
 from pricecast.report import render
+from pricecast.schema import FORECASTER_FILE
 from pricecast.storage import read_json, write_json, write_parquet
 from serving.load import load
 
@@ -55,7 +56,7 @@ def _title(name: str, forecaster: Forecaster) -> str:
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     folders = [artifacts.bundle_folder(uri) for uri in params["bundles"].split(",")]
-    names = {read_json(folder / "forecaster.json")["name"] for folder in folders} | {"naive", "ewma"}
+    names = {read_json(folder / FORECASTER_FILE)["name"] for folder in folders} | {"naive", "ewma"}
     return tuple(f"pricecast.models.{name}" for name in sorted(names))
 
 

@@ -20,14 +20,23 @@ def _launchers(process: psutil.Process) -> list[psutil.Process]:
     """The program above a process, with the shell between the two where MLflow put one."""
     above: list[psutil.Process] = []
     for parent in process.parents():
+        if _name(parent) in _SHELLS and not _is_one_command(parent):
+            break  # a person's own shell may well end before us
         above.append(parent)
         if not _is_one_command(parent):
             break
     return above
 
 
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""
+
+
 def _is_one_command(process: psutil.Process) -> bool:
-    """Whether a process is a shell for one command line; a person's own shell may well end before us."""
+    """Whether a process is a shell for one command line."""
     try:
         return process.name() in _SHELLS and "-c" in process.cmdline()
     except psutil.Error:
@@ -45,3 +54,5 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:
+        return True

@@ -27,7 +27,7 @@ def mark() -> dict[str, str]:
     """The tags of a run that this process opens; no other boot, container or later process has the same ones."""
     about = {
         "host": socket.gethostname(), "boot": _boot(), "space": _space(), "pid": os.getpid(),
-        "started": psutil.Process().create_time(),
+        "started": _started(psutil.Process()),
     }  # fmt: skip
     return {OWNER: json.dumps(about), HEARTBEAT: f"{time.time():.0f}"}
 
@@ -73,9 +73,19 @@ def _is_dead(run: Run) -> bool:
         return time.time() - _last_beat(run) > _SILENT
     try:
         process = psutil.Process(about["pid"])
-        return process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - about["started"]) > 1
+        return process.status() == psutil.STATUS_ZOMBIE or _started(process) != about["started"]
     except psutil.NoSuchProcess:
         return True
+    except psutil.AccessDenied:
+        return False
+
+
+def _started(process: psutil.Process) -> float:
+    """When a process started, in ticks since the boot where the system tells: a clock that is set moves seconds."""
+    path = Path(f"/proc/{process.pid}/stat")
+    if not path.exists():
+        return process.create_time()
+    return float(path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
 
 
 def _owner_of(run: Run) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
 """Reuse: finding a finished step of equal key, and repeating its run in the tree."""
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Param, Run
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
 from flow_steps import artifacts, owners, tracking
@@ -45,19 +45,14 @@ def copy_run(source_id: str, parent: str | None = None) -> str:
     """Repeats a finished run and its children as children of the open run, tagged with where they come from."""
     client = MlflowClient()
     source = client.get_run(source_id)
-    parent_id = parent or mlflow.active_run().info.run_id
     kept = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
-    links = {f"{TAG}reused_from": source_id, "mlflow.parentRunId": parent_id, **owners.mark()}
+    links = {f"{TAG}reused_from": source_id, MLFLOW_PARENT_RUN_ID: parent or tracking.current(), **owners.mark()}
     tags = {**kept, **links}
     copy = client.create_run(source.info.experiment_id, tags=tags, run_name=source.info.run_name).info.run_id
-    status = "KILLED"
-    try:
+    with tracking.ending(copy):
         _copy_content(source, copy)
         for child in children(source_id):
             copy_run(child.info.run_id, copy)
-        status = "FINISHED"
-    finally:
-        client.set_terminated(copy, status)
     return copy
 
 
@@ -76,6 +71,6 @@ def _copy_content(source: Run, copy: str) -> None:
 
 def children(run_id: str) -> list[Run]:
     """The runs right below a run, oldest first."""
-    rule = f"tags.`mlflow.parentRunId` = '{run_id}'"
+    rule = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
     experiment = MlflowClient().get_run(run_id).info.experiment_id
     return MlflowClient().search_runs([experiment], rule, order_by=["start_time ASC"])

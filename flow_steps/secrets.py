@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import traceback
 from types import TracebackType
 from typing import Any
@@ -14,9 +15,12 @@ from urllib.parse import quote, quote_plus, unquote
 MASK = "***"
 # Shorter values ("1", "true", "gbm") are parts of ordinary words: masking them would garble every message.
 _SHORTEST = 6
-# A file's or a folder's name is none.
+# A name with one of these words in it, unless it ends in a word that makes it the name of something about a secret.
 _NAME = re.compile(
-    r"(?!.*_(FILE|PATH|DIR|HOME)$).*(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS)S?(_|$)", re.IGNORECASE
+    r"(?!.*_(FILE|PATH|DIR|HOME|TYPE|URL|ID|NAME|DAYS|SECONDS?|COUNT|LIMIT|SIZE|LENGTH|ALGORITHM)$)"
+    r"(.*_)?(API|ACCESS|PG|DB)?"
+    r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PAT|CREDENTIAL|CONNECTION_STRING)S?\d*(_.*)?",
+    re.IGNORECASE,
 )
 _PASSWORD = re.compile(r"(://[^/:@\s]*):([^/@\s]+)@")
 # Hosts of code take a token in place of the user's name.
@@ -26,9 +30,9 @@ _WEB_USER = re.compile(r"(https?://)[^/@\s]+@")
 def values() -> dict[str, str]:
     """The secrets of the environment with their variables: values of telling names, passwords within addresses."""
     found: dict[str, str] = {}
-    for name, value in os.environ.items():
+    for name, value in dict(os.environ).items():
         passwords = [password for _, password in _PASSWORD.findall(value)]
-        named = [value, *value.splitlines()] if _NAME.match(name) else []
+        named = [value, *value.splitlines()] if _NAME.fullmatch(name) else []
         found |= dict.fromkeys([*named, *passwords, *map(unquote, passwords)], name)
     return {secret: found[secret] for secret in sorted(found, key=len, reverse=True) if len(secret) >= _SHORTEST}
 
@@ -51,6 +55,7 @@ def guard() -> None:
     logging.setLogRecordFactory(_Record)
     logging.captureWarnings(True)
     sys.excepthook = _report
+    threading.excepthook = lambda died: _report(died.exc_type, died.exc_value, died.exc_traceback)
 
 
 def _forms(secret: str) -> list[str]:
@@ -81,5 +86,5 @@ class _Record(logging.LogRecord):
         self._exc_text = text and masked(text)
 
 
-def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> Any:
+def _report(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> Any:
     sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))

@@ -11,7 +11,7 @@ from alembic.util import CommandError
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.store.db.base_sql_model import Base
+from mlflow.store.db import utils as declared
 from mlflow.tracking import get_tracking_uri
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -27,6 +27,7 @@ _SETTINGS = {
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run; our summary says it once
 }
+_LONGEST_CREATION = 60.0  # seconds; it takes one or two
 _KNOCK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 
 
@@ -46,9 +47,10 @@ def ensure() -> None:
         if uri.startswith(_SQLITE):
             path = Path(unquote(uri.removeprefix(_SQLITE).partition("?")[0]))
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):
-                if not path.exists() or (path.is_file() and path.stat().st_size == 0):
-                    _create(path)
+            if _is_missing(path):
+                with FileLock(f"{path}.lock", timeout=_LONGEST_CREATION):
+                    if _is_missing(path):
+                        _create(path)
         if "://" in uri and not uri.startswith(("http", "databricks", "file:")):
             _check_tables(uri)
         with briefly():
@@ -63,7 +65,7 @@ def ensure() -> None:
 
 @contextmanager
 def briefly() -> Iterator[None]:
-    """Within it a request to a tracking server is tried once, for seconds."""
+    """Within it a request of this process to a tracking server is tried once, for seconds."""
     before = {name: os.environ.get(name) for name in _KNOCK}
     os.environ.update(_KNOCK)
     try:
@@ -79,13 +81,17 @@ def first_line(error: BaseException) -> str:
     return lines[0].rpartition("(Caused by ")[2][:300] if lines else type(error).__name__
 
 
+def _is_missing(path: Path) -> bool:
+    return not path.exists() or (path.is_file() and path.stat().st_size == 0)
+
+
 def _check_tables(uri: str) -> None:
     """Refuses what is no database, or half a store: MLflow tries for minutes, and may alter what it finds."""
     # A database on the network that does not answer is not waited for, either.
-    arguments = {} if uri.startswith("sqlite") else {"connect_timeout": 5}
+    arguments = {"connect_timeout": 5} if uri.startswith(("postgresql", "mysql")) else {}
     engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool, connect_args=arguments)
     found = set(sqlalchemy.inspect(engine).get_table_names())
-    missing = sorted(Base.metadata.tables.keys() - found)
+    missing = sorted(declared.Base.metadata.tables.keys() - found)
     if found and missing:
         raise OSError(
             f"half a store, without the tables {', '.join(missing[:3])} and {len(missing)} in all (if an older "
@@ -95,6 +101,8 @@ def _check_tables(uri: str) -> None:
 
 def _create(path: Path) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # An earlier process of this number may have been shot here.
+    part.unlink(missing_ok=True)
     try:
         MlflowClient(tracking_uri=f"{_SQLITE}{part}").search_experiments()
         with part.open("rb") as file:

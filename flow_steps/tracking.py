@@ -15,8 +15,9 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.dataset import Dataset
 from mlflow.entities import DatasetInput, InputTag, LoggedModelInput, Metric, Param, RunTag
+from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.uri import is_local_uri
 
@@ -25,6 +26,7 @@ from flow_steps.upload import upload
 
 TAG = "pricecast."
 NOTE = "mlflow.note.content"
+_OPEN: list[str] = []  # the runs that this process has open, outermost first
 
 
 @dataclass
@@ -97,38 +99,52 @@ def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> I
         run.tags(tags)
 
 
+def current() -> str:
+    """The innermost run that is open."""
+    return _OPEN[-1]
+
+
+@contextmanager
+def ending(run_id: str) -> Iterator[None]:
+    """Ends a run FINISHED, FAILED, or KILLED when the process is told to stop, be it in this very moment."""
+    try:
+        yield
+        _end(run_id, "FINISHED")
+    except BaseException as error:
+        told = isinstance(error, KeyboardInterrupt | SystemExit)
+        # Where the store itself has failed, that error is to be shown; the next start sets the status right.
+        with suppress(*store.FAILURES), store.briefly():
+            _end(run_id, "KILLED" if told else "FAILED")
+        raise
+
+
 @contextmanager
 def _open(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
-    """A run that ends FINISHED, FAILED, or KILLED when the process was told to stop; yields its id."""
-    outermost = mlflow.active_run() is None
-    # Taken out of the environment: MLflow would resume that run for every child, too.
-    given = os.environ.pop("MLFLOW_RUN_ID", None) if outermost else None
-    if given:
-        launcher.follow()
-    active = mlflow.start_run(
-        run_id=given, run_name=name, nested=not outermost, tags={**owners.mark(), **(tags or {})}
-    )
-    status = "FAILED"
-    try:
-        with owners.heartbeat(active.info.run_id):
-            if given:
-                _client().update_run(given, name=name)
-            yield active.info.run_id
-        status = "FINISHED"
-    except (KeyboardInterrupt, SystemExit):
-        status = "KILLED"
-        raise
-    finally:
-        _end(status)
+    """Opens a run, below the one that is open; yields its id."""
+    run_id = _start(name, {**owners.mark(), **(tags or {})})
+    with ending(run_id), owners.heartbeat(run_id):
+        _OPEN.append(run_id)
+        try:
+            yield run_id
+        finally:
+            _OPEN.pop()
 
 
-def _end(status: str) -> None:
-    if status == "FINISHED":
-        mlflow.end_run(status)
-        return
-    # Where the store itself has failed, the error to be shown is that one; the next start sets the status right.
-    with suppress(*store.FAILURES), store.briefly():
-        mlflow.end_run(status)
+def _start(name: str, tags: Mapping[str, str]) -> str:
+    # The run that `mlflow run` has made is the outermost one, and nobody's child.
+    given = None if _OPEN else os.environ.get("MLFLOW_RUN_ID")
+    if not given:
+        above = {MLFLOW_PARENT_RUN_ID: _OPEN[-1]} if _OPEN else {}
+        about = resolve_tags({**tags, **above})
+        return _client().create_run(experiment_id(), tags=about, run_name=name).info.run_id
+    launcher.follow()
+    _client().update_run(given, name=name)
+    _client().log_batch(given, tags=[RunTag(*pair) for pair in tags.items()])
+    return given
+
+
+def _end(run_id: str, status: str) -> None:
+    _client().set_terminated(run_id, status)
 
 
 def _upload(run: StepRun) -> None:

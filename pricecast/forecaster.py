@@ -16,16 +16,21 @@ from pricecast.models import Forecast, Model, Report
 from pricecast.objects import check_object
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
-from pricecast.schema import FORECASTS, MEDIAN, PRICE_COLUMNS, QUANTILE_COLUMNS, YEARS, require, short
+from pricecast.schema import (
+    FORECASTER_FILE,
+    FORECASTER_KEYS,
+    FORECASTS,
+    MEDIAN,
+    PRICE_COLUMNS,
+    QUANTILE_COLUMNS,
+    YEARS,
+    require,
+    short,
+)
 from pricecast.spec import Spec, check_scalers
 from pricecast.storage import read_json, seal, verify, write_json
 
 _NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
-# The keys of forecaster.json.
-_ABOUT = {
-    "name": str, "params": dict[str, Any], "spec": dict[str, Any], "fitted_until": str,
-    "offsets": list[list[float]] | None, "history": list[dict[str, float]],
-}  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -137,7 +142,7 @@ class Forecaster:
             "name": self.name, "params": self.params, "spec": asdict(self.spec), "fitted_until": self.fitted_until,
             "offsets": None if self.offsets is None else self.offsets.tolist(), "history": list(self.history),
         }  # fmt: skip
-        write_json(about, folder / "forecaster.json")
+        write_json(about, folder / FORECASTER_FILE)
         seal(folder)
         return folder
 
@@ -149,14 +154,14 @@ class Forecaster:
             InputError: a file is missing or damaged, or the model is not known here.
         """
         verify(folder)
-        about = check_object(read_json(folder / "forecaster.json"), _ABOUT, "forecaster.json")
+        about = check_object(read_json(folder / FORECASTER_FILE), FORECASTER_KEYS, FORECASTER_FILE)
         spec = Spec.from_json(about["spec"])
         model = models.create(about["name"], about["params"])
         offsets = _check_offsets(about["offsets"], model.calibrate, spec.horizon)
         scalers = check_scalers(Scalers.load(folder), spec)
         return cls(
-            about["name"], model.load(folder / "model"), offsets, spec, scalers, about["fitted_until"],
-            tuple(about["history"]),
+            about["name"], model.load(folder / "model"), offsets, spec, scalers,
+            about["fitted_until"], _check_history(about["history"]),
         )  # fmt: skip
 
 
@@ -230,9 +235,18 @@ def _check_offsets(given: list[list[float]] | None, calibrate: bool, horizon: in
     if sizes != ([len(QUANTILE_COLUMNS)] * horizon if calibrate else None):
         raise InputError(
             f"expected {horizon} rows of {len(QUANTILE_COLUMNS)} calibration offsets (none for a model that keeps "
-            f"its own quantiles) in forecaster.json, got rows of {short(sizes)}: run the step that writes it"
+            f"its own quantiles) in {FORECASTER_FILE}, got rows of {short(sizes)}: run the step that writes it"
         )
     return None if given is None else np.array(given, dtype=float)
+
+
+def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
+    if odd := next((entry for entry in given if not entry.keys() >= {"epoch", "train_loss", "val_loss"}), None):
+        raise InputError(
+            f"expected epoch, train_loss and val_loss by epoch in {FORECASTER_FILE}, got {short(odd)}: "
+            "run the step that writes it"
+        )
+    return tuple(given)
 
 
 def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:

@@ -26,6 +26,13 @@ FORECASTS = (
     "ticker", "cutoff", "horizon", "date", "model", "last_close", "forecast", *QUANTILE_COLUMNS, "actual",
 )  # fmt: skip
 
+# What a saved forecaster says of itself.
+FORECASTER_FILE = "forecaster.json"
+FORECASTER_KEYS: dict[str, Any] = {
+    "name": str, "params": dict[str, Any], "spec": dict[str, Any], "fitted_until": str,
+    "offsets": list[list[float]] | None, "history": list[dict[str, float]],
+}  # fmt: skip
+
 # The forecast to beat: a model by this name is in every leaderboard.
 NAIVE = "naive"
 

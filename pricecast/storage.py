@@ -14,6 +14,10 @@ import pyarrow.parquet as pq
 from pricecast.errors import InputError
 
 MANIFEST = "manifest.json"
+# What a damaged file raises: besides Arrow's own errors, pandas trusts the notes that it keeps in the file.
+_UNREADABLE = (
+    OSError, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+)  # fmt: skip
 _SHOWN = 8  # files that a message names
 
 
@@ -31,8 +35,17 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """
     try:
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"expected a sound parquet file at {path}, got: {_line(error)}") from error
+    except (
+        OSError,
+        pa.ArrowException,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+    ) as error:
+        # pandas keeps notes on columns and index in the file, and trusts them.
+        raise InputError(f"expected a sound parquet file at {path}, got: {_line(error)}; write it again") from error
 
 
 def write_json(value: Any, path: Path) -> Path:

@@ -15,10 +15,10 @@ from typing import Any
 import yaml
 
 from pricecast.errors import InputError
+from pricecast.schema import FORECASTER_FILE, FORECASTER_KEYS
 from pricecast.storage import MANIFEST, compare, digest_file, digests, read_json, read_manifest, verify
 
 BUNDLE_FILE = "MLmodel"
-FORECASTER_FILE = "forecaster.json"
 _FORECASTER = "artifacts/forecaster"
 _CODE = Path(__file__).with_name("model.py")
 _MEGABYTE = 2**20
@@ -60,7 +60,6 @@ _ABOUT = {
     "utc_time_created": None,
 }  # fmt: skip
 _PARTS = {"inputs", "outputs", "params"}
-_ABOUT_FORECASTER = {"name", "params", "spec", "fitted_until", "offsets", "history"}
 
 
 def check(folder: Path) -> None:
@@ -83,6 +82,11 @@ def check(folder: Path) -> None:
         if digest_file(folder / _CODE.name) != digest_file(_CODE):
             raise odd(folder / _CODE.name, "another model.py than this version has")
     _check_forecaster(forecaster_folder(folder))
+
+
+def belongs(name: str) -> bool:
+    """Whether a bundle may have a file of this name."""
+    return any(re.fullmatch(pattern, name) for pattern in _BUNDLE_FILES)
 
 
 def forecaster_folder(folder: Path) -> Path:
@@ -146,7 +150,7 @@ def _check_about(path: Path, about: Any) -> None:
 def _check_forecaster(folder: Path) -> None:
     verify(folder)
     about = read_json(folder / FORECASTER_FILE)
-    if not isinstance(about, dict) or set(about) != _ABOUT_FORECASTER or not isinstance(about["params"], dict):
+    if not isinstance(about, dict) or set(about) != set(FORECASTER_KEYS) or not isinstance(about["params"], dict):
         raise odd(folder / FORECASTER_FILE, "other fields")
     if not re.fullmatch(r"\w+", str(about["name"])):
         raise odd(folder / FORECASTER_FILE, "no name of a model")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster
-from pricecast.schema import QUANTILE_LEVELS
 from serving.check import check, forecaster_folder, odd
 
 
@@ -16,11 +15,7 @@ def load(folder: Path) -> Forecaster:
     """
     check(folder)
     try:
-        forecaster = Forecaster.load(forecaster_folder(folder))
-        shape = forecaster.spec.horizon, len(QUANTILE_LEVELS)
-        if forecaster.offsets is not None and forecaster.offsets.shape != shape:
-            raise odd(folder, f"offsets of shape {forecaster.offsets.shape}")
-        return forecaster
+        return Forecaster.load(forecaster_folder(folder))
     except InputError:
         raise
     # Whatever a library stumbles over in data that somebody else wrote, the answer is the same.

@@ -200,13 +200,13 @@ def test_a_run_of_this_process_is_left_alone(experiment):
 
 
 def test_a_run_of_another_living_process_is_left_alone(experiment, sleeper):
-    run_id = running(experiment, pid=sleeper.pid, started=sleeper.create_time())
+    run_id = running(experiment, pid=sleeper.pid, started=owners._started(sleeper))
     assert owners.reap(experiment) == []
     assert status(run_id) == "RUNNING"
 
 
 def test_a_run_whose_process_number_was_given_to_another_is_killed(experiment, sleeper):
-    run_id = running(experiment, pid=sleeper.pid, started=sleeper.create_time() - 100)
+    run_id = running(experiment, pid=sleeper.pid, started=owners._started(sleeper) - 100)
     assert owners.reap(experiment) == [run_id]
     assert status(run_id) == "KILLED"
 
@@ -236,7 +236,7 @@ def test_a_run_of_another_container_is_judged_by_its_heartbeat(experiment):
 def test_a_process_that_ended_and_was_not_waited_for_counts_as_gone(experiment):
     zombie = subprocess.Popen([sys.executable, "-c", ""])
     about = psutil.Process(zombie.pid)
-    started = about.create_time()
+    started = owners._started(about)
     while about.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     run_id = running(experiment, pid=zombie.pid, started=started)

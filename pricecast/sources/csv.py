@@ -76,7 +76,7 @@ def _read(path: Path) -> pd.DataFrame:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
     if path.suffix.lower() == ".parquet":
-        table = _read_parquet(path)
+        table = storage.read_parquet(path)
         check_single_header(table, str(path))
         if not isinstance(table.index, pd.RangeIndex):
             table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
@@ -96,16 +96,6 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(
             f"expected a comma-separated UTF-8 text in {path}, got: {line}; export it again"
         ) from error
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return storage.read_parquet(path)
-    except InputError:
-        raise
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        # pandas keeps notes on columns and index in the file, and trusts them.
-        raise InputError(f"expected a sound parquet file at {path}, got: {error!r:.160}; write it again") from error
 
 
 def _header(path: Path) -> list[str]:
