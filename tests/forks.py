@@ -4,9 +4,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from stores import store_of
 
 
 def fork(
@@ -23,7 +26,7 @@ def fork(
     try:
         os.setsid()
         os.chdir(home)
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{home}/mlflow.db"
+        os.environ["MLFLOW_TRACKING_URI"] = store_of(home)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         target = os.open((logs or home) / f"output.{os.getpid()}", os.O_WRONLY | os.O_CREAT)
         os.dup2(target, 1)
@@ -50,13 +53,21 @@ def output(home: Path, child: int) -> str:
     return (home / f"output.{child}").read_text(encoding="utf-8")
 
 
-def orphans(child: int) -> list[str]:
-    """The processes that a child left behind."""
+def orphans(session: int) -> list[str]:
+    """What the processes of a session are that outlived its first one; they are ended."""
+    found = []
+    for process in left_of(session):
+        with suppress(psutil.Error):
+            found.append(" ".join(process.cmdline()))
+            process.kill()
+    return found
+
+
+def left_of(session: int) -> list[psutil.Process]:
+    """The living processes of a session."""
     found = []
     for process in psutil.process_iter():
-        try:
-            if os.getsid(process.pid) == child:
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, ProcessLookupError):
-            continue
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
     return found

@@ -1,13 +1,19 @@
-"""What MLproject has to say, derived from the click options."""
+"""What MLproject has to say, derived from the click options; a copy of the project; how `mlflow run` is called."""
 
 import importlib
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import click
 import yaml
 
 from main import STEPS
 from main import main as pipeline
+from trials import ROOT
 
+PARTS = ("pricecast", "flow_steps", "serving", "main.py", "MLproject", "conda.yaml", "pyproject.toml")
 TYPES = {"integer range": "int", "float range": "float"}
 
 
@@ -36,3 +42,20 @@ def parameter(option: click.Option) -> dict:
 def block() -> str:
     entries = {name: entry_point(name, command) for name, command in commands().items()}
     return yaml.safe_dump({"entry_points": entries}, sort_keys=False, width=100)
+
+
+def copy_of_project(folder: Path) -> Path:
+    """A copy of what the project needs, and of nothing else."""
+    folder.mkdir(exist_ok=True)
+    for name in PARTS:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def run_line(project: Path, params: Mapping[str, object], step: str = "main", manager: str = "local") -> list[str]:
+    """The words of `mlflow run`."""
+    words = [word for name, value in params.items() for word in ("-P", f"{name}={value}")]
+    return [sys.executable, "-m", "mlflow", "run", str(project), "--env-manager", manager, "-e", step, *words]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import mlflow
 
-import main as program
+import warm
 from flow_steps import tracking
 from forks import output
 
 MOMENTS = ("before write", "mid-write", "after write", "before the final tag", "before the final status")
 
 
-def run_up_to(step: str, moment: str, command: tuple[str, ...]) -> None:
+def run_up_to(step: str, moment: str) -> None:
     """Runs the pipeline; at a moment of a step it makes the file `ready` and waits for the file `go`."""
     here = {"step": "", "uploading": False}
     open_run, upload, end, fsync, tags = (
@@ -59,7 +59,7 @@ def run_up_to(step: str, moment: str, command: tuple[str, ...]) -> None:
     tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.tags = (
         opening, uploading, ending, syncing, tagging,
     )  # fmt: skip
-    program.main(command)
+    warm.run()
 
 
 def await_stop(home: Path, child: int) -> None:

@@ -14,6 +14,7 @@ from pricecast.guard.bars import GARBAGE, VALID_GARBAGE, cuts, replaced
 from pricecast.guard.violations import moved
 from trial_leaks import HONEST, LEAKS, LOOKALIKES, caught, odd_market, table_of
 from trial_leaky_steps import BUILD, MISTAKES, dataset
+from trials import Count
 
 BARS = adjust(odd_market(0))
 PAIR = adjust(market((("AAA", 160), ("BBB", 120)), seed=1))
@@ -83,11 +84,10 @@ def test_a_fill_of_one_value_is_caught_as_well(limit):
 
 @pytest.mark.slow
 def test_fourteen_of_fourteen_leaks_in_ten_markets_and_no_false_alarm():
-    trial = trial_leaks.ours(10)
-    assert trial.tried == 140
-    assert trial.missed == []
-    assert trial.trials > 5000
-    assert trial.alarms == []
+    assert trial_leaks.ours(10) == Count(140)
+    alarms = trial_leaks.alarms(10)
+    assert alarms.tried > 5000
+    assert alarms.bad == []
 
 
 # --- mistakes behind the features --------------------------------------------------------------------------
@@ -101,11 +101,10 @@ def test_a_mistake_is_caught_by_the_check_that_it_is_for(name):
 
 @pytest.mark.slow
 def test_every_mistake_is_caught_in_five_markets_and_no_honest_step_flagged():
-    trial = trial_leaky_steps.ours(5)
-    assert trial.tried == 5 * len(MISTAKES)
-    assert trial.missed == []
-    assert trial.watched >= 5 * 2 * (4 + 3 * 4)
-    assert trial.alarms == []
+    assert trial_leaky_steps.ours(5) == Count(5 * len(MISTAKES))
+    alarms = trial_leaky_steps.alarms(5)
+    assert alarms.tried >= 5 * 2 * (4 + 3 * 4)
+    assert alarms.bad == []
 
 
 def test_a_label_past_the_tickers_last_row_is_flagged():

@@ -31,25 +31,25 @@ def refusal(*words):
 
 
 def test_hostile_values_through_the_template_and_bash_do_no_harm(tmp_path):
-    outcome = trial_hostile.ours(50, 0, tmp_path)
-    assert (outcome.tried, outcome.texts) == (50, [])
+    count = trial_hostile.ours(50, tmp_path)
+    assert (count.tried, count.bad) == (50, [])
 
 
 @pytest.mark.slow
 def test_many_hostile_values_through_the_template_and_bash_do_no_harm(tmp_path):
-    outcome = trial_hostile.ours(600, 1, tmp_path)
-    assert (outcome.tried, outcome.texts) == (600, [])
+    count = trial_hostile.ours(600, tmp_path, seed=1)
+    assert (count.tried, count.bad) == (600, [])
 
 
 def test_the_trial_notices_a_template_in_quotes(tmp_path):
-    outcome = trial_hostile.stock(150, 0, tmp_path)
-    assert len([text for text in outcome.texts if text.endswith("ran a command")]) >= 3
+    count = trial_hostile.stock(150, tmp_path)
+    assert len([text for text in count.bad if text.endswith("ran a command")]) >= 3
 
 
 @pytest.mark.slow
 def test_hostile_values_through_mlflow_run_do_no_harm(tmp_path):
-    outcome = trial_hostile.through_mlflow(16, 0, tmp_path)
-    assert (outcome.tried, outcome.texts) == (16, [])
+    count = trial_hostile.through_mlflow(16, tmp_path)
+    assert (count.tried, count.bad) == (16, [])
 
 
 @pytest.mark.parametrize(("command", "option"), OPTIONS)

@@ -17,11 +17,10 @@ from mlflow import MlflowClient
 from mlflow.projects.utils import load_project
 
 from flow_steps import tracking
+from mlproject import PARTS, copy_of_project, run_line
+from stores import SEARCH, environment, store_of
+from trials import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-# What the commands see: the interpreter's own programs first, activated or not.
-SEARCH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-PARTS = ("pricecast", "flow_steps", "serving", "main.py", "MLproject", "conda.yaml", "pyproject.toml")
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 SMALL = {
@@ -48,24 +47,7 @@ HOSTILE = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project, so that nothing but what it needs is there."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in PARTS:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    return folder
-
-
-def environment(home, **more):
-    """Programs of this interpreter first, a store in `home`, and nothing of an MLflow run around this one."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    return {**inherited, "PATH": SEARCH, "MLFLOW_TRACKING_URI": store_of(home), "OMP_NUM_THREADS": "1", **more}
-
-
-def store_of(home):
-    return f"sqlite:///{home}/mlflow.db"
+    return copy_of_project(tmp_path_factory.mktemp("project"))
 
 
 def execute(command, home, cwd, timeout=900, **more):
@@ -76,9 +58,7 @@ def execute(command, home, cwd, timeout=900, **more):
 
 
 def mlflow_run(project, home, params, step="main", manager="local", **more):
-    words = [word for name, value in params.items() for word in ("-P", f"{name}={value}")]
-    command = [sys.executable, "-m", "mlflow", "run", str(project), "--env-manager", manager, "-e", step, *words]
-    return execute(command, home, home, **more)
+    return execute(run_line(project, params, step, manager), home, home, **more)
 
 
 def succeed(done):

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 import trial_secrets
 from flow_steps import secrets
 from main import main as pipeline
+from trials import ROOT
 
 KEY = "s3cr/et+key&=="
-FAST = ["a run that succeeds"]
+FAST = ("a run that succeeds",)
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ raise ValueError("died of " + key) from KeyError(key)
 
 
 def test_logs_warnings_and_tracebacks_come_masked():
-    environment = {"SOME_KEY": KEY, "PYTHONPATH": str(trial_secrets.ROOT)}
+    environment = {"SOME_KEY": KEY, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "default", "-c", GUARDED]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert KEY not in done.stdout + done.stderr
@@ -111,19 +112,18 @@ def test_logs_warnings_and_tracebacks_come_masked():
 
 
 def test_a_planted_key_is_found_nowhere(tmp_path):
-    outcome = trial_secrets.ours(FAST, tmp_path)
-    assert (outcome.tried, outcome.texts) == (len(FAST) * len(trial_secrets.KEYS), [])
+    count = trial_secrets.ours(None, tmp_path, FAST)
+    assert (count.tried, count.bad) == (len(FAST) * len(trial_secrets.KEYS), [])
 
 
 @pytest.mark.slow
 def test_planted_keys_are_found_nowhere_whatever_goes_wrong(tmp_path):
-    names = [*trial_secrets.WAYS, "mlflow run"]
-    outcome = trial_secrets.ours(names, tmp_path)
-    assert (outcome.tried, outcome.texts) == (len(names) * len(trial_secrets.KEYS), [])
+    count = trial_secrets.ours(None, tmp_path)
+    assert (count.tried, count.bad) == ((len(trial_secrets.WAYS) + 1) * len(trial_secrets.KEYS), [])
 
 
 @pytest.mark.slow
 def test_the_search_finds_what_a_plain_project_leaves(tmp_path):
-    outcome = trial_secrets.stock(tmp_path)
-    assert any("the key aws" in text and "mlflow.db" in text for text in outcome.texts)
-    assert any("the key vantage" in text and "output" in text for text in outcome.texts)
+    count = trial_secrets.stock(None, tmp_path)
+    assert any("the key aws" in text and "mlflow.db" in text for text in count.bad)
+    assert any("the key vantage" in text and "output" in text for text in count.bad)

@@ -2,11 +2,36 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from mlflow import MlflowClient
 
+import warm
+from flow_steps import store
+from forks import fork, output, wait
 from pricecast.storage import MANIFEST, digests, read_json
+from stores import store_of
+
+
+def undisturbed(folder: Path) -> Path:
+    """A pipeline that nobody disturbs, and an empty store for others to start from."""
+    whole = folder / "whole"
+    whole.mkdir()
+    assert wait(fork(whole, store.ensure)) == 0
+    shutil.copy(whole / "mlflow.db", folder / "empty.db")
+    assert wait(fork(whole, warm.run)) == 0
+    return whole
+
+
+def after_the_next_start(
+    home: Path, whole: Path, work: Callable[[], None] = warm.run, logs: Path | None = None
+) -> list[str]:
+    """What is wrong once the same command has run again."""
+    again = fork(home, work, logs=logs)
+    if wait(again) != 0:
+        return [f"the next start failed: {output(logs or home, again)[-400:]}"]
+    return still_running(home) + (["the figures differ"] if figures(home) != figures(whole) else [])
 
 
 def fresh_store(empty: Path, home: Path) -> None:
@@ -18,11 +43,15 @@ def fresh_store(empty: Path, home: Path) -> None:
 
 
 def runs_of(home: Path) -> list:
-    return MlflowClient(f"sqlite:///{home}/mlflow.db").search_runs(["0"], order_by=["start_time ASC"])
+    return MlflowClient(store_of(home)).search_runs(["0"], order_by=["start_time ASC"])
 
 
 def statuses(home: Path) -> list[tuple[str, str]]:
     return [(run.info.run_name, run.info.status) for run in runs_of(home)]
+
+
+def still_running(home: Path) -> list[str]:
+    return [f"{name} is still RUNNING" for name, status in statuses(home) if status == "RUNNING"]
 
 
 def figures(home: Path) -> dict[str, float]:

@@ -2,15 +2,15 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 
 from flow_steps import artifacts
-from pricecast.errors import InputError
-from trial_flips import Trial, store
+from stores import finished, refused
+from trials import Count, answer, spread
 
 BESIDE = "beside.txt"
 # Below `runs:/<id>/`; {outside} is the folder above the artifacts.
@@ -31,24 +31,24 @@ ODD = (
     "models:/x\\..\\y", "models:/x\0/1", "models:/x@../1", "models:/x/latest?y", "models:/" + "a" * 2**20, "\0",
     "a" * 2**20, "file:///etc/passwd", "RUNS:/x", "runs:x",
 )  # fmt: skip
+# MLflow would wait at the pipe for ever, and copy whole folders.
+_UNTRIED = {"pipe", "..", "../", "../../.."}
 
 
-def ours(folder: Path) -> Trial:
+def ours(n: int | None, folder: Path) -> Count:
     """Reads them through our door; bad is what is not refused in one short line."""
     with _run(folder) as (run_id, outside):
         uris = [f"runs:/{run_id}/{way.replace('{outside}', str(outside))}" for way in WAYS]
-        bad = [repr(uri[:99]) for uri in (*uris, *ODD) if not _refused(lambda uri=uri: artifacts.fetch(uri))]
-    return Trial(len(WAYS) + len(ODD), len(bad), bad)
+        chosen = spread((*uris, *ODD), n)
+        bad = [repr(uri[:99]) for uri in chosen if not refused(lambda uri=uri: artifacts.fetch(uri))]
+    return Count(len(chosen), bad)
 
 
-def stock(folder: Path) -> Trial:
+def stock(n: int | None, folder: Path) -> Count:
     """Reads them as MLflow does; bad is every way by which the secret, or the system's accounts, come out."""
-    bad = []
+    chosen, bad = spread([way for way in WAYS if way not in _UNTRIED], n), []
     with _run(folder) as (run_id, outside), tempfile.TemporaryDirectory() as target:
-        for i, way in enumerate(WAYS):
-            # MLflow would wait at the pipe for ever.
-            if way in ("pipe", "..", "../", "../../.."):
-                continue
+        for i, way in enumerate(chosen):
             uri = f"runs:/{run_id}/{way.replace('{outside}', str(outside))}"
             (Path(target) / str(i)).mkdir()
             try:
@@ -57,13 +57,13 @@ def stock(folder: Path) -> Trial:
                 continue
             texts = [path.read_bytes() for path in (Path(target) / str(i)).rglob("*") if path.is_file()]
             bad += [repr(way)] if any(b"secret" in text or b"root:" in text for text in texts) else []
-    return Trial(len(WAYS) - 4, len(bad), bad)
+    return Count(len(chosen), bad)
 
 
 @contextmanager
 def _run(folder: Path) -> Iterator[tuple[str, Path]]:
     """A run with links and a pipe among its artifacts, and the folder outside to which they lead."""
-    with store(folder) as client:
+    with finished(folder) as client:
         (run,) = client.search_runs(["0"], "tags.`pricecast.step` = 'transform'")
         root = Path(run.info.artifact_uri.removeprefix("file://"))
         outside = root.parent
@@ -78,9 +78,5 @@ def _run(folder: Path) -> Iterator[tuple[str, Path]]:
                 path.unlink(missing_ok=True)
 
 
-def _refused(door: Callable[[], object]) -> bool:
-    try:
-        door()
-    except InputError as error:
-        return "\n" not in str(error) and len(str(error)) < 2000
-    return False
+if __name__ == "__main__":
+    answer(ours=ours, stock=stock)

@@ -21,7 +21,8 @@ from flow_steps import artifacts, evaluate
 from pricecast.errors import InputError
 from pricecast.storage import digest_file, write_json
 from serving.load import load
-from trial_flips import Trial, store
+from stores import finished
+from trials import Count, answer, one_text, spread
 
 FORECASTER = Path("artifacts/forecaster")
 WEIGHTS = FORECASTER / "model" / "weights.safetensors"
@@ -278,39 +279,37 @@ for folder in sys.argv[1:]:
 """
 
 
-def ours(folder: Path, kinds: tuple[str, ...] = tuple(EVIL)) -> Trial:
+def ours(n: int | None, folder: Path, only: tuple[str, ...] = ()) -> Count:
     """Puts evil bundles into the store, and beside it; bad is what is not refused in one line, or runs."""
-    bad = []
-    with store(folder) as client:
+    chosen, bad = only or spread(tuple(EVIL), n), []
+    with finished(folder) as client:
         (model,) = client.search_logged_models(["0"], filter_string="name = 'lstm'")
         place = Path(model.artifact_location.removeprefix("file://"))
-        for kind in kinds:
+        for kind in chosen:
             copy, canary = evil(place, folder / "evil", kind)
             sound = place.rename(place.with_name("sound"))
             try:
                 shutil.copytree(copy, place, symlinks=True, copy_function=_copy)
-                bad += [
-                    f"{kind}: {text}" for uri in (f"models:/{model.model_id}", str(copy)) for text in _enter(uri)
-                ]
+                faults = [text for uri in (f"models:/{model.model_id}", str(copy)) for text in _enter(uri)]
             finally:
                 shutil.rmtree(place)
                 sound.rename(place)
-            bad += [f"{kind}: ran"] if canary.exists() else []
-    return Trial(len(kinds), len({text.partition(":")[0] for text in bad}), bad)
+            bad += one_text(kind, faults + (["ran"] if canary.exists() else []))
+    return Count(len(chosen), bad)
 
 
-def stock(folder: Path, kinds: tuple[str, ...] = tuple(EVIL)) -> Trial:
+def stock(n: int | None, folder: Path) -> Count:
     """Loads the same bundles with MLflow, pickles forbidden; bad are those that ran what came with them."""
-    with store(folder) as client:
+    with finished(folder) as client:
         (model,) = client.search_logged_models(["0"], filter_string="name = 'lstm'")
     place = Path(model.artifact_location.removeprefix("file://"))
-    light = [kind for kind in kinds if kind not in _HEAVY]
+    light = spread([kind for kind in EVIL if kind not in _HEAVY], n)
     made = [evil(place, folder / "evil", kind) for kind in light]
     environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PYTHONPATH": ""}
     command = [sys.executable, "-c", _LOADER, *(str(copy) for copy, _ in made)]
     subprocess.run(command, env=environment, check=True, capture_output=True, cwd=folder)
     ran = [kind for kind, (_, canary) in zip(light, made, strict=True) if canary.exists()]
-    return Trial(len(light), len(ran), ran)
+    return Count(len(light), ran)
 
 
 def evil(sound: Path, folder: Path, kind: str) -> tuple[Path, Path]:
@@ -377,3 +376,7 @@ def _mistakes(door: Callable[[str], object], uri: str, must_refuse: bool) -> lis
     except Exception as error:
         return [f"{door.__name__}: {type(error).__name__}"]
     return [f"{door.__name__}: let through"] if must_refuse else []
+
+
+if __name__ == "__main__":
+    answer(ours=ours, stock=stock)

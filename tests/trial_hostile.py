@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +18,12 @@ from mlflow import MlflowClient
 from mlflow.projects.utils import load_project
 
 from market_samples import market, small_dataset
-from mlproject import commands
+from mlproject import commands, run_line
 from pricecast.forecaster import fit
 from pricecast.storage import write_parquet
+from stores import environment, inside
+from trials import ROOT, Count, answer
 
-ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 60  # seconds for one value: nothing may hang
 TEXTS = {
     "single quote": "A' ; touch canary ; '",
@@ -177,14 +177,6 @@ TEXTS = {
 _LONGEST_WORD = 2**17 - 1
 
 
-class Outcome(NamedTuple):
-    """How many values were tried, how many went wrong, and what went wrong."""
-
-    tried: int
-    bad: int
-    texts: list[str]
-
-
 class Case(NamedTuple):
     """A value for an option of a command; without an option a word of its own."""
 
@@ -198,14 +190,14 @@ class Case(NamedTuple):
         return f"{self.command} {flag} {self.name}"
 
 
-def ours(n: int, seed: int, folder: Path) -> Outcome:
+def ours(n: int, folder: Path, seed: int = 0) -> Count:
     """Sends n values, each option's turn after the other, through the template and bash into click's commands."""
     with _home(folder) as bases:
         found = [f"{case}: {fault}" for case in cases(n, seed, folder) if (fault := _fault(case, bases, folder))]
-    return Outcome(n, len(found), found)
+    return Count(n, found)
 
 
-def through_mlflow(n: int, seed: int, folder: Path) -> Outcome:
+def through_mlflow(n: int, folder: Path, seed: int = 0) -> Count:
     """The same through `mlflow run` itself, which takes some ten seconds a value."""
     picked = [case for case in cases(10 * n, seed, folder) if case.option and _is_word(case.value)][:n]
     base = {"source": "synthetic", "models": "naive", "max_lookback": "20", "vis": "false"}
@@ -215,10 +207,9 @@ def through_mlflow(n: int, seed: int, folder: Path) -> Outcome:
         own = base if case.command == "main" else {}
         needed = {name: required[name] for name in _required(case.command)}
         params = {**own, **needed, _flag(case.option): case.value}
-        words = [word for name, value in params.items() for word in ("-P", f"{name}={value}")]
         done = subprocess.run(
-            [sys.executable, "-m", "mlflow", "run", ROOT, "--env-manager", "local", "-e", case.command, *words],
-            cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            run_line(ROOT, params, case.command), cwd=folder, env=environment(folder),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
         # MLflow's own lines repeat the command, quoted for the shell.
         told = re.search(r"^(Usage|Error): .*(?=^\d{4}/)", os.fsdecode(done.stdout), re.MULTILINE | re.DOTALL)
@@ -228,20 +219,14 @@ def through_mlflow(n: int, seed: int, folder: Path) -> Outcome:
             found.append(f"{case}: a traceback")
         elif done.returncode != 0 and (fault := _told(told[0] if told else "")):
             found.append(f"{case}: {fault}")
-    return Outcome(len(picked), len(found), found)
+    return Count(len(picked), found)
 
 
 def _required(command: str) -> list[str]:
     return [_flag(option) for option in commands()[command].params if option.required]
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**inherited, "PATH": search, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
-
-
-def stock(n: int, seed: int, folder: Path) -> Outcome:
+def stock(n: int, folder: Path, seed: int = 0) -> Count:
     """The same values in a project whose template puts the placeholder in quotes, as many do."""
     (folder / "MLproject").write_text(
         "name: stock\nentry_points:\n  main:\n    parameters:\n      tickers: {type: string, default: ''}\n"
@@ -256,7 +241,7 @@ def stock(n: int, seed: int, folder: Path) -> Outcome:
             found.append(f"{case.name}: ran a command")
         elif words[2:] != [case.value]:
             found.append(f"{case.name}: arrived as {words[2:]!a:.80}")
-    return Outcome(len(picked), len(found), found)
+    return Count(len(picked), found)
 
 
 def cases(n: int, seed: int, folder: Path) -> list[Case]:
@@ -299,19 +284,10 @@ def _home(folder: Path):
         "train": {"dataset": dataset, "model": "naive"},
         "evaluate": {"dataset": dataset, "models": bundle, "vis": "false"},
     }
-    before, given, terminate = Path.cwd(), os.environ.get("MLFLOW_TRACKING_URI"), signal.getsignal(signal.SIGTERM)
     # A stream that a handler of the first command kept would be closed for the second.
     logging.getLogger().addHandler(logging.NullHandler())
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-    os.chdir(folder)
-    try:
+    with inside(folder):
         yield bases
-    finally:
-        os.chdir(before)
-        signal.signal(signal.SIGTERM, terminate)
-        os.environ.pop("MLFLOW_TRACKING_URI")
-        if given is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = given
 
 
 def _fault(case: Case, bases: dict[str, dict[str, str]], folder: Path) -> str | None:
@@ -408,3 +384,7 @@ def _time_limit():
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+if __name__ == "__main__":
+    answer(ours=ours, through_mlflow=through_mlflow, stock=stock)

@@ -1,64 +1,77 @@
 """Trial: a pipeline is told to stop, or shot, at every moment of every step; the next start puts all right.
 
-Run as a program of its own, because it forks: `python tests/trial_kills.py [cases]` prints what went wrong. The
-imports are paid once; each case is a process that was forked before anything was computed.
+A program of its own, because it forks: `trials.apart`. The imports are paid once; each case of a pipeline is a
+process that was forked before anything was computed. `mlflow run` is started as it is.
 """
 
-import json
 import os
 import shutil
 import signal
-import sys
-import tempfile
+import subprocess
+import time
 import uuid
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import warm
+from flow_steps import store
+from forks import fork, left_of, orphans, output, wait
+from mlproject import copy_of_project, run_line
+from stops import MOMENTS, await_stop, run_up_to
+from stores import environment
+from traces import after_the_next_start, fresh_store, half_files, statuses, still_running, undisturbed
+from trials import Count, answer, one_text, spread
 
-
-import main as program  # noqa: E402
-from flow_steps import download, evaluate, flow, store, tracking, train, transform  # noqa: E402, F401
-from forks import fork, orphans, output, wait  # noqa: E402
-from pricecast.models import load  # noqa: E402
-from stops import MOMENTS, await_stop, run_up_to  # noqa: E402
-from traces import figures, fresh_store, half_files, statuses  # noqa: E402
-from trials import Count  # noqa: E402
-
-load("naive")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-CASES = tuple(product(program.STEPS, MOMENTS, SIGNALS))
-COMMAND = (
-    "--source", "synthetic", "--path", "gbm", "--max-lookback", "20", "--models", "naive", "--vis", "false",
-)  # fmt: skip
+CASES = tuple(product(warm.program.STEPS, MOMENTS, SIGNALS))
+# A pipeline that trains until somebody ends it, and one that ends soon.
+SHORT = {"source": "synthetic", "path": "gbm", "models": "naive", "max_lookback": "20", "vis": "false"}
+ENDLESS = {
+    **SHORT, "models": "lstm", "epochs": "100000", "lookback": "10",
+    "model_params": '{"lstm": {"patience": 100000}}',
+}  # fmt: skip
+STOCK = {
+    "MLproject": "name: stock\nentry_points:\n  main:\n    parameters: {seconds: {type: float}}\n"
+    "    command: python sleeper.py {seconds}\n",
+    "sleeper.py": "import sys, time, mlflow\nwith mlflow.start_run():\n    with mlflow.start_run(nested=True):\n"
+    "        time.sleep(float(sys.argv[1]))\n",
+}
+PATIENCE = 10  # seconds for whatever is left to end by itself
 
 
-def ours(n: int, folder: Path, only: list[tuple[str, str, int]] | None = None) -> Count:
-    """n cases, spread evenly; a bad one left a run RUNNING, an orphan, half a file, or changed the figures."""
-    whole = _prepare(folder)
-    chosen = only or [CASES[i * len(CASES) // n] for i in range(n)]
-    bad = [f"{case}: {fault}" for case in chosen for fault in _faults(case, folder, whole)]
-    return Count(n, bad)
+def ours(n: int | None, folder: Path, only: list[tuple[str, str, signal.Signals]] | None = None) -> Count:
+    """n cases; a bad one left a run RUNNING, an orphan, half a file, or changed the figures."""
+    whole = undisturbed(folder)
+    chosen = only or spread(CASES, n)
+    bad = [
+        text
+        for step, moment, number in chosen
+        for text in one_text(f"{step}, {moment}, {number.name}", _faults(step, moment, number, folder, whole))
+    ]
+    return Count(len(chosen), bad)
 
 
-def _prepare(folder: Path) -> Path:
-    """An undisturbed run, and an empty store for the cases to start from."""
-    whole = folder / "whole"
-    whole.mkdir(parents=True)
-    assert wait(fork(whole, store.ensure)) == 0
-    shutil.copy(whole / "mlflow.db", folder / "empty.db")
-    assert wait(fork(whole, _running)) == 0
-    return whole
+def through_mlflow(n: int | None, folder: Path) -> Count:
+    """`mlflow run` is ended in mid-training; a bad case left a process, or a run RUNNING, or cannot start anew."""
+    project = copy_of_project(folder / "project")
+    return _ended(n, folder, project, (ENDLESS, SHORT), lambda found: ("train lstm", "RUNNING") in found)
 
 
-def _faults(case: tuple[str, str, int], folder: Path, whole: Path) -> list[str]:
+def stock(n: int | None, folder: Path) -> Count:
+    """The same with a project of MLflow alone, that sleeps in a run within a run."""
+    project = folder / "project"
+    project.mkdir()
+    for name, text in STOCK.items():
+        (project / name).write_text(text, encoding="utf-8")
+    return _ended(n, folder, project, ({"seconds": 3600}, {"seconds": 0}), lambda found: len(found) == 2)
+
+
+def _faults(step: str, moment: str, number: signal.Signals, folder: Path, whole: Path) -> list[str]:
     home = folder / uuid.uuid4().hex
     home.mkdir()
     fresh_store(folder / "empty.db", home)
-    step, moment, number = case
-    child = fork(home, lambda: run_up_to(step, moment, COMMAND))
+    child = fork(home, lambda: run_up_to(step, moment))
     await_stop(home, child)
     os.kill(child, number)
     code = wait(child)
@@ -66,23 +79,57 @@ def _faults(case: tuple[str, str, int], folder: Path, whole: Path) -> list[str]:
     if number != signal.SIGKILL:
         if code == 0 or "Traceback" in output(home, child):
             faults.append(f"exit {code}, {output(home, child)[-300:]}")
-        faults += [f"{name} is {status}" for name, status in statuses(home) if status == "RUNNING"]
+        faults += still_running(home)
     faults += half_files(home, whole)
-    again = fork(home, _running)
-    if wait(again) != 0:
-        faults.append(f"the next start failed: {output(home, again)[-300:]}")
-    faults += [f"{name} is still {status}" for name, status in statuses(home) if status == "RUNNING"]
-    if figures(home) != figures(whole):
-        faults.append("the figures differ")
+    faults += after_the_next_start(home, whole)
     shutil.rmtree(home)
     return faults
 
 
-def _running() -> None:
-    program.main(COMMAND)
+def _ended(
+    n: int | None, folder: Path, project: Path, params: tuple[Mapping, Mapping], ready: Callable[[list], bool]
+) -> Count:
+    """Ends `mlflow run` with each signal in turn, and then starts a shorter one on the same store."""
+    # Whoever starts this in the background has it, and all that it starts, ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    chosen = [SIGNALS[i % len(SIGNALS)] for i in range(n or len(SIGNALS))]
+    bad = []
+    for i, number in enumerate(chosen):
+        home = folder / f"home{i}"
+        home.mkdir()
+        assert wait(fork(home, store.ensure)) == 0
+        faults = _leavings(home, number, run_line(project, params[0]), ready)
+        again = subprocess.run(
+            run_line(project, params[1]), cwd=home, env=environment(home), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        faults += [f"the next start failed: {again.stdout[-400:]}"] if again.returncode else still_running(home)
+        bad += one_text(number.name, faults)
+    return Count(len(chosen), bad)
+
+
+def _leavings(home: Path, number: signal.Signals, command: list[str], ready: Callable[[list], bool]) -> list[str]:
+    """The processes that outlive a command; a terminal interrupts all of them, other signals go to the first."""
+    with (home / "output").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        while not ready(statuses(home)):
+            assert process.poll() is None, (home / "output").read_text(encoding="utf-8")
+            time.sleep(0.1)
+        (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        process.wait()
+        for _ in range(PATIENCE):
+            if not left_of(process.pid):
+                break
+            time.sleep(1)
+    finally:
+        left = orphans(process.pid)
+        process.wait()
+    return [f"a process lives on: {name}" for name in left]
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as place:
-        number = int(sys.argv[1]) if len(sys.argv) > 1 else len(CASES)
-        print(json.dumps(ours(number, Path(place)).__dict__))  # noqa: T201
+    answer(ours=ours, through_mlflow=through_mlflow, stock=stock)

@@ -1,7 +1,6 @@
 """Leaks planted on purpose, one at a time, among honest columns: does the guard see each, and nothing else?"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -12,6 +11,7 @@ from pricecast import features
 from pricecast.adjust import adjust
 from pricecast.guard import checks
 from pricecast.guard.bars import cuts
+from trials import Count, answer
 
 Column = Callable[[pd.DataFrame], pd.Series]
 
@@ -83,35 +83,23 @@ LOOKALIKES: dict[str, Column] = {
 }
 
 
-@dataclass
-class Trial:
-    """What was planted and what was found.
-
-    `tried` leaks, `missed` of them in words; `columns` honest ones, watched over `trials` column-cuts in all, and
-    the false `alarms` in words.
-    """
-
-    tried: int = 0
-    missed: list[str] = field(default_factory=list)
-    columns: int = 0
-    trials: int = 0
-    alarms: list[str] = field(default_factory=list)
+def ours(n: int) -> Count:
+    """Plants every leak in `n` markets; a bad one is missed."""
+    markets = [(seed, adjust(odd_market(seed))) for seed in range(n)]
+    planted = [(name, seed, bars) for seed, bars in markets for name in LEAKS]
+    missed = [f"{name}, market {seed}" for name, seed, bars in planted if not caught(LEAKS[name], bars, seed)]
+    return Count(len(planted), missed)
 
 
-def ours(n: int) -> Trial:
-    """Plants every leak in `n` markets, and watches every honest column in as many."""
-    trial = Trial()
+def alarms(n: int) -> Count:
+    """Watches every honest column in `n` markets, a case for each column and cut; a bad one is flagged."""
+    tried, bad = 0, []
     for seed in range(n):
         bars = adjust(odd_market(seed))
-        for name, leak in LEAKS.items():
-            trial.tried += 1
-            trial.missed += [] if caught(leak, bars, seed) else [f"{name}, market {seed}"]
         for recipe, compute in HONEST.items():
-            found = checks.features(compute, bars, seed=seed)
-            trial.alarms += [f"{recipe}, market {seed}: {violation}" for violation in found]
-            trial.columns += compute(bars).shape[1]
-            trial.trials += compute(bars).shape[1] * len(cuts(bars, seed=seed))
-    return trial
+            bad += [f"{recipe}, market {seed}: {found}" for found in checks.features(compute, bars, seed=seed)]
+            tried += compute(bars).shape[1] * len(cuts(bars, seed=seed))
+    return Count(tried, bad)
 
 
 def caught(leak: Column, bars: pd.DataFrame, seed: int = 0) -> bool:
@@ -158,3 +146,7 @@ HONEST: dict[str, checks.Compute] = {
     "lookalikes": table_of(LOOKALIKES),
     **{f"{target} recipe": partial(features.compute, target=target) for target in features.FEATURES},
 }
+
+
+if __name__ == "__main__":
+    answer(ours=lambda n, _: ours(n), alarms=lambda n, _: alarms(n))

@@ -1,7 +1,7 @@
 """Mistakes behind the features, planted one at a time in splits, fits, forecasts and scoring: is each one seen?"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,6 +16,7 @@ from pricecast.guard.violations import Violation
 from pricecast.models import Forecast, naive
 from pricecast.panel import targets
 from pricecast.scalers import Scalers
+from trials import Count, answer, one_text
 
 BUILD = {"horizon": 3, "max_lookback": 20}
 LENGTHS = {"AAA": 420, "BBB": 360}
@@ -24,28 +25,21 @@ FEW = 3
 Found = list[Violation]
 
 
-@dataclass
-class Trial:
-    """Mistakes planted, those `missed` and the false `alarms` on the honest counterparts, in words."""
+def ours(n: int) -> Count:
+    """Plants every mistake in `n` markets; a bad one is missed."""
+    missed = [
+        f"{name}, market {seed}"
+        for seed in range(n)
+        for name, (check, plant) in MISTAKES.items()
+        if check not in {violation.check for violation in plant(seed)}
+    ]
+    return Count(n * len(MISTAKES), missed)
 
-    tried: int = 0
-    missed: list[str] = field(default_factory=list)
-    watched: int = 0
-    alarms: list[str] = field(default_factory=list)
 
-
-def ours(n: int) -> Trial:
-    """Plants every mistake, and checks every honest model and split, in `n` markets."""
-    trial = Trial()
-    for seed in range(n):
-        for name, (check, plant) in MISTAKES.items():
-            trial.tried += 1
-            seen = check in {violation.check for violation in plant(seed)}
-            trial.missed += [] if seen else [f"{name}, market {seed}"]
-        for name, found in honest(seed):
-            trial.watched += 1
-            trial.alarms += [f"{name}, market {seed}: {violation}" for violation in found]
-    return trial
+def alarms(n: int) -> Count:
+    """Checks every honest model and split in `n` markets; a bad one is flagged."""
+    watched = [(f"{name}, market {seed}", found) for seed in range(n) for name, found in honest(seed)]
+    return Count(len(watched), [text for name, found in watched for text in one_text(name, list(map(str, found)))])
 
 
 def honest(seed: int) -> Iterator[tuple[str, Found]]:
@@ -224,3 +218,7 @@ MISTAKES: dict[str, tuple[str, Callable[[int], Found]]] = {
     "forecast from tomorrow's close": ("scoring", scored_with(last_close=lambda x: x["actual"])),
     "too short a warm-up": ("parity", too_short_a_warm_up),
 }
+
+
+if __name__ == "__main__":
+    answer(ours=lambda n, _: ours(n), alarms=lambda n, _: alarms(n))

@@ -4,7 +4,7 @@ Every walk goes through the real evaluator and judge, and what is counted is wha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from pricecast.models import Forecast, naive
 from pricecast.schema import NAIVE
 from pricecast.significance import daily_losses, diebold_mariano, holm
 from pricecast.sources import synthetic
+from trials import Count, answer
 
 BARS = 1500
 SMALL_LSTM = {"hidden_dim": 4, "num_layers": 1, "lookback": 5, "epochs": 3, "learning_rate": 0.01}
@@ -29,19 +30,6 @@ MODELS: Mapping[str, dict] = {"drift": {}, "lstm": SMALL_LSTM}
 LIMIT = 3
 
 
-@dataclass(frozen=True)
-class Nulls:
-    """Walks tried, and one text for each on which skill is claimed.
-
-    `told`: by the verdict, whose tests are corrected for the models at each horizon. `left`: after Holm over all
-    models, horizons and losses of the walk.
-    """
-
-    tried: int
-    told: list[str]
-    left: list[str]
-
-
 class Noise(naive.Model):
     """An opinion drawn at random, half a day's volatility large."""
 
@@ -50,8 +38,11 @@ class Noise(naive.Model):
         return Forecast(center=0.5 * panel.unit(origins) * rng.standard_normal((len(origins), 1)))
 
 
-def ours(n: int, loss: str, models: Mapping[str, dict] = MODELS) -> Nulls:
-    """Judges `n` walks on which naive is the truth.
+def ours(n: int, loss: str, models: Mapping[str, dict] = MODELS) -> tuple[Count, Count]:
+    """Judges `n` walks on which naive is the truth; bad ones are those on which skill is claimed.
+
+    Counted twice: as the verdict tells it, whose tests are corrected for the models at each horizon, and what is
+    left of it after Holm over all models, horizons and losses of the walk.
 
     `point`: independent returns (their drift is too small to be told from none in a year).
     `crps`: EWMA(.94) volatility, whose law naive knows. On independent returns a constant scale is the truth, and
@@ -66,7 +57,7 @@ def ours(n: int, loss: str, models: Mapping[str, dict] = MODELS) -> Nulls:
         strict = corrected(judged, loss)
         told += [f"walk {seed}: {', '.join(found)}"] if found else []
         left += [f"walk {seed}: {', '.join(strict)}"] if strict else []
-    return Nulls(n, told, left)
+    return Count(n, told), Count(n, left)
 
 
 def noise(n: int) -> tuple[int, int, int]:
@@ -83,11 +74,17 @@ def noise(n: int) -> tuple[int, int, int]:
     return signs.count(1), signs.count(0), signs.count(-1)
 
 
-def planted(n: int) -> list[str]:
-    """The verdicts on `n` markets of four tickers where tomorrow's return is partly today's."""
+def planted(n: int) -> Count:
+    """Judges `n` markets of four tickers where tomorrow's return is partly today's; a bad verdict misses that."""
     tickers = dict.fromkeys(("AAA", "BBB", "CCC", "DDD"), BARS)
     markets = [build(market(tickers, "planted", seed), horizon=1, max_lookback=20) for seed in range(n)]
-    return [evaluate([fit("lstm", ABLE_LSTM, data)], data).verdict["sentence"] for data in markets]
+    verdicts = [evaluate([fit("lstm", ABLE_LSTM, data)], data).verdict["sentence"] for data in markets]
+    return Count(n, [verdict for verdict in verdicts if not verdict.startswith("lstm beats ")])
+
+
+def _noise(n: int) -> Count:
+    better, neither, worse = noise(n)
+    return Count(better + neither + worse, ["called better"] * better)
 
 
 def null_walk(seed: int, loss: str) -> Dataset:
@@ -121,3 +118,10 @@ def _losses(rows: pd.DataFrame, loss: str) -> dict[str, np.ndarray]:
         return {"crps": daily_losses(cut.cutoff, cut.crps_losses)}
     squared = cut.squared_errors
     return {"squared": daily_losses(cut.cutoff, squared), "absolute": daily_losses(cut.cutoff, np.sqrt(squared))}
+
+
+if __name__ == "__main__":
+    answer(
+        point=lambda n, _: ours(n, "point")[0], crps=lambda n, _: ours(n, "crps")[0],
+        noise=lambda n, _: _noise(n), planted=lambda n, _: planted(n),
+    )  # fmt: skip

@@ -2,16 +2,15 @@
 
 import base64
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
-ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("pricecast", "flow_steps", "serving", "main.py", "MLproject", "conda.yaml", "pyproject.toml")
+from mlproject import copy_of_project, run_line
+from stores import environment
+from trials import Count, answer, one_text, spread
+
 SMALL = ("--models", "naive", "--max-lookback", "20", "--vis", "false")
 
 
@@ -93,34 +92,26 @@ WAYS: dict[str, tuple[list[str], int, dict[str, str]]] = {
 }  # fmt: skip
 
 
-class Outcome(NamedTuple):
-    """How many keys were looked for, how many were found, and where."""
-
-    tried: int
-    bad: int
-    texts: list[str]
-
-
-def ours(names: list[str], folder: Path) -> Outcome:
-    """Runs the named ways (of `WAYS`, or `mlflow run`), then looks for every key in all that they left."""
+def ours(n: int | None, folder: Path, only: tuple[str, ...] = ()) -> Count:
+    """Runs n ways, then looks for every key in all that each left; a bad key was found, a bad way ended wrongly."""
     project = make_project(folder / "project")
-    found = []
-    for name in names:
+    chosen, found = only or spread((*WAYS, "mlflow run"), n), []
+    for name in chosen:
         home = folder / name.replace(" ", "_")
         if name == "mlflow run":
-            words, code, more = ["-P", "source=leaky", "-P", "models=naive", "-P", "max_lookback=20"], 0, {}
-            command = ["-m", "mlflow", "run", str(project), "--env-manager", "local", *words, "-P", "vis=false"]
+            params = {"source": "leaky", "models": "naive", "max_lookback": "20", "vis": "false"}
+            command, code, more = run_line(project, params), 0, {}
         else:
             words, code, more = WAYS[name]
-            command = [str(project / "main.py"), *words]
+            command = [sys.executable, str(project / "main.py"), *words]
         done = _execute(command, home, more)
         if done.returncode != code:
             found.append(f"{name}: ended with {done.returncode}: {done.stdout[-300:]!r}")
         found += [f"{name}: {where}" for where in _search(home, done.stdout)]
-    return Outcome(len(names) * len(KEYS), len(found), found)
+    return Count(len(chosen) * len(KEYS), found)
 
 
-def stock(folder: Path) -> Outcome:
+def stock(_: int | None, folder: Path) -> Count:
     """A plain project in MLflow's ways: a key as a parameter, a remote with a token, an error with a key."""
     project = folder / "project"
     project.mkdir()
@@ -135,18 +126,13 @@ def stock(folder: Path) -> Outcome:
         encoding="utf-8",
     )
     _make_repository(project)
-    command = ["-m", "mlflow", "run", str(project), "--env-manager", "local", "-P", f"api_key={KEYS['aws']}"]
-    done = _execute(command, folder / "home", {})
-    found = _search(folder / "home", done.stdout)
-    return Outcome(len(KEYS), len(found), found)
+    done = _execute(run_line(project, {"api_key": KEYS["aws"]}), folder / "home", {})
+    return Count(len(KEYS), _search(folder / "home", done.stdout))
 
 
 def make_project(folder: Path) -> Path:
     """A copy of the project with the leaky source, in a repository whose remote holds a token."""
-    folder.mkdir()
-    for name in PARTS:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
+    copy_of_project(folder)
     (folder / "pricecast" / "sources" / "leaky.py").write_text(LEAKY, encoding="utf-8")
     _make_repository(folder)
     return folder
@@ -162,30 +148,29 @@ def _make_repository(folder: Path) -> None:
         subprocess.run([*git, *words], check=True, capture_output=True)
 
 
-def _execute(words: list[str], home: Path, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _execute(command: list[str], home: Path, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
     (home / "tmp").mkdir(parents=True)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    environment = {
-        **inherited, **ENVIRONMENT, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", "TMPDIR": str(home / "tmp"),
-        "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", **more,
-    }  # fmt: skip
+    given = {**ENVIRONMENT, "TMPDIR": str(home / "tmp"), "MLFLOW_DISABLE_TELEMETRY": "true", **more}
     return subprocess.run(
-        [sys.executable, *words], cwd=home, env=environment, text=True, timeout=600, check=False,
+        command, cwd=home, env=environment(home, **given), text=True, timeout=600, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
 def _search(home: Path, output: str) -> list[str]:
-    """Every key in every file and in the output, whatever its spelling."""
-    places = {path.relative_to(home).as_posix(): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    """Every key in every file and in the output, whatever its spelling; one text a key."""
+    files = {path.relative_to(home).as_posix(): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    places = {**files, "the output": output.encode()}
     return [
-        f"the key {name} ({spelling}) in {place}"
-        for place, content in {**places, "the output": output.encode()}.items()
+        text
         for name, key in KEYS.items()
-        for spelling, form in _spellings(key).items()
-        if form in content
-    ]
+        for text in one_text(f"the key {name}", [
+            f"{spelling} in {place}"
+            for place, content in places.items()
+            for spelling, form in _spellings(key).items()
+            if form in content
+        ])
+    ]  # fmt: skip
 
 
 def _spellings(key: str) -> dict[str, bytes]:
@@ -199,3 +184,7 @@ def _spellings(key: str) -> dict[str, bytes]:
         "raw": raw, "url": quote(key, safe="").encode(), "form": quote_plus(key, safe="/").encode(),
         **shifted,
     }  # fmt: skip
+
+
+if __name__ == "__main__":
+    answer(ours=ours, stock=stock)

@@ -1,37 +1,26 @@
 """Trial: six pipelines come at once to a store that is not there yet.
 
-Run as a program of its own, because it forks: `python tests/trial_starts.py [cold starts] [ours|stock]`.
+A program of its own, because it forks: `trials.apart`.
 """
 
 import json
 import os
 import shutil
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import mlflow
+import mlflow.store.tracking.sqlalchemy_store
+import numpy as np
 
-import mlflow  # noqa: E402
-import mlflow.store.tracking.sqlalchemy_store  # noqa: E402
-import numpy as np  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
+import warm
+from forks import fork, output, wait
+from market_samples import prices_of
+from traces import runs_of
+from trials import Count, answer
 
-import main as program  # noqa: E402
-from flow_steps import download, evaluate, flow, store, train, transform  # noqa: E402, F401
-from forks import fork, output, wait  # noqa: E402
-from market_samples import prices_of  # noqa: E402
-from pricecast.models import load  # noqa: E402
-from trials import Count  # noqa: E402
-
-load("naive")
 PROCESSES = 6
-COMMAND = (
-    "--source", "csv", "--path", "bars.csv", "--max-lookback", "20", "--models", "naive", "--vis", "false",
-)  # fmt: skip
+COMMAND = (*warm.COMMAND, "--source", "csv", "--path", "bars.csv")
 
 
 def ours(n: int, folder: Path) -> Count:
@@ -43,7 +32,7 @@ def ours(n: int, folder: Path) -> Count:
         home = folder / f"start{i}"
         home.mkdir()
         shutil.copy(bars, home)
-        bad += _together(home, lambda: program.main(COMMAND))
+        bad += _together(home, lambda: warm.program.main(COMMAND))
         bad += _differing(home)
         shutil.rmtree(home)
     return Count(n * PROCESSES, bad)
@@ -70,7 +59,7 @@ def _together(home: Path, work: Callable[[], None]) -> list[str]:
 
 
 def _differing(home: Path) -> list[str]:
-    runs = MlflowClient(f"sqlite:///{home}/mlflow.db").search_runs(["0"], max_results=1000)
+    runs = runs_of(home)
     parents = [run for run in runs if run.data.tags.get("pricecast.step") == "main"]
     figures = {json.dumps(run.data.metrics, sort_keys=True) for run in parents}
     bad = [f"{run.info.run_name} is {run.info.status}" for run in runs if run.info.status != "FINISHED"]
@@ -85,7 +74,4 @@ def _log_one() -> None:
 
 
 if __name__ == "__main__":
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    trial = {"ours": ours, "stock": stock}[sys.argv[2] if len(sys.argv) > 2 else "ours"]
-    with tempfile.TemporaryDirectory() as place:
-        print(json.dumps(trial(number, Path(place)).__dict__))  # noqa: T201
+    answer(ours=ours, stock=stock)

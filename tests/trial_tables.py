@@ -4,7 +4,6 @@ import math
 import tempfile
 import warnings
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pricecast.download import download
 from pricecast.errors import InputError
 from pricecast.schema import PRICES, check_prices
 from pricecast.sources import Request
+from trials import Count, answer
 
 # Kinds whose count the plain rules know to the row; the moves are held by a bound.
 EXACT = (
@@ -31,21 +31,6 @@ EXACT = (
 TOLD_MOVES = ("jump", "double_adjustment")
 TOLD_APART = ("split", "double_adjustment", "distribution")
 FATES = ("refused", "counted", "accepted")
-
-
-@dataclass
-class Trial:
-    """How many tables were tried, how often each fate was met, and what went wrong."""
-
-    tried: int = 0
-    tracebacks: int = 0
-    silent: int = 0
-    fates: Counter = field(default_factory=Counter)
-    texts: list[str] = field(default_factory=list)
-
-    @property
-    def bad(self) -> int:
-        return self.tracebacks + self.silent
 
 
 class SilentError(Exception):
@@ -171,9 +156,9 @@ def _fate(door, table, rng, folder):
     return "counted" if report["findings"] else "accepted"
 
 
-def ours(n: int, seed: int = 0) -> Trial:
-    """Sends n bad tables through their doors."""
-    trial = Trial()
+def ours(n: int, seed: int = 0) -> tuple[Count, Counter]:
+    """Sends n bad tables through their doors; also returns how often each fate was met."""
+    fates, bad = Counter(), []
     _naive()
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -182,13 +167,14 @@ def ours(n: int, seed: int = 0) -> Trial:
             forecasts = rng.integers(20) == 0
             door = _through_forecaster if forecasts else DOORS[rng.integers(len(DOORS))]
             table, done = bad_table(rng, LONG if forecasts else int(rng.integers(60, 90)))
-            trial.tried += 1
             try:
-                trial.fates[_fate(door, table, rng, Path(name))] += 1
+                fates[_fate(door, table, rng, Path(name))] += 1
             except (SilentError, RefusedError) as error:
-                trial.silent += 1
-                trial.texts.append(f"{i} {door.__name__} {done}: silent: {error}")
+                bad.append(f"{i} {door.__name__} {done}: silent: {error}")
             except Exception as error:
-                trial.tracebacks += 1
-                trial.texts.append(f"{i} {door.__name__} {done}: {type(error).__name__}: {error}")
-    return trial
+                bad.append(f"{i} {door.__name__} {done}: {type(error).__name__}: {error}")
+    return Count(n, bad), fates
+
+
+if __name__ == "__main__":
+    answer(ours=lambda n, _: ours(n)[0])
