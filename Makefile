@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-browser test-slow lint types format bench screenshots lock clean
+.PHONY: help run ui test test-browser test-slow lint types format bench reliability screenshots lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -38,6 +38,9 @@ format: $(VENV)/.dev ## Put the code in shape
 
 bench: $(VENV)/.dev ## Time the steps' own overhead
 	@$(BIN)/python -m benchmarks.overhead
+
+reliability: $(VENV)/.dev ## Count kills, starts, flips, ... beside stock MLflow's (hours); some: ARGS="kills disks"
+	@$(BIN)/python tests/reliability.py $(ARGS)
 
 screenshots: $(VENV)/.dev ## Take the README's pictures again
 	@sh .ci/chromium

@@ -11,6 +11,7 @@ import yaml
 from main import STEPS
 from main import main as pipeline
 from mlproject import block, commands
+from reliability import HEAD, ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pricecast", "flow_steps", "serving")
@@ -202,3 +203,24 @@ def test_the_choices_are_those_of_the_library():
     choices = {option.name: option.type for option in transform.main.params}
     assert list(choices["scaler"].choices) == list(SCALERS)
     assert list(choices["target"].choices) == list(FEATURES)
+
+
+def test_every_trial_and_every_way_of_it_is_a_row_of_the_table():
+    rows = {(row.trial, way) for row in ROWS for way in (row.ours, row.stock) if way}
+    assert {trial for trial, _ in rows} == {path.stem for path in (ROOT / "tests").glob("trial_*.py")}
+    ways = {
+        (path.stem, keyword.arg)
+        for path in (ROOT / "tests").glob("trial_*.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and dotted(node.func) == "answer"
+        for keyword in node.keywords
+    }
+    assert ways == rows
+
+
+def test_the_docs_show_a_row_for_every_trial():
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- table -->\n")[2].partition("\n<!-- end -->")[0]
+    assert table.startswith(f"{HEAD}\n")
+    shown = [tuple(line.strip("| ").split(" | "))[::5] for line in table.splitlines()[2:]]
+    assert shown == [(row.what, row.bad) for row in ROWS]

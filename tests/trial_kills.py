@@ -119,6 +119,7 @@ def _leavings(home: Path, number: signal.Signals, command: list[str], ready: Cal
         while not ready(statuses(home)):
             assert process.poll() is None, (home / "output").read_text(encoding="utf-8")
             time.sleep(0.1)
+        time.sleep(2)  # a run that is seen is not yet inside its `with`
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         process.wait()
         for _ in range(PATIENCE):
