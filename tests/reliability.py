@@ -39,7 +39,7 @@ ROWS = (
         "a process or a `RUNNING` run is left, half a file, other figures at the next start", None, 3),
     Row("launches", "trial_kills", "`mlflow run` gets one of these signals in mid-run",
         "a process lives on, a run is `RUNNING` still after the next start, that start fails",
-        12, 3, "through_mlflow", "stock"),
+        6, 3, "through_mlflow", "stock"),
     Row("starts", "trial_starts", "six processes at once come to a store that is not there",
         "a process fails, a run that is not `FINISHED`, other figures", 50, 1, stock="stock"),
     Row("disks", "trial_full", "the disk is full, at one moment after another",

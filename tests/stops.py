@@ -2,10 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-
-import mlflow
 
 import warm
 from flow_steps import tracking
@@ -16,7 +15,7 @@ MOMENTS = ("before write", "mid-write", "after write", "before the final tag", "
 
 def run_up_to(step: str, moment: str) -> None:
     """Runs the pipeline; at a moment of a step it makes the file `ready` and waits for the file `go`."""
-    here = {"step": "", "uploading": False}
+    here = {"step": "", "run": "", "uploading": False}
     open_run, upload, end, fsync, tags = (
         tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.tags,
     )  # fmt: skip
@@ -24,13 +23,12 @@ def run_up_to(step: str, moment: str) -> None:
     def stop(at: str) -> None:
         if here["step"] == step and at == moment:
             Path("ready").touch()
-            while not Path("go").exists():
-                time.sleep(0.1)
+            wait_for(Path("go").exists)
 
     @contextmanager
     def opening(name, params, given):
         with open_run(name, params, given) as run:
-            here["step"] = given["step"]
+            here.update(step=given["step"], run=run.run_id)
             yield run
 
     def uploading(run):
@@ -50,11 +48,11 @@ def run_up_to(step: str, moment: str) -> None:
             stop("before the final tag")
         tags(run, given)
 
-    def ending(status):
+    def ending(run_id, status):
         # Runs below a step's own, such as those of judged models, end before it.
-        if status == "FINISHED" and mlflow.active_run().data.tags.get("mlflow.runName", "").startswith(step):
+        if status == "FINISHED" and run_id == here["run"]:
             stop("before the final status")
-        end(status)
+        end(run_id, status)
 
     tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.tags = (
         opening, uploading, ending, syncing, tagging,
@@ -64,7 +62,18 @@ def run_up_to(step: str, moment: str) -> None:
 
 def await_stop(home: Path, child: int) -> None:
     """Waits for a child that runs up to a moment to be there."""
-    while not (home / "ready").exists():
+
+    def is_there() -> bool:
         gone, _ = os.waitpid(child, os.WNOHANG)
         assert not gone, output(home, child)
+        return (home / "ready").exists()
+
+    wait_for(is_there)
+
+
+def wait_for(happens: Callable[[], bool], most: float = 300.0) -> None:
+    """Waits until something is so; without a limit a child that hangs would hang everything."""
+    end = time.monotonic() + most
+    while not happens():
+        assert time.monotonic() < end, f"waited for {most:.0f} s"
         time.sleep(0.02)

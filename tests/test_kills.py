@@ -12,8 +12,8 @@ needs_mounts = pytest.mark.skipif(not may_mount(), reason="no user namespace may
 
 
 def test_a_pipeline_that_is_ended_leaves_nothing_running_and_repeats_its_figures():
-    count = apart("trial_kills", n=3)
-    assert count.bad == []
+    count = apart("trial_kills", "few")
+    assert (count.tried, count.bad) == (2, [])
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ def test_three_hundred_pipelines_come_six_at_a_time():
 
 @needs_mounts
 def test_a_full_disk_is_one_line_and_with_room_the_figures_come():
-    assert apart("trial_full", n=2, before=SMALL_DISKS).bad == []
+    assert apart("trial_full", n=1, before=SMALL_DISKS).bad == []
 
 
 @pytest.mark.slow

@@ -52,6 +52,11 @@ def ours(n: int | None, folder: Path, only: list[tuple[str, str, signal.Signals]
     return Count(len(chosen), bad)
 
 
+def few(n: int | None, folder: Path) -> Count:
+    """Two cases that differ in all: cut off within a file, and told to stop while it ends."""
+    return ours(n, folder, [("evaluate", "mid-write", signal.SIGKILL), ("train", MOMENTS[-1], signal.SIGTERM)])
+
+
 def through_mlflow(n: int | None, folder: Path) -> Count:
     """`mlflow run` is ended in mid-training; a bad case left a process, or a run RUNNING, or cannot start anew."""
     project = copy_of_project(folder / "project")
@@ -133,4 +138,4 @@ def _leavings(home: Path, number: signal.Signals, command: list[str], ready: Cal
 
 
 if __name__ == "__main__":
-    answer(ours=ours, through_mlflow=through_mlflow, stock=stock)
+    answer(ours=ours, few=few, through_mlflow=through_mlflow, stock=stock)
