@@ -25,7 +25,7 @@ test-browser: $(VENV)/.dev ## Run the tests that need Chromium (installed throug
 
 test-slow: $(VENV)/.dev ## Run every test, the long ones too
 	@sh .ci/chromium
-	@$(BIN)/python -m pytest -m 'slow or browser or not slow' $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m 'slow or browser or not slow' $(ARGS)
 
 lint: $(VENV)/.dev ## Check style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

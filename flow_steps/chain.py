@@ -3,17 +3,16 @@
 import importlib
 import json
 import logging
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import click
 
-from flow_steps import artifacts, failures, keys, owners, reuse, secrets, store, tracking
+from flow_steps import artifacts, failures, keys, owners, reuse, secrets, stopping, store, tracking
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 _log = logging.getLogger(__name__)
@@ -63,7 +62,7 @@ def session() -> Iterator[None]:
         "urllib3.connectionpool": "ERROR",
     }.items():
         logging.getLogger(name).setLevel(level)
-    signal.signal(signal.SIGTERM, _stop)
+    stopping.listen()
     try:
         store.ensure()
         owners.reap(tracking.experiment_id())
@@ -73,6 +72,8 @@ def session() -> Iterator[None]:
         if line is None:
             raise
         raise click.ClickException(line) from error
+    finally:
+        stopping.heard()
 
 
 def run_alone(step: Step, params: dict[str, Any]) -> None:
@@ -149,8 +150,3 @@ def _typed(module: ModuleType, params: dict[str, Any]) -> dict[str, Any]:
         if option.name in params:
             words.append(f"{option.opts[0]}={params[option.name]}")
     return module.main.make_context(module.__name__, words).params
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(128 + number)

@@ -17,7 +17,7 @@ MASK = "***"
 _SHORTEST = 6
 # A name with one of these words in it, unless it ends in a word that makes it the name of something about a secret.
 _NAME = re.compile(
-    r"(?!.*_(FILE|PATH|DIR|HOME|TYPE|URL|ID|NAME|DAYS|SECONDS?|COUNT|LIMIT|SIZE|LENGTH|ALGORITHM)$)"
+    r"(?!(OLD)?PWD$)(?!.*_(FILE|PATH|DIR|HOME|TYPE|URL|ID|NAME|DAYS|SECONDS?|COUNT|LIMIT|SIZE|LENGTH|ALGORITHM)$)"
     r"(.*_)?(API|ACCESS|PG|DB)?"
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PAT|CREDENTIAL|CONNECTION_STRING)S?\d*(_.*)?",
     re.IGNORECASE,

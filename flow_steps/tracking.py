@@ -21,7 +21,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.uri import is_local_uri
 
-from flow_steps import artifacts, launcher, owners, store
+from flow_steps import artifacts, launcher, owners, stopping, store
 from flow_steps.upload import upload
 
 TAG = "pricecast."
@@ -112,6 +112,7 @@ def ending(run_id: str) -> Iterator[None]:
         _end(run_id, "FINISHED")
     except BaseException as error:
         told = isinstance(error, KeyboardInterrupt | SystemExit)
+        stopping.heard()
         # Where the store itself has failed, that error is to be shown; the next start sets the status right.
         with suppress(*store.FAILURES), store.briefly():
             _end(run_id, "KILLED" if told else "FAILED")

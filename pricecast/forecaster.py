@@ -241,9 +241,9 @@ def _check_offsets(given: list[list[float]] | None, calibrate: bool, horizon: in
 
 
 def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
-    if odd := next((entry for entry in given if not entry.keys() >= {"epoch", "train_loss", "val_loss"}), None):
+    if odd := [entry for entry in given if not entry.keys() >= {"epoch", "train_loss", "val_loss"}]:
         raise InputError(
-            f"expected epoch, train_loss and val_loss by epoch in {FORECASTER_FILE}, got {short(odd)}: "
+            f"expected epoch, train_loss and val_loss by epoch in {FORECASTER_FILE}, got {short(odd[0])}: "
             "run the step that writes it"
         )
     return tuple(given)

@@ -1,6 +1,7 @@
 """Bundles: sealed as a whole, checked before anything of them is read, and never a way to run code here."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ from mlflow import MlflowClient
 
 import trial_addresses
 import trial_bundles
-from flow_steps import artifacts, reuse
+from flow_steps import artifacts, bundles, reuse
+from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.storage import read_manifest
-from serving import check
+from serving import bundle, check
 from serving.load import load
 from stores import finished
 from trial_bundles import EVIL, FORECASTER, evil
@@ -68,6 +70,24 @@ def test_a_bundle_names_no_path_of_the_machine_but_its_place_in_the_store(logged
     assert not [line for line in text.splitlines() if ": /" in line]
 
 
+def test_what_an_editor_leaves_beside_the_code_stays_out_of_a_bundle(logged, tmp_path, monkeypatch):
+    model, place = logged
+    model_file, package = bundle.CODE
+    copy = Path(shutil.copytree(package, tmp_path / package.name))
+    for name in (".DS_Store", "models/.drift.py.swp", "notes on drift.txt", "models/__pycache__/odd.pyc"):
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_bytes(b"stray")
+    monkeypatch.setattr(bundle, "CODE", [model_file, copy])
+    dataset = Dataset.load(artifacts.fetch(MlflowClient().get_run(model.source_run_id).data.params["dataset"]))
+    again = bundles.log(MlflowClient().create_run("0").info.run_id, "again", load(place), dataset)
+    found = read_manifest(Path(MlflowClient().get_logged_model(again).artifact_location.removeprefix("file://")))
+    assert {name for name in found if name.startswith("code/")} == {
+        name for name in read_manifest(place) if name.startswith("code/")
+    }
+    assert artifacts.bundle_folder(f"models:/{again}")
+    MlflowClient().delete_logged_model(again)
+
+
 def test_a_registered_model_is_the_logged_one(logged):
     model, place = logged
     mlflow.register_model(f"models:/{model.model_id}", "registered")
@@ -119,14 +139,12 @@ def test_a_bundle_loads_in_a_process_that_has_nothing_but_the_bundle(logged, tmp
 
 
 def test_a_failed_upload_leaves_a_failed_model_that_is_no_output_of_the_run(logged, monkeypatch):
-    from flow_steps import bundles
-
     model, place = logged
     dataset = artifacts.fetch(MlflowClient().get_run(model.source_run_id).data.params["dataset"])
     monkeypatch.setattr(bundles, "upload", lambda *args: (_ for _ in ()).throw(InputError("disk full")))
     run_id = MlflowClient().create_run("0").info.run_id
     with pytest.raises(InputError, match="disk full"):
-        bundles.log(run_id, "broken", load(place), bundles.Dataset.load(dataset))
+        bundles.log(run_id, "broken", load(place), Dataset.load(dataset))
     (broken,) = MlflowClient().search_logged_models(["0"], filter_string="name = 'broken'")
     assert broken.status == "FAILED"
     assert not MlflowClient().get_run(run_id).outputs.model_outputs

@@ -155,7 +155,7 @@ ABOUT = {
     "fitted_until": (None, 20240101),
     "offsets": (None, [], 0.5, [[0.0] * 7], [[0.0] * 6] * 3, [[float("nan")] * 7] * 3, [["a"] * 7] * 3,
                 [[float("inf")] * 7] * 3, [[True] * 7] * 3, {"0": []}),
-    "history": (None, {}, [1], [{"epoch": "one"}], [{"epoch": float("nan")}]),
+    "history": (None, {}, [1], [{}], [{"epoch": 1.0}], [{"epoch": "one"}], [{"epoch": float("nan")}]),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import trial_secrets
-from flow_steps import secrets
+from flow_steps import secrets, transform
 from main import main as pipeline
 from trials import ROOT
 
@@ -26,14 +26,19 @@ def planted(monkeypatch):
 @pytest.mark.parametrize(
     "name",
     ["ALPHAVANTAGE_API_KEY", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD",
-     "my_secret", "APIKEY", "GH_TOKEN", "TOKENS", "DB_PASS", "PGPASSWORD"],
+     "my_secret", "APIKEY", "GH_TOKEN", "TOKENS", "DB_PASS", "PGPASSWORD", "MYSQL_PWD", "GITHUB_PAT", "APIKEY1",
+     "SECRET2", "AZURE_CLIENT_CREDENTIALS", "STORAGE_CONNECTION_STRING", "SECRET_KEY_BASE"],
 )  # fmt: skip
 def test_variables_with_telling_names_are_secret(monkeypatch, name):
     monkeypatch.setenv(name, KEY)
     assert secrets.masked(f"got {KEY}.") == "got ***."
 
 
-@pytest.mark.parametrize("name", ["KEYBOARD", "TOKENIZERS_PARALLELISM", "PASSAGE", "SSH_KEY_PATH", "PWD"])
+@pytest.mark.parametrize(
+    "name",
+    ["KEYBOARD", "TOKENIZERS_PARALLELISM", "PASSAGE", "SSH_KEY_PATH", "PWD", "OLDPWD", "MONKEY", "COMPASS",
+     "SSH_ASKPASS", "TOKENS_PER_SECOND", "PASS_MAX_DAYS", "SSH_KEY_TYPE"],
+)  # fmt: skip
 def test_other_variables_are_not(monkeypatch, name):
     monkeypatch.setenv(name, "ordinary")
     assert secrets.masked("an ordinary text") == "an ordinary text"
@@ -87,7 +92,7 @@ def test_a_value_that_holds_a_secret_is_refused_without_repeating_it(planted, op
 # What `guard` puts in place counts for a whole process, so it is seen in one.
 GUARDED = """
 import logging, os, sys, warnings
-from flow_steps import secrets
+from flow_steps import secrets, transform
 secrets.guard()
 key = os.environ["SOME_KEY"]
 logging.basicConfig(format="%(message)s")
@@ -100,6 +105,11 @@ except OSError:
 warnings.warn("a warning of " + key)
 raise ValueError("died of " + key) from KeyError(key)
 """
+
+
+def test_a_default_that_happens_to_be_a_secret_is_no_slip(monkeypatch):
+    monkeypatch.setenv("DB_PASSWORD", "standard")
+    assert transform.main.make_context("transform", ["--prices", "p"]).params["scaler"] == "standard"
 
 
 def test_logs_warnings_and_tracebacks_come_masked():

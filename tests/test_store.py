@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 
 from flow_steps import owners, store, tracking
@@ -124,6 +125,7 @@ def test_ensure_leaves_a_store_alone_that_is_there(shared, experiment):
     assert status(run_id) == "RUNNING"
 
 
+@pytest.mark.slow
 def test_six_processes_may_create_the_store_at_once(tmp_path):
     environment = {
         **os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "PYTHONPATH": str(ROOT),
@@ -164,6 +166,39 @@ def test_half_a_store_is_refused_in_one_line_and_left_as_it_is(shared, tmp_path,
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{broken}")
     refused("expected a tracking store at sqlite", monkeypatch)
     assert broken.read_bytes() == content
+
+
+def test_a_fresh_process_sees_half_a_store_too(shared, tmp_path):
+    # MLflow's tables are declared as soon as anything of MLflow has looked at a store; here nothing has.
+    broken = tmp_path / "mlflow.db"
+    shutil.copy(shared / "mlflow.db", broken)
+    with sqlite3.connect(broken) as connection:
+        connection.execute("DROP TABLE latest_metrics")
+    connection.close()
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{broken}", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", "from flow_steps import store; store.ensure()"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert "half a store, without the tables latest_metrics" in done.stderr.splitlines()[-1]
+
+
+def test_what_was_left_of_an_earlier_creation_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    # A process of the same number was shot amidst its work.
+    (tmp_path / f".mlflow.db.{os.getpid()}.part").write_bytes(b"SQLite format 3\0")
+    store.ensure()
+    assert MlflowClient().search_runs(["0"]) == []
+
+
+def test_a_store_that_is_there_is_opened_though_somebody_holds_the_lock(shared):
+    with FileLock(f"{shared}/mlflow.db.lock"):
+        store.ensure()
+
+
+def test_a_creation_that_does_not_end_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr(store, "_LONGEST_CREATION", 0.1)
+    with FileLock(f"{tmp_path}/mlflow.db.lock"), pytest.raises(InputError, match="could not be acquired"):
+        store.ensure()
 
 
 @pytest.mark.parametrize("uri", ["postgresql://me:word@127.0.0.1:1/db", "nonsense://x", "./mlruns"])

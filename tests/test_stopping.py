@@ -1,0 +1,58 @@
+"""SIGINT and SIGTERM end a program even if the first exception that they make is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from trials import ROOT
+
+# Python drops what is raised within a destructor.
+LOST = """
+import os, signal, sys, time
+from flow_steps import stopping
+stopping.listen()
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+        time.sleep(0.01)
+Deaf()
+time.sleep(60)
+print("never told")
+"""
+# Once a program is ending, a second signal of a scheduler does not come in between; a person who insists does.
+BUSY = """
+import os, signal, sys, time
+from flow_steps import stopping
+stopping.listen()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+finally:
+    stopping.heard()
+    os.kill(os.getpid(), int(sys.argv[1]))
+    time.sleep(0.01)
+    print("ended in order")
+"""
+
+
+def ended(program, number):
+    return subprocess.run(
+        [sys.executable, "-c", program, str(int(number))], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=50,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+def test_a_signal_whose_exception_is_lost_comes_again(number, code):
+    done = ended(LOST, number)
+    assert "Exception ignored in" in done.stderr
+    assert done.returncode == code
+    assert "never told" not in done.stdout
+
+
+@pytest.mark.parametrize(("number", "orderly"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_a_program_that_is_ending_is_disturbed_by_a_person_alone(number, orderly):
+    assert ("ended in order" in ended(BUSY, number).stdout) is orderly
