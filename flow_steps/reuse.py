@@ -64,7 +64,7 @@ def _copy_content(source: Run, copy: str) -> None:
     ]
     for start in range(0, len(points), MAX_METRICS_PER_BATCH):
         client.log_batch(copy, metrics=points[start : start + MAX_METRICS_PER_BATCH])
-    client.log_inputs(copy, datasets=source.inputs.dataset_inputs, models=source.inputs.model_inputs)
+    tracking.log_inputs(copy, datasets=source.inputs.dataset_inputs, models=source.inputs.model_inputs)
     if models := [LoggedModelOutput(model.model_id, 0) for model in source.outputs.model_outputs]:
         client.log_outputs(copy, models)
 

@@ -15,11 +15,14 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.dataset import Dataset
 from mlflow.entities import DatasetInput, InputTag, LoggedModelInput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.uri import is_local_uri
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random
 
 from flow_steps import artifacts, launcher, owners, stopping, store
 from flow_steps.upload import upload
@@ -59,7 +62,7 @@ class StepRun:
 
     def dataset(self, data: Dataset, context: str) -> None:
         """Logs a table as a dataset input."""
-        _client().log_inputs(self.run_id, datasets=[_input(data, context)])
+        log_inputs(self.run_id, datasets=[_input(data, context)])
 
     def judged(self, name: str, model_uri: str | None, data: Dataset, about: "Judged") -> None:
         """Leaves a child run with a model's figures, linked to the logged model and to the dataset."""
@@ -71,7 +74,7 @@ class StepRun:
         tags = {NOTE: about.note, **{TAG + key: value for key, value in about.tags.items()}}
         with _open(name, tags) as run_id:
             inputs = [LoggedModelInput(model_id)] if model_id else None
-            _client().log_inputs(run_id, datasets=[_input(data, "test")], models=inputs)
+            log_inputs(run_id, datasets=[_input(data, "test")], models=inputs)
             _client().log_batch(run_id, metrics=metrics, params=_params(about.params))
 
 
@@ -97,6 +100,24 @@ def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> I
         yield run
         _upload(run)
         run.tags(tags)
+
+
+def _is_taken(error: BaseException) -> bool:
+    """Whether another process wrote the same row between MLflow's look and its own writing."""
+    if not isinstance(error, MlflowException):
+        return False
+    return "IntegrityError" in str(error) or error.error_code == ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
+
+
+_where_others_write = retry(
+    retry=retry_if_exception(_is_taken), stop=stop_after_attempt(10), wait=wait_random(0, 0.3), reraise=True
+)
+
+
+@_where_others_write
+def log_inputs(run_id: str, **inputs: Any) -> None:
+    """Logs datasets and models as inputs; several runs may log the same dataset at once."""
+    _client().log_inputs(run_id, **inputs)
 
 
 def current() -> str:
@@ -190,6 +211,7 @@ def artifact_page(run_id: str, name: str) -> str:
     return f"#/experiments/{info.experiment_id}/runs/{run_id}/artifacts/{name}"
 
 
+@_where_others_write
 def experiment_id() -> str:
     """The experiment that a run opened now would go to."""
     given = os.environ.get("MLFLOW_RUN_ID")

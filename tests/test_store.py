@@ -15,6 +15,7 @@ import psutil
 import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from flow_steps import owners, store, tracking
 from pricecast.errors import InputError
@@ -322,3 +323,30 @@ def test_a_store_below_a_folder_with_a_space_is_created_in_place(tmp_path, monke
     store.ensure()
     assert (folder / "mlflow.db").stat().st_size > 0
     assert not list(folder.glob("*.part"))
+
+
+def test_a_dataset_that_another_process_logs_at_the_same_moment_is_logged(shared, experiment, monkeypatch):
+    run_id = running(experiment)
+    calls = []
+
+    def taken(self, run, **inputs):
+        calls.append(inputs)
+        if len(calls) < 3:
+            raise MlflowException("(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id")
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", taken)
+    tracking.log_inputs(run_id, datasets=[])
+    assert len(calls) == 3
+
+
+def test_other_refusals_of_an_input_are_not_tried_again(shared, experiment, monkeypatch):
+    calls = []
+
+    def broken(self, run, **inputs):
+        calls.append(inputs)
+        raise MlflowException("no such table")
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", broken)
+    with pytest.raises(MlflowException, match="no such table"):
+        tracking.log_inputs(running(experiment), datasets=[])
+    assert len(calls) == 1
