@@ -11,6 +11,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, M
 from mlflow.models import Model
 from mlflow.tracking.context.registry import resolve_tags
 
+from flow_steps import tracking
 from flow_steps.upload import upload
 from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster
@@ -35,7 +36,7 @@ def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str
     """
     client = MlflowClient()
     run = client.get_run(run_id)
-    params = {key: _text(value) for key, value in forecaster.params.items()}
+    params = {key: tracking.text(value) for key, value in forecaster.params.items()}
     model = client.create_logged_model(
         run.info.experiment_id, name, run_id, tags=resolve_tags(), params={**params, **run.data.params}
     )
@@ -98,7 +99,3 @@ def _link_metrics(client: MlflowClient, run_id: str, model_id: str) -> None:
     client.log_batch(
         run_id, metrics=[Metric(point.key, point.value, point.timestamp, 0, model_id) for point in own]
     )
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -233,10 +233,11 @@ def _input(data: Dataset, context: str) -> DatasetInput:
 
 
 def _params(params: Mapping[str, Any]) -> list[Param]:
-    return [Param(name, _text(value)) for name, value in params.items()]
+    return [Param(name, text(value)) for name, value in params.items()]
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A value as MLflow keeps it; switches as they are typed."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
