@@ -14,6 +14,7 @@ from pricecast.panel import Panel
 class Model:
     """Random walk with drift (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 5.2)."""
 
+    family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
     lookback = 1

@@ -12,6 +12,7 @@ from pricecast.panel import Panel
 class Model:
     """A driftless normal random walk whose daily volatility is EWMA(0.94): the textbook's value at risk."""
 
+    family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ()
     lookback = 1

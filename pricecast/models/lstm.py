@@ -33,6 +33,8 @@ class Network(nn.Module):
 class Model:
     """The LSTM of the textbooks, with one output per horizon (loss mse) or per horizon and quantile (pinball)."""
 
+    family: ClassVar[str] = "neural"
+    stops_early: ClassVar[bool] = True
     calibrate: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("torch", "safetensors")
 

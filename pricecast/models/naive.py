@@ -12,6 +12,7 @@ from pricecast.panel import Panel
 class Model:
     """Tomorrow's close is today's; calibration adds quantiles in units of EWMA(0.94) volatility."""
 
+    family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
     lookback = 1
