@@ -47,8 +47,8 @@ screenshots: $(VENV)/.dev ## Take the README's pictures again
 	@$(BIN)/python tests/screenshots.py docs/images
 
 lock: $(VENV)/.dev ## Resolve pyproject.toml anew into the lock files
-	@$(BIN)/uv pip compile -q pyproject.toml --no-header --no-annotate -o requirements.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --no-header --no-annotate -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra models --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra models --extra dev --no-header --no-annotate -o requirements-dev.lock
 	@perl -pi -e 's/^(torch==[0-9.]+)\+cpu/$$1/' requirements.lock requirements-dev.lock
 
 clean: ## Remove the environment and the caches; results stay

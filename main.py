@@ -28,8 +28,8 @@ class Pipeline(commands.Group):
     options.source, options.tickers, options.start, options.end, options.path, options.strict,
     options.allow_splits, options.horizon, options.max_lookback, options.valid_size, options.test_size,
     options.valid_start, options.test_start, options.scaler, options.target, options.models,
-    options.all_params, options.lookback, options.epochs, options.lstm_units, options.seed, options.refit,
-    options.vis, options.reuse,
+    options.all_params, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
+    options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
 )  # fmt: skip
 @click.pass_context
 def main(context: click.Context, **params: Any) -> None:
@@ -43,11 +43,11 @@ def main(context: click.Context, **params: Any) -> None:
 
 def _run(params: dict[str, Any]) -> None:
     # Here, because `--help` and typing mistakes need not wait for MLflow.
-    from flow_steps.flow import check_names, pipeline
+    from flow_steps.flow import choose, pipeline
 
-    names, given = params["models"].split(","), json.loads(params["model_params"])
+    given = json.loads(params["model_params"])
     with pipeline("main", params) as flow:
-        check_names(names, given)
+        names, left_out = choose(params["models"], given)
         prices = flow.step("download")
         dataset = flow.step("transform", prices=f"runs:/{prices}/prices.parquet")
         settings = {name: json.dumps(given.get(name, {})) for name in names}
@@ -55,7 +55,9 @@ def _run(params: dict[str, Any]) -> None:
             flow.model("train", name, dataset=f"runs:/{dataset}/dataset", model_params=settings[name])
             for name in names
         ]
-        judged = flow.step("evaluate", dataset=f"runs:/{dataset}/dataset", bundles=",".join(bundles))
+        judged = flow.step(
+            "evaluate", dataset=f"runs:/{dataset}/dataset", bundles=",".join(bundles), left_out=",".join(left_out)
+        )
         flow.finish(judged)
 
 

@@ -6,6 +6,7 @@ import click
 
 from flow_steps import artifacts, chain, commands, options
 from flow_steps.tracking import Judged, StepRun, data_of
+from pricecast import models
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation, evaluate, make_report
 from pricecast.forecaster import Forecaster
@@ -24,7 +25,8 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     result.leaderboard.to_csv(run.folder / "leaderboard.csv", index=False)
-    report = make_report(result, dataset, pictures=params["vis"])
+    left_out = [models.lacks(name) for name in params["left_out"].split(",") if name]
+    report = make_report(result, dataset, pictures=params["vis"], left_out=left_out)
     (run.folder / REPORT).write_text(render(report), encoding="utf-8")
     (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
     save_pictures(report.figures, run.folder / "plots")
@@ -37,7 +39,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 def _log_models(run: StepRun, result: Evaluation, dataset: Dataset, uris: list[str], dataset_uri: str) -> None:
     data = data_of(dataset.features, "dataset", artifacts.digest(dataset_uri))
     # Naive forecasters that were added here have no logged model.
-    models = dict(zip(result.forecasters, uris, strict=False))
+    logged = dict(zip(result.forecasters, uris, strict=False))
     for name, forecaster in result.forecasters.items():
         about = Judged(
             params={"model": name, "horizon": dataset.spec.horizon, **forecaster.params},
@@ -45,7 +47,7 @@ def _log_models(run: StepRun, result: Evaluation, dataset: Dataset, uris: list[s
             tags={"step": "evaluate model", "model": name},
             note=result.verdict["models"][name]["sentence"],
         )
-        run.judged(_title(name, forecaster), models.get(name), data, about)
+        run.judged(_title(name, forecaster), logged.get(name), data, about)
 
 
 def _title(name: str, forecaster: Forecaster) -> str:
@@ -70,7 +72,7 @@ STEP = chain.Step(
 
 
 @click.command(cls=commands.Command)
-@options.stack(options.dataset, options.bundles, options.vis)
+@options.stack(options.dataset, options.bundles, options.left_out, options.vis)
 def main(**params: Any) -> None:
     """Forecasts the test span with every model and judges each beside the naive forecast."""
     chain.run_alone(STEP, params)

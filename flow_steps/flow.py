@@ -1,5 +1,6 @@
 """A pipeline: one parent run, steps as its children, and what it says at the end."""
 
+import logging
 import shlex
 import shutil
 import sys
@@ -16,6 +17,8 @@ from pricecast import models
 from pricecast.errors import InputError
 from pricecast.outputs import REPORT, SUMMARY, VERDICT
 from pricecast.storage import read_json
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,28 @@ def pipeline(name: str, params: dict[str, Any]) -> Iterator[Flow]:
             yield Flow(run, params)
 
 
-def check_names(names: list[str], given: dict[str, Any]) -> None:
-    """Refuses unknown models, and parameters of models that are not trained, before anything is downloaded.
+def choose(wanted: str, given: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Names the models to train, and those that lack a package, before anything is downloaded.
+
+    Args:
+        wanted: names and families, separated by commas.
+        given: parameters by model.
 
     Raises:
-        InputError: there are such.
+        InputError: a model is not known, lacks a package though it is named, or has parameters but is not trained.
     """
-    for name in names:
-        models.check_name(name)
+    names, left_out = models.choose(wanted.split(","))
+    for name in left_out:
+        _log.warning("left out: %s", models.lacks(name))
+    if not names:
+        raise InputError(f"expected a model that can be trained, but {'; '.join(map(models.lacks, left_out))}")
     unknown = sorted(given.keys() - set(names))
     if unknown:
         raise InputError(
             f"expected --model-params by model ({', '.join(names)}), got {', '.join(unknown)}: "
             'write them as \'{"lstm": {"dropout": 0.1}}\''
         )
+    return names, left_out
 
 
 def _browse() -> str:

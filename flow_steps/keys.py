@@ -5,7 +5,7 @@ import json
 import os
 import platform
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ PACKAGES = ("pricecast", "flow_steps", "serving")
 LIBRARIES = (
     "numpy", "scipy", "pandas", "polars", "pyarrow", "scikit-learn", "torch", "exchange_calendars",
     "bokeh_sampledata", "yfinance", "matplotlib", "skops", "safetensors", "mlflow", "jinja2",
+    "xgboost-cpu", "lightgbm", "statsforecast", "arch", "keras", "statsmodels",
 )  # fmt: skip
 
 
@@ -40,10 +41,17 @@ def parts(
         **{f"param {name}": _digest(value)[:16] for name, value in params.items()},
         **{f"input {name}": value for name, value in inputs.items()},
         **{f"code {name}": _digest_module(path) for name, path in files.items()},
-        **{f"version of {name}": version(name) for name in LIBRARIES},
+        **{f"version of {name}": _version(name) for name in LIBRARIES},
         "version of python": platform.python_version(),
         **{f"machine {name}": str(value) for name, value in machine.items()},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _cores() -> int:

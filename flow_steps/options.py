@@ -8,6 +8,7 @@ import click
 from flow_steps import commands
 from flow_steps.values import Date, Names, Params, Place, Places, Tickers
 from pricecast import defaults, sources
+from pricecast import models as registry
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 LONGEST_LOOKBACK = 1000
@@ -63,7 +64,13 @@ target = _option(
     "Learn returns, or price levels as the textbooks do (R2 flatters levels, and later dividends move them).",
 )  # fmt: skip
 model = _required(("--model",), str, "The model to train: a file name in pricecast/models.")
-models = _option("models", Names(), "naive,ewma,drift,lstm", "Models to train and compare, by file name.")
+models = _option(
+    "models", Names(), "naive,ewma,drift,lstm",
+    f"Models to train and compare: names, {', '.join(registry.FAMILIES)} or {registry.ALL}.",
+)  # fmt: skip
+left_out = _option(
+    "left-out", Names(empty=True), "", "Models of a family that lack a package, to be named in the report."
+)
 bundles = _required(("--models", "bundles"), Places(), "Models to judge: models:/<id>, separated by commas.")
 model_params = _option("model-params", Params(), "{}", "The model's parameters: '{\"dropout\": 0.1}'.")
 all_params = _option("model-params", Params(), "{}", 'Parameters by model: \'{"lstm": {"dropout": 0.1}}\'.')
@@ -72,6 +79,9 @@ lookback = _option(
 )
 epochs = _option("epochs", click.IntRange(0, 100_000), 0, "Most epochs to train for; 0: the model's own default.")
 lstm_units = _option("lstm-units", click.IntRange(0, 4096), 0, "Hidden size of the LSTM; 0: its default.")
+per_ticker = _switch("per-ticker", False, "Fit a model for each ticker instead of one for all.")
+mondrian = _switch("mondrian", True, "Calibrate calm, middle and wild days of a ticker each by themselves.")
+online = _switch("online", True, "Let the outcomes of earlier forecasts go on moving the quantiles after the fit.")
 seed = _option("seed", click.IntRange(0, 2**32 - 1), 0, "Seed of all that is random.")
 refit = _switch("refit", False, "Also fit once more on all rows: the model that predicts tomorrow has seen today.")
 vis = _switch("vis", True, "Draw the pictures of the report.")

@@ -11,7 +11,7 @@ from flow_steps import artifacts, bundles, chain, commands, options
 from flow_steps.tracking import StepRun
 from pricecast import models, plots
 from pricecast.dataset import Dataset
-from pricecast.forecaster import fit, refit
+from pricecast.forecaster import Settings, fit, refit
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
@@ -24,6 +24,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         "seed": params["seed"],
     }  # fmt: skip
     hyper = models.settle(name, json.loads(params["model_params"]), common)
+    settings = Settings(**{key: params[key] for key in ("per_ticker", "mondrian", "online")})
     with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
 
         def report(epoch: int, metrics: dict[str, float]) -> None:
@@ -31,7 +32,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
             bar.update()
             bar.set_postfix({key: f"{value:.4f}" for key, value in metrics.items()})
 
-        forecaster = fit(name, hyper, dataset, report)
+        forecaster = fit(name, hyper, dataset, report, settings, lambda what: bar.set_description(f"train {what}"))
     run.params({f"{name}.{key}": value for key, value in forecaster.params.items()})
     run.metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
     if forecaster.history:
@@ -58,7 +59,7 @@ STEP = chain.Step(
 @click.command(cls=commands.Command)
 @options.stack(
     options.dataset, options.model, options.model_params, options.lookback, options.epochs, options.lstm_units,
-    options.seed, options.refit,
+    options.per_ticker, options.mondrian, options.online, options.seed, options.refit,
 )  # fmt: skip
 def main(**params: Any) -> None:
     """Fits one model, calibrates it out of fold and logs it as one bundle."""

@@ -82,10 +82,13 @@ class Names(click.ParamType):
 
     name = "names"
 
+    def __init__(self, empty: bool = False) -> None:
+        self._empty = empty
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Returns the names as one text."""
         found = [part.strip() for part in str(value).split(",") if part.strip()]
-        if not found:
+        if not (found or self._empty):
             self.fail("expected at least one name, got none", param, ctx)
         return ",".join(dict.fromkeys(found))
 

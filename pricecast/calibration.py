@@ -1,83 +1,118 @@
-"""From a point, a volatility or quantiles to calibrated quantiles: split conformal prediction.
-
-Residuals are measured out of fold, in units of the forecast's volatility, and per horizon. The centre of a
-model stays its own: calibration moves the quantiles around it (Vovk et al. 2005; for quantile models
-Romano, Patterson & Candès 2019).
-"""
+"""What a forecaster keeps of its calibration: offsets by volatility regime, and how they go on after the fit."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
+from pricecast import conformal
+from pricecast.errors import InputError
 from pricecast.models import Forecast
-from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+from pricecast.panel import Panel
+from pricecast.schema import FORECASTER_FILE, QUANTILE_LEVELS, short
 
-_LEVELS = np.array(QUANTILE_LEVELS)
+REGIMES = 3  # terciles of volatility: calm, middle, wild
+# A step of the online calibration in units of volatility: a hundred misses more than promised make one unit.
+RATE = 0.01
+# Fewer independent days say little about a regime of its own: 5 % quantiles need 19, and to spare.
+MIN_DAYS = 40
+_KEYS = {"offsets", "thresholds", "rate"}
 
 
-def normal_quantiles(forecast: Forecast) -> np.ndarray:
-    """Quantiles (n, h, q) of a normal distribution with the forecast's centre and sigma."""
-    assert forecast.sigma is not None  # noqa: S101 - a model that is not calibrated brings a sigma
-    return forecast.center[:, :, None] + forecast.sigma[:, :, None] * norm.ppf(_LEVELS)
+@dataclass(frozen=True)
+class Calibration:
+    """How far each quantile of a model has to move.
+
+    Attributes:
+        offsets: (1, h, q) for all regimes together, or (1 + REGIMES, h, q) with one more row for each; in units of
+            the forecast's volatility.
+        thresholds: by ticker, the scales that part its regimes; a ticker that is not here has the first row.
+        rate: step of the online calibration, 0 for none.
+    """
+
+    offsets: np.ndarray
+    thresholds: Mapping[str, tuple[float, ...]]
+    rate: float
+
+    def apply(self, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        """Calibrated quantiles of log returns (n, h, q), as they are at the fit."""
+        rows = self.offsets[regimes(panel.tickers[origins], panel.scale[origins], self.thresholds)]
+        return conformal.apply(forecast, rows, panel.unit(origins))
+
+    def follow(self, quantiles: np.ndarray, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        """Moves the quantiles of origins that follow one another by what came out before, ticker by ticker."""
+        actual, unit = panel.returns(origins), conformal.own_unit(forecast, panel.unit(origins))
+        names, result = panel.tickers[origins], quantiles.copy()
+        for ticker in np.unique(names):
+            own = names == ticker
+            result[own] = conformal.follow(quantiles[own], actual[own], unit[own], self.rate)
+        return result
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        thresholds = {ticker: list(values) for ticker, values in self.thresholds.items()}
+        return {"offsets": self.offsets.tolist(), "thresholds": thresholds, "rate": self.rate}
+
+    @classmethod
+    def from_json(cls, values: Any, horizon: int) -> "Calibration":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            InputError: it is nothing of the kind, or of another horizon.
+        """
+        try:
+            assert set(values) == _KEYS  # noqa: S101 - caught below
+            offsets = np.array(values["offsets"], dtype=float)
+            cuts = {str(ticker): tuple(map(float, pair)) for ticker, pair in values["thresholds"].items()}
+            rate = float(values["rate"])
+        except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
+            offsets, cuts, rate = np.empty(0), {}, math.nan
+        shape = (1 + (REGIMES if cuts else 0), horizon, len(QUANTILE_LEVELS))
+        sound = offsets.shape == shape and np.isfinite(offsets).all() and 0 <= rate <= 1
+        if not sound or any(len(pair) != REGIMES - 1 for pair in cuts.values()):
+            raise InputError(
+                f"expected calibration offsets of the shape {shape}, two thresholds a ticker and a rate of 0 to 1 "
+                f"in {FORECASTER_FILE}, got {short(values)}: run the step that writes it"
+            )
+        return cls(offsets, cuts, rate)
 
 
-def fit(forecast: Forecast, actual: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Learns how far each quantile has to move.
+def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: bool, online: bool) -> Calibration:
+    """Learns from forecasts of origins whose outcomes they did not know.
 
     Args:
-        forecast: of the calibration origins, log returns.
-        actual: (n, h) log returns.
-        unit: (n, h) scale * sqrt(h).
-
-    Returns:
-        (h, q) offsets in units of the forecast's volatility; 0 at the median, never crossing.
+        forecast: of the origins.
+        panel: that holds the outcomes.
+        origins: (n,) row numbers.
+        mondrian: calibrate each volatility regime of a ticker by itself ("Mondrian": Vovk, Lindsay, Nouretdinov &
+            Gammerman 2003), where it has days enough.
+        online: let the calibration go on after the fit.
     """
-    base, unit = _base(forecast), _unit(forecast, unit)
-    scores = (actual[:, :, None] - base) / unit[:, :, None]
-    offsets = np.stack([conformal_quantile(scores[:, :, i], level) for i, level in enumerate(_LEVELS)], axis=1)
-    offsets[:, MEDIAN] = 0.0
-    if forecast.quantiles is None:
-        # Around one centre: no lower quantile above it, no upper one below.
-        offsets[:, :MEDIAN] = np.minimum(offsets[:, :MEDIAN], 0.0)
-        offsets[:, MEDIAN:] = np.maximum(offsets[:, MEDIAN:], 0.0)
-    return offsets
+    actual, unit, days = panel.returns(origins), panel.unit(origins), panel.dates[origins]
+    tickers, scale = panel.tickers[origins], panel.scale[origins]
+    together = conformal.fit(forecast, actual, unit, days)
+    rows = [together]
+    thresholds = _terciles(tickers, scale) if mondrian else {}
+    for regime in range(1, 1 + REGIMES) if mondrian else ():
+        own = regimes(tickers, scale, thresholds) == regime
+        few = len(np.unique(days[own])) / np.arange(1, panel.spec.horizon + 1) < MIN_DAYS
+        alone = together if few.all() else conformal.fit(forecast.take(own), actual[own], unit[own], days[own])
+        rows.append(np.where(few[:, None], together, alone))
+    return Calibration(np.stack(rows), thresholds, RATE if online else 0.0)
 
 
-def apply(forecast: Forecast, offsets: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Calibrated quantiles of log returns, (n, h, q), in order."""
-    quantiles = _base(forecast) + offsets * _unit(forecast, unit)[:, :, None]
-    below = np.minimum.accumulate(quantiles[:, :, MEDIAN::-1], axis=2)[:, :, ::-1]
-    above = np.maximum.accumulate(quantiles[:, :, MEDIAN:], axis=2)
-    return np.concatenate([below, above[:, :, 1:]], axis=2)
+def regimes(tickers: np.ndarray, scale: np.ndarray, thresholds: Mapping[str, tuple[float, ...]]) -> np.ndarray:
+    """The regime of each row by its ticker's thresholds, 1 (calm) to `REGIMES` (wild), 0 without any; (n,)."""
+    found = np.zeros(len(tickers), dtype=int)
+    for ticker in np.unique(tickers):
+        own = tickers == ticker
+        if ticker in thresholds:
+            found[own] = 1 + np.searchsorted(thresholds[ticker], scale[own])
+    return found
 
 
-def conformal_quantile(scores: np.ndarray, level: float) -> np.ndarray:
-    """The order statistic of n scores that a new one stays below with at least (at most) the level's chance.
-
-    Upper levels take rank ceil((n + 1) level), lower ones floor((n + 1) level), so that a central interval
-    covers at least what it promises (Lei et al. 2018, section 2) as far as the scores are exchangeable, which
-    overlapping horizons only approximate.
-
-    Args:
-        scores: (n, h).
-        level: between 0 and 1.
-
-    Returns:
-        (h,) scores.
-    """
-    n = len(scores)
-    exact = round((n + 1) * level, 9)
-    rank = math.ceil(exact) if level > 0.5 else math.floor(exact)
-    index = min(max(rank, 1), n) - 1
-    return np.partition(scores, index, axis=0)[index]
-
-
-def _base(forecast: Forecast) -> np.ndarray:
-    if forecast.quantiles is not None:
-        return forecast.quantiles
-    return np.repeat(forecast.center[:, :, None], len(_LEVELS), axis=2)
-
-
-def _unit(forecast: Forecast, unit: np.ndarray) -> np.ndarray:
-    return unit if forecast.sigma is None else forecast.sigma
+def _terciles(tickers: np.ndarray, scale: np.ndarray) -> dict[str, tuple[float, ...]]:
+    shares = np.arange(1, REGIMES) / REGIMES
+    return {str(name): tuple(np.quantile(scale[tickers == name], shares).tolist()) for name in np.unique(tickers)}

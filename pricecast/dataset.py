@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from pricecast import defaults, features, splits
 from pricecast.adjust import adjust
 from pricecast.errors import InputError
 from pricecast.kinds import LOOKS_LIKE_SPLIT
-from pricecast.panel import Panel, targets
+from pricecast.panel import Panel, context, targets
 from pricecast.scalers import Scalers
 from pricecast.schema import SPLITS, check_bars, check_features, check_prices, short
 from pricecast.spec import Spec, check_scalers
+from pricecast.splits import Fold
 from pricecast.storage import read_json, read_parquet, seal, verify, write_json, write_parquet
 
 # Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
@@ -42,6 +44,16 @@ class Dataset:
     def origins(self, split: str) -> np.ndarray:
         """Row numbers of the origins of a split, shape (n,)."""
         return np.flatnonzero(self.features["split"].to_numpy() == split)
+
+    @cached_property
+    def usable(self) -> pd.Series:
+        """Rows that one may forecast from, whatever their span."""
+        return has_context(self.features, self.spec.features, self.spec.max_lookback)
+
+    def fold(self) -> Fold:
+        """The fold that the spec's dates make: learn from training and validation, forecast the test span."""
+        bounds = (pd.Timestamp(day) for day in (self.spec.valid_start, self.spec.test_start))
+        return splits.fold(self.features, self.usable, self.spec.horizon, *bounds)
 
     def save(self, folder: Path) -> Path:
         """Writes the folder and seals it with a manifest."""
@@ -121,7 +133,8 @@ def build(
         allow_splits=_holds_splits(quality or {}),
         versions={name: version(name) for name in _LIBRARIES},
     )  # fmt: skip
-    return Dataset(bars, table, _fit_scalers(table, spec), spec, quality or {})
+    scalers = fit_scalers(table, spec, np.flatnonzero(table["split"] == "train"))
+    return Dataset(bars, table, scalers, spec, quality or {})
 
 
 def _bounds(
@@ -137,12 +150,8 @@ def _bounds(
 
 def has_context(table: pd.DataFrame, names: Sequence[str], lookback: int) -> pd.Series:
     """Rows whose last `lookback` rows of the same ticker have every feature."""
-    values = table[[*names, "scale"]].to_numpy()
-    whole = pd.Series(np.isfinite(values).all(axis=1), index=table.index)
-    streak = whole.groupby(table["ticker"], sort=False).cumsum()
-    # A window is whole when the running count of whole rows grew by the window's length.
-    before = streak.groupby(table["ticker"], sort=False).shift(lookback, fill_value=0)
-    return whole & (streak - before >= lookback)
+    whole = np.isfinite(table[[*names, "scale"]].to_numpy()).all(axis=1)
+    return pd.Series(context(whole, table["ticker"].to_numpy(), lookback), index=table.index)
 
 
 def _too_short(table: pd.DataFrame) -> dict[str, str]:
@@ -191,7 +200,7 @@ def _check_quality(report: Any) -> dict[str, Any]:
     return report
 
 
-def _fit_scalers(table: pd.DataFrame, spec: Spec) -> Scalers:
-    train = np.flatnonzero(table["split"].to_numpy() == "train")
-    X = table[list(spec.features)].to_numpy()[train]
-    return Scalers.fit(spec.scaler, X, targets(table, train, spec.horizon, spec.target))
+def fit_scalers(table: pd.DataFrame, spec: Spec, origins: np.ndarray) -> Scalers:
+    """Scalers of the features and targets of training origins (n,)."""
+    X = table[list(spec.features)].to_numpy()[origins]
+    return Scalers.fit(spec.scaler, X, targets(table, origins, spec.horizon, spec.target))

@@ -1,6 +1,6 @@
 """The one evaluator: every model forecasts from every test origin, beside the naive ones, and is judged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ def insample_mae(dataset: Dataset) -> pd.Series:
     return change.groupby(past["ticker"]).mean()
 
 
-def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool) -> Report:
+def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_out: Sequence[str] = ()) -> Report:
     """Puts the evaluation and the facts about its data into a report."""
     spec = dataset.spec
     curves = {name: forecaster.curve() for name, forecaster in evaluation.forecasters.items()}
@@ -98,7 +98,7 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool) -> Rep
         title=f"{_listed(spec.tickers)}: {spec.horizon} trading days ahead",
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
-        warnings=[f"Left out: {reason}." for reason in spec.dropped.values()],
+        warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)],
         facts=_facts(dataset),
         quality=dataset.quality,
         figures=report.figures(evaluation.forecasts, curves, shown) if pictures else {},

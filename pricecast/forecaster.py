@@ -1,19 +1,23 @@
 """A forecaster: a fitted model with its calibration, scalers and feature spec, as one thing to keep and to use."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pandas as pd
 
-from pricecast import calendars, calibration, features, models, quality
+from pricecast import calendars, conformal, features, models, outoffold, quality
 from pricecast.adjust import adjust
+from pricecast.calibration import Calibration, calibrate
 from pricecast.dataset import Dataset, has_context
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Model, Report
+from pricecast.models import About, Forecast, Model, Report
+from pricecast.models._per_ticker import PerTicker
 from pricecast.objects import check_object
+from pricecast.outoffold import OutOfFold
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
 from pricecast.schema import (
@@ -28,10 +32,27 @@ from pricecast.schema import (
     short,
 )
 from pricecast.spec import Spec, check_scalers
+from pricecast.splits import Fold
 from pricecast.storage import read_json, seal, verify, write_json
 
 _NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
+Progress = Callable[[str], None]
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a forecaster is made of a model.
+
+    Attributes:
+        per_ticker: one model for each ticker instead of one for all.
+        mondrian: calibrate each volatility regime by itself.
+        online: let the calibration go on after the fit.
+    """
+
+    per_ticker: bool = False
+    mondrian: bool = True
+    online: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,20 +62,29 @@ class Forecaster:
     Attributes:
         name: of the model.
         model: fitted.
-        offsets: (h, q) calibration, None for a model that keeps its own quantiles.
+        calibration: None for a model that keeps its own quantiles.
         spec: of the dataset it learned from.
         scalers: of that dataset.
         fitted_until: the last date whose close it has seen, in fit or in calibration.
         history: one entry per epoch: epoch, train_loss, val_loss.
+        settings: how it was made.
+        past: the forecasts it was calibrated on; not kept in files.
     """
 
     name: str
     model: Model
-    offsets: np.ndarray | None
+    calibration: Calibration | None
     spec: Spec
     scalers: Scalers
     fitted_until: str
     history: tuple[dict[str, float], ...] = ()
+    settings: Settings = Settings()
+    past: OutOfFold | None = None
+
+    @property
+    def about(self) -> About:
+        """The facts of its model."""
+        return models.about(self.name)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -63,8 +93,26 @@ class Forecaster:
 
     @property
     def bars_needed(self) -> int:
-        """Bars per ticker up to the cutoff that make its forecast the one of the full history."""
+        """Bars per ticker that make the forecast from the last of them the one of the full history."""
         return self.spec.warmup + self.model.lookback - 1
+
+    @property
+    def follows_from(self) -> pd.Timestamp | None:
+        """The first cutoff whose outcome moves later quantiles; None if none does."""
+        follows = self.calibration is not None and self.calibration.rate > 0
+        return pd.Timestamp(self.fitted_until) if follows else None
+
+    def needed(self, bars: pd.DataFrame) -> pd.DataFrame:
+        """The bars that a forecast from each ticker's last one needs, without the tickers that have too few."""
+        if self.about.whole_history:
+            return bars
+        since, tickers = self.follows_from, bars["ticker"]
+        ends = bars.groupby("ticker", sort=False)["date"].transform("max")
+        until = ends if since is None else ends.where(ends <= since, since)
+        early = bars["date"] <= until
+        total = early.groupby(tickers, sort=False).transform("sum")
+        later = total - early.groupby(tickers, sort=False).cumsum()  # how many more come up to that date
+        return bars[(total >= self.bars_needed) & ((later < self.bars_needed) | ~early)]
 
     def curve(self) -> pd.DataFrame:
         """The losses by epoch, empty for a model without epochs."""
@@ -82,10 +130,26 @@ class Forecaster:
 
     def quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
         """Quantiles of the log returns from each origin, (n, h, q)."""
-        forecast = self.model.predict(panel, origins)
-        if self.offsets is None:
-            return _own_quantiles(forecast)
-        return calibration.apply(forecast, self.offsets, panel.unit(origins))
+        if self.calibration is None:
+            return _own_quantiles(self.model.predict(panel, origins))
+        walked = self._walked(panel, origins)
+        rows = np.union1d(walked, origins)
+        forecast = self.model.predict(panel, rows)
+        quantiles = self.calibration.apply(forecast, panel, rows)
+        if len(walked):
+            at = np.searchsorted(rows, walked)
+            quantiles[at] = self.calibration.follow(quantiles[at], forecast.take(at), panel, walked)
+        return quantiles[np.searchsorted(rows, origins)]
+
+    def _walked(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        """The rows since the fit, up to each ticker's last origin, whose outcomes may move the quantiles."""
+        since = self.follows_from
+        if since is None:
+            return np.empty(0, int)
+        tickers = panel.tickers[origins]
+        last = {ticker: origins[tickers == ticker].max() for ticker in np.unique(tickers)}
+        rows = np.flatnonzero(panel.context(self.model.lookback) & (panel.dates >= since.to_datetime64()))
+        return rows[[panel.tickers[row] in last and row <= last[panel.tickers[row]] for row in rows]]
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
         """The forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
@@ -110,7 +174,8 @@ class Forecaster:
 
         Args:
             raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted.
-                At least `bars_needed` bars a ticker.
+                At least `bars_needed` bars a ticker; where the calibration goes on, as many up to
+                `follows_from` and all later ones.
 
         Returns:
             The forecasts table without `actual`, in the units of `close`.
@@ -122,11 +187,11 @@ class Forecaster:
         table = features.compute(bars, self.spec.target)
         context = has_context(table, self.spec.features, self.model.lookback)
         last = ~table["ticker"].duplicated(keep="last")
-        counts = table.groupby("ticker", sort=False).size()
+        counts, until = self._counts(table)
         short = {*counts[counts < self.bars_needed].index, *table["ticker"][last & ~context]}
         if short:
             raise InputError(
-                f"expected at least {self.bars_needed} sound bars up to the cutoff, got "
+                f"expected at least {self.bars_needed} sound bars up to {until}, got "
                 + ", ".join(f"{counts[ticker]} of {ticker}" for ticker in sorted(short))
                 + ": give a longer history, or the recursive features would differ from those in training"
             )
@@ -134,13 +199,26 @@ class Forecaster:
         origins = np.flatnonzero(last)
         return self.table(panel, origins, panel.quote[origins]).drop(columns="actual")
 
+    def _counts(self, table: pd.DataFrame) -> tuple[pd.Series, str]:
+        """Bars of each ticker up to where its first forecast is needed, and that moment in words."""
+        rows, since = table, self.follows_from
+        ends = table.groupby("ticker", sort=False)["date"].transform("max")
+        # A ticker that was not there to be calibrated on starts where its own bars allow it.
+        known = table["ticker"].isin(self.spec.tickers)
+        if since is None or not (known & (ends > since)).any():
+            return rows.groupby("ticker", sort=False).size(), "the cutoff"
+        rows = table[~known | (table["date"] <= since)]
+        counts = rows.groupby("ticker", sort=False).size().reindex(table["ticker"].unique(), fill_value=0)
+        return counts, f"{self.fitted_until}, from where on its calibration follows the outcomes"
+
     def save(self, folder: Path) -> Path:
         """Writes the folder in formats that cannot run code, and seals it with a manifest."""
         self.model.save(folder / "model")
         self.scalers.save(folder)
         about = {
             "name": self.name, "params": self.params, "spec": asdict(self.spec), "fitted_until": self.fitted_until,
-            "offsets": None if self.offsets is None else self.offsets.tolist(), "history": list(self.history),
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "settings": asdict(self.settings), "history": list(self.history),
         }  # fmt: skip
         write_json(about, folder / FORECASTER_FILE)
         seal(folder)
@@ -156,23 +234,38 @@ class Forecaster:
         verify(folder)
         about = check_object(read_json(folder / FORECASTER_FILE), FORECASTER_KEYS, FORECASTER_FILE)
         spec = Spec.from_json(about["spec"])
-        model = models.create(about["name"], about["params"])
-        offsets = _check_offsets(about["offsets"], model.calibrate, spec.horizon)
+        settings = Settings(**check_object(about["settings"], get_type_hints(Settings), "the settings"))
+        model = _make(about["name"], about["params"], settings)
+        calibrated = _check_calibration(about["calibration"], models.about(about["name"]).calibrate, spec.horizon)
         scalers = check_scalers(Scalers.load(folder), spec)
         return cls(
-            about["name"], model.load(folder / "model"), offsets, spec, scalers,
-            about["fitted_until"], _check_history(about["history"]),
+            about["name"], model.load(folder / "model"), calibrated, spec, scalers,
+            about["fitted_until"], _check_history(about["history"]), settings,
         )  # fmt: skip
 
 
-def fit(name: str, params: dict[str, Any], dataset: Dataset, report: Report | None = None) -> Forecaster:
-    """Fits a model on the training origins and calibrates it on the validation origins.
+def fit(
+    name: str,
+    params: dict[str, Any],
+    dataset: Dataset,
+    report: Report | None = None,
+    settings: Settings = Settings(),
+    progress: Progress | None = None,
+) -> Forecaster:
+    """Calibrates a model on forecasts of the past that it made fold by fold, and fits it on all of the past.
+
+    Args:
+        name: of the model.
+        params: of the model.
+        dataset: to learn from.
+        report: called once an epoch of the final fit.
+        settings: how to make it.
+        progress: told which fit is going on.
 
     Raises:
         InputError: the model or a parameter is not known, or does not fit the dataset.
     """
-    panel = dataset.panel()
-    train, valid = dataset.origins("train"), dataset.origins("valid")
+    panel, main, about = dataset.panel(), dataset.fold(), models.about(name)
     history: list[dict[str, float]] = []
 
     def remember(epoch: int, metrics: dict[str, float]) -> None:
@@ -180,30 +273,62 @@ def fit(name: str, params: dict[str, Any], dataset: Dataset, report: Report | No
         if report:
             report(epoch, metrics)
 
-    model = models.create(name, params).fit(panel, train, valid, remember)
-    offsets = _calibrate(model, panel, valid) if model.calibrate else None
-    until = panel.dates[valid + dataset.spec.horizon].max()
-    return Forecaster(name, model, offsets, dataset.spec, dataset.scalers, _day(until), tuple(history))
+    past, calibrated = None, None
+    if about.calibrate:
+        past = _walk_past(name, params, dataset, settings, progress)
+        calibrated = calibrate(past.forecast, panel, past.origins, settings.mondrian, settings.online)
+    if progress:
+        progress(name)
+    model = _learn(_make(name, params, settings), about, panel, main, remember)
+    until = panel.dates[main.past + dataset.spec.horizon].max()
+    return Forecaster(
+        name, model, calibrated, dataset.spec, dataset.scalers, _day(until), tuple(history), settings, past
+    )
 
 
 def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) -> Forecaster:
     """Fits the model once more on every origin with known labels, for as many epochs as were best before.
 
-    Its calibration is the judged model's on validation and test rows, both of which that model had not trained on;
-    residuals of the refitted model would be in sample. The scalers stay.
+    It is calibrated on what the judged model was calibrated on and on that model's forecasts of the test span: it
+    had trained on neither; residuals of the refitted model would be in sample. The scalers stay.
     """
     panel = dataset.panel(judged.scalers)
-    rows = np.flatnonzero(has_context(dataset.features, dataset.spec.features, dataset.spec.max_lookback))
+    rows = np.flatnonzero(dataset.usable)
     known = rows[panel.ahead[rows] >= dataset.spec.horizon]
     best = getattr(judged.model, "best_epoch_", None)
     params = judged.params if best is None else {**judged.params, "epochs": best}
-    model = models.create(judged.name, params).fit(panel, known, known[:0], report)
-    offsets = judged.offsets
-    if offsets is not None:
-        unseen = np.sort(np.concatenate([dataset.origins("valid"), dataset.origins("test")]))
-        unseen = unseen[panel.ahead[unseen] >= dataset.spec.horizon]
-        offsets = _calibrate(judged.model, panel, unseen)
-    return replace(judged, model=model, offsets=offsets, fitted_until=_day(panel.dates.max()))
+    model = _make(judged.name, params, judged.settings).fit(panel, known, known[:0], report)
+    calibrated = None
+    if judged.past:
+        test = dataset.origins("test")
+        test = test[panel.ahead[test] >= dataset.spec.horizon]
+        past = outoffold.join([judged.past, OutOfFold(test, judged.model.predict(panel, test))])
+        switches = judged.settings.mondrian, judged.settings.online
+        calibrated = calibrate(past.forecast, panel, past.origins, *switches)
+    return replace(judged, model=model, calibration=calibrated, fitted_until=_day(panel.dates.max()), past=None)
+
+
+def _walk_past(
+    name: str, params: dict[str, Any], dataset: Dataset, settings: Settings, progress: Progress | None
+) -> OutOfFold:
+    folds = outoffold.folds(dataset)
+
+    def learn(panel: Panel, fold: Fold) -> Model:
+        if progress:
+            progress(f"{name}, out of fold {folds.index(fold) + 1} of {len(folds)}")
+        return _learn(_make(name, params, settings), models.about(name), panel, fold)
+
+    return outoffold.collect(learn, dataset, folds)
+
+
+def _make(name: str, params: dict[str, Any], settings: Settings) -> Model:
+    return PerTicker(name, params) if settings.per_ticker else models.create(name, params)
+
+
+def _learn(model: Model, about: About, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
+    """A model that has nothing to stop on learns from all of the past."""
+    rows = (fold.train, fold.valid) if about.stops_early else (fold.past, fold.past[:0])
+    return model.fit(panel, *rows, report)
 
 
 def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
@@ -222,22 +347,17 @@ def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
     return dates
 
 
-def _calibrate(model: Model, panel: Panel, origins: np.ndarray) -> np.ndarray:
-    return calibration.fit(model.predict(panel, origins), panel.returns(origins), panel.unit(origins))
-
-
 def _own_quantiles(forecast: Forecast) -> np.ndarray:
-    return calibration.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
+    return conformal.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
 
 
-def _check_offsets(given: list[list[float]] | None, calibrate: bool, horizon: int) -> np.ndarray | None:
-    sizes = None if given is None else [len(row) for row in given]
-    if sizes != ([len(QUANTILE_COLUMNS)] * horizon if calibrate else None):
+def _check_calibration(given: dict[str, Any] | None, calibrate: bool, horizon: int) -> Calibration | None:
+    if (given is None) == calibrate:
         raise InputError(
-            f"expected {horizon} rows of {len(QUANTILE_COLUMNS)} calibration offsets (none for a model that keeps "
-            f"its own quantiles) in {FORECASTER_FILE}, got rows of {short(sizes)}: run the step that writes it"
+            f"expected a calibration (none for a model that keeps its own quantiles) in {FORECASTER_FILE}, got "
+            f"{short(given)}: run the step that writes it"
         )
-    return None if given is None else np.array(given, dtype=float)
+    return None if given is None else Calibration.from_json(given, horizon)
 
 
 def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:

@@ -60,6 +60,11 @@ class Panel:
             bars=bars, spec=spec, scaler_y=scaler_y,
         )  # fmt: skip
 
+    def context(self, lookback: int) -> np.ndarray:
+        """Rows whose last `lookback` rows of the same ticker have every feature, as a mask (rows,)."""
+        whole = np.isfinite(self.X).all(axis=1) & np.isfinite(self.scale)
+        return context(whole, self.tickers, lookback)
+
     def unit(self, origins: np.ndarray) -> np.ndarray:
         """Scale * sqrt(h): the volatility of the log return over each horizon, shape (n, horizon)."""
         return _unit(self.scale[origins], self.spec.horizon)
@@ -84,6 +89,14 @@ class Panel:
         close = self.close[origins, None]
         # A network may name a price below zero; a thousandth of the last close is as far down as it counts.
         return np.log(np.maximum(raw, close / 1000) / close)
+
+
+def context(whole: np.ndarray, tickers: np.ndarray, lookback: int) -> np.ndarray:
+    """Rows (a mask) that end a run of at least `lookback` whole rows of one ticker."""
+    streak = pd.Series(whole).groupby(tickers, sort=False).cumsum()
+    # A window is whole when the running count of whole rows grew by the window's length.
+    before = streak.groupby(tickers, sort=False).shift(lookback, fill_value=0)
+    return whole & (streak - before >= lookback).to_numpy()
 
 
 def targets(table: pd.DataFrame, origins: np.ndarray, horizon: int, target: str) -> np.ndarray:

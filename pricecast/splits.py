@@ -1,12 +1,16 @@
 """Time splits with a purge gap: an origin belongs to a span by the dates that it forecasts."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pricecast.errors import InputError
+
+# What a model that stops early may hold out of its past, newest dates first.
+STOP_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -75,3 +79,65 @@ def assign(table: pd.DataFrame, bounds: Bounds, horizon: int, usable: pd.Series)
     # The newest close of a ticker has no outcome yet: it is forecast with the test span and never scored.
     split[usable & first.fillna(table["date"]).ge(bounds.test_start)] = "test"
     return split
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One step of a walk-forward: learn from what is known before `start`, forecast from `origins`.
+
+    Attributes:
+        start: the first date that is forecast.
+        past: origins all of whose labels are known before it, (n,).
+        train: those of them that also end before the stretch to stop early on, (m,).
+        valid: those of that stretch, (k,).
+        origins: to forecast from, (j,).
+    """
+
+    start: pd.Timestamp
+    past: np.ndarray
+    train: np.ndarray
+    valid: np.ndarray
+    origins: np.ndarray
+
+
+def fold(
+    table: pd.DataFrame, usable: pd.Series, horizon: int, valid_start: pd.Timestamp, start: pd.Timestamp,
+    end: pd.Timestamp | None = None,
+) -> Fold:  # fmt: skip
+    """Cuts one fold.
+
+    Args:
+        table: date and ticker, sorted by ticker and date.
+        usable: rows with enough context.
+        horizon: days ahead that an origin forecasts.
+        valid_start: first forecast date of the stretch to stop early on.
+        start: first date that is forecast.
+        end: first date that belongs to the next fold, None for the last one.
+    """
+    dates = table.groupby("ticker", sort=False)["date"]
+    first, last = dates.shift(-1).fillna(table["date"]), dates.shift(-horizon)
+    past = usable & (last < start)
+    inside = usable & (first >= start) & (True if end is None else first < end)
+    rows = [past, past & (last < valid_start), past & (first >= valid_start), inside]
+    return Fold(start, *(np.flatnonzero(mask.to_numpy()) for mask in rows))
+
+
+def walk(
+    table: pd.DataFrame, usable: pd.Series, horizon: int, starts: Sequence[pd.Timestamp],
+    end: pd.Timestamp | None = None,
+) -> Iterator[Fold]:  # fmt: skip
+    """Cuts consecutive folds, each up to the next one's start; a share of each past is kept to stop early on.
+
+    Args:
+        table: date and ticker, sorted by ticker and date.
+        usable: rows with enough context.
+        horizon: days ahead that an origin forecasts.
+        starts: the first forecast date of each fold, in order.
+        end: the first date behind the last fold, None for all there are.
+    """
+    dates = np.sort(table.loc[usable, "date"].unique())
+    for start, stop in zip(starts, [*starts[1:], end], strict=True):
+        before = dates[dates < np.datetime64(start)]
+        if len(before):
+            valid_start = pd.Timestamp(before[-max(1, round(STOP_SHARE * len(before)))])
+            yield fold(table, usable, horizon, valid_start, start, stop)

@@ -39,14 +39,17 @@ SIGNATURE = ModelSignature(
 
 
 def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
-    """The last bars of the ticker with the longest history, None where they are too few for a forecast."""
-    longest = dataset.bars["ticker"].value_counts().idxmax()
-    bars = dataset.bars[dataset.bars["ticker"] == longest].tail(forecaster.bars_needed)
-    if len(bars) < forecaster.bars_needed:
-        return None
-    return bars[["date", "ticker", *PRICE_COLUMNS, "volume"]].reset_index(drop=True)
+    """The bars behind a forecast for the ticker with the longest history, None where they are too few.
+
+    A model that looks across tickers gets them all.
+    """
+    bars = dataset.bars
+    if not forecaster.about.across:
+        bars = bars[bars["ticker"] == bars["ticker"].value_counts().idxmax()]
+    needed = forecaster.needed(bars)[["date", "ticker", *PRICE_COLUMNS, "volume"]]
+    return None if needed.empty else needed.reset_index(drop=True)
 
 
 def requirements(forecaster: Forecaster) -> list[str]:
     """Exact pins of what the bundle imports; a local build tag such as +cpu cannot be asked for and is left out."""
-    return [f"{name}=={version(name).partition('+')[0]}" for name in (*_CORE, *forecaster.model.requires)]
+    return [f"{name}=={version(name).partition('+')[0]}" for name in (*_CORE, *forecaster.about.requires)]

@@ -28,8 +28,10 @@ _FORECASTER_FILES = {
     re.escape(FORECASTER_FILE): 16 * _MEGABYTE,
     re.escape(MANIFEST): _MEGABYTE,
     r"scaler_[Xy]\.skops": 16 * _MEGABYTE,
-    r"model/\w+\.json": 16 * _MEGABYTE,
-    r"model/\w+\.safetensors": 512 * _MEGABYTE,
+    # A folder for each ticker where there is a model for each.
+    r"model/(\d+/)?\w+\.json": 64 * _MEGABYTE,
+    r"model/(\d+/)?\w+\.safetensors": 512 * _MEGABYTE,
+    r"model/(\d+/)?\w+\.txt": 64 * _MEGABYTE,
 }
 # MLflow leaves these in a local store when it loads a model out of it: not sealed, and never read here.
 _LEFTOVERS = r"registered_model_meta|(code/pricecast/(\w+/)*)?__pycache__/[\w.-]+\.pyc"
@@ -154,7 +156,7 @@ def _check_forecaster(folder: Path) -> None:
         raise odd(folder / FORECASTER_FILE, "other fields")
     if not re.fullmatch(r"\w+", str(about["name"])):
         raise odd(folder / FORECASTER_FILE, "no name of a model")
-    for path in (folder / "model").glob("*.json"):
+    for path in (folder / "model").rglob("*.json"):
         read_json(path)
 
 

@@ -1,211 +1,116 @@
-import math
+"""Calibration by volatility regime, and what a forecaster keeps of it."""
+
+from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
-from scipy import stats
 
-from pricecast import calibration, models
-from pricecast.calibration import apply, conformal_quantile, fit, normal_quantiles
+from market_samples import small_dataset
+from pricecast import conformal, models
+from pricecast.calibration import MIN_DAYS, RATE, Calibration, calibrate, regimes
+from pricecast.errors import InputError
 from pricecast.models import Forecast
-from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
-LEVELS = np.array(QUANTILE_LEVELS)
-ODD = (0.01, 1 / 3, 0.5, 0.99, *QUANTILE_LEVELS)
-NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
+LONG = (("AAA", 1400), ("BBB", 1300))
 
 
-def slow_quantile(scores, level):
-    """Sorts each column and counts to the rank, by exact fractions of a hundredth."""
-    result = []
-    for column in scores.T:
-        ordered = sorted(column)
-        place = round((len(ordered) + 1) * level, 9)
-        rank = math.ceil(place) if level > 0.5 else math.floor(place)
-        result.append(ordered[max(1, min(rank, len(ordered))) - 1])
-    return result
+@cache
+def long_panel():
+    data = small_dataset(LONG)
+    return data.panel(), data.origins("train")
 
 
-def rows(n, h, value=0.0):
-    return np.full((n, h), value)
+def nothing(panel, origins):
+    return Forecast(np.zeros((len(origins), panel.spec.horizon)))
 
 
-def spread(center, sigma):
-    """Quantiles of a normal distribution, as a quantile model would give them."""
-    return center[:, :, None] + sigma[:, :, None] * stats.norm.ppf(LEVELS)
+def tercile(values, own, row):
+    """By counting: how many thirds of the ticker's values lie below."""
+    cuts = np.quantile(values[own], [1 / 3, 2 / 3])
+    return 1 + int(values[row] > cuts[0]) + int(values[row] > cuts[1])
 
 
-# --- the order statistic -----------------------------------------------------------------------------------
+def test_a_regime_is_a_tercile_of_its_own_ticker():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, True, False)
+    scale, tickers = panel.scale[origins], panel.tickers[origins]
+    got = regimes(tickers, scale, found.thresholds)
+    assert got.tolist() == [tercile(scale, tickers == tickers[row], row) for row in range(len(origins))]
+    for ticker in ("AAA", "BBB"):
+        counts = np.bincount(got[tickers == ticker], minlength=4)
+        assert counts[0] == 0
+        assert max(counts[1:]) - min(counts[1:]) <= 1
+    assert regimes(np.array(["ZZZ"]), np.array([0.01]), found.thresholds).tolist() == [0]
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    scores=arrays.arrays(float, st.tuples(st.integers(1, 60), st.integers(1, 3)), elements=NUMBERS),
-    level=st.sampled_from(ODD),
-)
-def test_the_conformal_quantile_equals_a_sorted_list(scores, level):
-    before = scores.copy()
-    assert conformal_quantile(scores, level).tolist() == slow_quantile(scores, level)
-    np.testing.assert_array_equal(scores, before)
+def test_each_regime_is_calibrated_on_its_own_days():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, True, False)
+    own = regimes(panel.tickers[origins], panel.scale[origins], found.thresholds)
+    assert found.offsets.shape == (4, panel.spec.horizon, 7)
+    for regime in range(4):
+        rows = origins if regime == 0 else origins[own == regime]
+        assert len(np.unique(panel.dates[rows])) > MIN_DAYS * panel.spec.horizon
+        expected = conformal.fit(nothing(panel, rows), panel.returns(rows), panel.unit(rows), panel.dates[rows])
+        np.testing.assert_array_equal(found.offsets[regime], expected)
+    quantiles = found.apply(nothing(panel, origins), panel, origins)
+    for row in (0, 100, 700):
+        expected = found.offsets[own[row]] * panel.unit(origins[[row]])[0][:, None]
+        np.testing.assert_allclose(quantiles[row], expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("n", "level", "rank"),
-    [(19, 0.05, 1), (19, 0.95, 19), (99, 0.05, 5), (99, 0.95, 95), (99, 0.5, 50), (100, 0.95, 96), (100, 0.05, 5),
-     (100, 0.9, 91), (100, 0.1, 10), (9, 0.95, 9), (9, 0.05, 1), (999, 0.9, 900), (1, 0.5, 1),
-     (99, 0.29, 29), (99, 0.55, 55)],
-)  # fmt: skip
-def test_the_rank_is_exact(n, level, rank):
-    # 100 * .29 is 28.999999999999996 and 100 * .55 is 55.00000000000001 to a computer.
-    scores = np.random.default_rng(0).permutation(np.arange(1.0, n + 1))[:, None]
-    assert conformal_quantile(scores, level) == [rank]
+def test_a_regime_with_few_days_is_calibrated_with_the_others():
+    panel, origins = long_panel()
+    # 3 * 50 days: enough for one day ahead (40), not for two.
+    own = origins[panel.tickers[origins] == "AAA"][:150]
+    found = calibrate(nothing(panel, own), panel, own, True, False)
+    for regime in range(1, 4):
+        assert (found.offsets[regime, 1:] == found.offsets[0, 1:]).all()
+        assert (found.offsets[regime, 0] != found.offsets[0, 0]).any()
 
 
-def test_exchangeable_residuals_are_covered_as_promised():
-    # The chance to fall below the k-th of n residuals is k / (n + 1) on average, whatever their law.
-    rng, n, draws = np.random.default_rng(0), 199, 2000
-    scores = rng.standard_t(3, (n, draws))
-    for level in QUANTILE_LEVELS:
-        covered = stats.t.cdf(conformal_quantile(scores, level), 3)
-        error = covered.std() / np.sqrt(draws)
-        assert covered.mean() == pytest.approx(level, abs=1 / (n + 1) + 3 * error)
-        sign = 1 if level > 0.5 else -1
-        assert sign * (covered.mean() - level) > -3 * error
+def test_switched_off_there_is_one_regime_and_no_following():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, False, False)
+    assert found.offsets.shape == (1, panel.spec.horizon, 7)
+    assert (dict(found.thresholds), found.rate) == ({}, 0)
+    assert calibrate(nothing(panel, origins), panel, origins, False, True).rate == RATE
 
 
-# --- from the three kinds of output ------------------------------------------------------------------------
+def test_following_goes_ticker_by_ticker():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, True, True)
+    forecast = nothing(panel, origins)
+    quantiles = found.apply(forecast, panel, origins)
+    together = found.follow(quantiles, forecast, panel, origins)
+    for ticker in ("AAA", "BBB"):
+        own = panel.tickers[origins] == ticker
+        alone = found.follow(quantiles[own], forecast.take(own), panel, origins[own])
+        np.testing.assert_array_equal(together[own], alone)
+    assert (together != quantiles).any()
 
 
-def outputs(kind, center, sigma):
-    return {
-        "center": Forecast(center),
-        "sigma": Forecast(center, sigma=sigma),
-        "quantiles": Forecast(center, quantiles=spread(center, sigma)),
-    }[kind]
+@pytest.mark.parametrize("mondrian", [True, False])
+def test_it_comes_back_from_json_bit_for_bit(mondrian):
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, mondrian, True)
+    again = Calibration.from_json(found.to_json(), panel.spec.horizon)
+    np.testing.assert_array_equal(again.offsets, found.offsets)
+    assert (dict(again.thresholds), again.rate) == (dict(found.thresholds), found.rate)
 
 
-@pytest.mark.parametrize("kind", ["center", "sigma", "quantiles"])
-def test_calibrated_quantiles_keep_their_promise_out_of_sample(kind):
-    # A model that is twice too sure, on returns with heavy tails whose volatility differs from row to row.
-    rng, n, h = np.random.default_rng(1), 4000, 2
-    unit = np.exp(rng.normal(-4, 0.5, (2 * n, h)))
-    actual = unit * rng.standard_t(4, (2 * n, h))
-    center = 0.1 * unit * rng.standard_normal((2 * n, h))
-    forecast, later = (outputs(kind, center[part], unit[part] / 2) for part in (slice(0, n), slice(n, 2 * n)))
-    offsets = fit(forecast, actual[:n], unit[:n])
-    assert offsets.shape == (h, len(LEVELS))
-    quantiles = apply(later, offsets, unit[n:])
-    below = (actual[n:, :, None] <= quantiles).mean(axis=0)
-    away = np.arange(len(LEVELS)) != MEDIAN
-    np.testing.assert_allclose(below[:, away], np.broadcast_to(LEVELS[away], (h, 6)), atol=0.02)
-    # Untreated, it would have promised too much.
-    if kind == "quantiles":
-        assert (actual[n:] <= later.quantiles[:, :, 0]).mean() > 0.1
-
-
-@pytest.mark.parametrize("kind", ["center", "sigma", "quantiles"])
-def test_the_median_stays_the_models_own(kind):
-    rng = np.random.default_rng(2)
-    center, unit = rng.normal(0, 0.01, (80, 3)), np.full((80, 3), 0.01)
-    forecast = outputs(kind, center, unit)
-    offsets = fit(forecast, center + 0.05 + rng.normal(0, 0.01, (80, 3)), unit)
-    assert (offsets[:, MEDIAN] == 0).all()
-    median = center if forecast.quantiles is None else forecast.quantiles[:, :, MEDIAN]
-    np.testing.assert_array_equal(apply(forecast, offsets, unit)[:, :, MEDIAN], median)
-
-
-def test_offsets_from_a_centre_are_order_statistics_of_its_residuals():
-    rng = np.random.default_rng(3)
-    unit = rng.uniform(0.01, 0.03, (99, 2))
-    scores = rng.normal(0, 1, (99, 2))
-    offsets = fit(Forecast(rows(99, 2, 0.002)), 0.002 + unit * scores, unit)
-    for h in range(2):
-        ordered = sorted(scores[:, h])
-        ranks = [ordered[4], ordered[9], ordered[24], 0, ordered[74], ordered[89], ordered[94]]
-        np.testing.assert_allclose(offsets[h], ranks, rtol=1e-9)
-
-
-def test_a_models_own_sigma_takes_the_place_of_the_unit():
-    rng = np.random.default_rng(4)
-    sigma, actual = rng.uniform(0.5, 2, (99, 1)), rng.normal(0, 1, (99, 1))
-    forecast = Forecast(rows(99, 1), sigma=sigma)
-    offsets = fit(forecast, actual, rows(99, 1, 7.0))
-    np.testing.assert_array_equal(offsets, fit(Forecast(rows(99, 1)), actual, sigma))
-    np.testing.assert_array_equal(apply(forecast, offsets, rows(99, 1, 7.0)), offsets * sigma[:, :, None])
-
-
-def test_each_quantile_of_a_quantile_model_moves_on_its_own():
-    n = 199
-    base = np.broadcast_to(np.linspace(-3, 3, 7), (n, 1, 7))
-    ladder = (np.arange(n) - n // 2)[:, None] / 100
-    offsets = fit(Forecast(base[:, :, MEDIAN], quantiles=base), ladder, rows(n, 1, 1.0))
-    expected = [
-        np.sort(ladder[:, 0])[k - 1] - base[0, 0, i] for i, k in enumerate((10, 20, 50, 100, 150, 180, 190))
-    ]
-    expected[MEDIAN] = 0
-    np.testing.assert_allclose(offsets[0], expected, atol=1e-12)
-
-
-def test_a_biased_centre_gets_no_lower_quantile_above_it():
-    offsets = fit(Forecast(rows(50, 1)), np.linspace(1, 2, 50)[:, None], rows(50, 1, 1.0))
-    assert (offsets[:, :MEDIAN] == 0).all()
-    assert (offsets[:, MEDIAN + 1 :] > 1).all()
-
-
-# --- order -------------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    kind=st.sampled_from(["center", "sigma", "quantiles"]),
-    center=arrays.arrays(float, (5, 2), elements=NUMBERS),
-    quantiles=arrays.arrays(float, (5, 2, len(LEVELS)), elements=NUMBERS),
-    sigma=arrays.arrays(float, (5, 2), elements=st.floats(1e-6, 1e3)),
-    actual=arrays.arrays(float, (5, 2), elements=NUMBERS),
-    offsets=st.none() | arrays.arrays(float, (2, len(LEVELS)), elements=NUMBERS),
-)
-def test_quantiles_never_cross(kind, center, quantiles, sigma, actual, offsets):
-    forecast = {
-        "center": Forecast(center),
-        "sigma": Forecast(center, sigma=sigma),
-        "quantiles": Forecast(center, quantiles=np.sort(quantiles, axis=2)),
-    }[kind]
-    found = apply(forecast, fit(forecast, actual, sigma) if offsets is None else offsets, sigma)
-    assert found.shape == (5, 2, len(LEVELS))
-    assert (np.diff(found, axis=2) >= 0).all()
-
-
-def test_quantiles_in_order_stay_as_they_are():
-    offsets = np.tile(np.arange(-3.0, 4.0), (2, 1))
-    found = apply(Forecast(rows(4, 2, 0.5)), offsets, rows(4, 2, 0.1))
-    np.testing.assert_array_equal(found, np.broadcast_to(0.5 + 0.1 * offsets, (4, 2, 7)))
-
-
-# --- normal quantiles --------------------------------------------------------------------------------------
-
-
-def test_normal_quantiles_are_scipys():
-    rng = np.random.default_rng(5)
-    center, sigma = rng.normal(0, 0.01, (6, 3)), rng.uniform(0.01, 0.02, (6, 3))
-    found = normal_quantiles(Forecast(center, sigma=sigma))
-    for i, level in enumerate(QUANTILE_LEVELS):
-        np.testing.assert_allclose(found[:, :, i], stats.norm.ppf(level, center, sigma), rtol=1e-12, atol=1e-15)
-
-
-def test_calibration_does_not_change_what_it_is_given():
-    rng = np.random.default_rng(6)
-    unit, actual = rng.uniform(1, 2, (50, 2)), rng.normal(0, 1, (50, 2))
-    forecast = Forecast(rows(50, 2), quantiles=np.sort(rng.normal(0, 1, (50, 2, 7)), axis=2))
-    before = [x.copy() for x in (unit, actual, forecast.center, forecast.quantiles)]
-    apply(forecast, fit(forecast, actual, unit), unit)
-    for a, b in zip((unit, actual, forecast.center, forecast.quantiles), before, strict=True):
-        np.testing.assert_array_equal(a, b)
+@pytest.mark.parametrize("change", [
+    {"offsets": [[[0.0] * 7] * 3] * 3}, {"offsets": [[[0.0] * 6] * 3] * 4}, {"offsets": "many"},
+    {"offsets": [[0.0]]},
+    {"offsets": [[[float("nan")] * 7] * 3] * 4}, {"thresholds": {"AAA": [1.0]}}, {"thresholds": []}, {"rate": -1},
+    {"rate": 2}, {"rate": "fast"}, {"thresholds": {}}, {"more": 1},
+])  # fmt: skip
+def test_what_is_no_calibration_is_refused(change):
+    panel, origins = long_panel()
+    sound = calibrate(nothing(panel, origins), panel, origins, True, True).to_json()
+    with pytest.raises(InputError, match="expected calibration offsets of the shape"):
+        Calibration.from_json({**sound, **change}, panel.spec.horizon)
 
 
 def test_only_ewma_keeps_its_own_quantiles():
-    own = [name for name in models.names() if not models.load(name).calibrate]
-    assert "ewma" in own
-    assert not {"naive", "drift", "lstm"} & set(own)
-    assert calibration._LEVELS.tolist() == list(QUANTILE_LEVELS)
+    assert [name for name in models.names() if not models.about(name).calibrate] == ["ewma"]

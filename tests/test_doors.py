@@ -153,8 +153,10 @@ ABOUT = {
     "params": ([], None, {"surprise": 1}),
     "spec": (None, [], {}, {"target": "return"}),
     "fitted_until": (None, 20240101),
-    "offsets": (None, [], 0.5, [[0.0] * 7], [[0.0] * 6] * 3, [[float("nan")] * 7] * 3, [["a"] * 7] * 3,
-                [[float("inf")] * 7] * 3, [[True] * 7] * 3, {"0": []}),
+    "calibration": (None, [], 0.5, {}, *({"offsets": offsets, "thresholds": {}, "rate": 0.01} for offsets in (
+        None, [], 0.5, [[0.0] * 7] * 3, [[[0.0] * 6] * 3], [[[float("nan")] * 7] * 3], [[["a"] * 7] * 3],
+        [[[float("inf")] * 7] * 3], {"0": []}))),
+    "settings": (None, {}, {"per_ticker": 1, "mondrian": True, "online": True}, {"per_ticker": False}),
     "history": (None, {}, [1], [{}], [{"epoch": 1.0}], [{"epoch": "one"}], [{"epoch": float("nan")}]),
 }  # fmt: skip
 
@@ -173,12 +175,12 @@ def test_a_key_that_a_forecaster_lacks_is_named(tmp_path, key):
     assert f"missing or unknown: {key}" in refused(Forecaster.load, folder)
 
 
-def test_a_forecaster_that_keeps_its_own_quantiles_takes_no_offsets(tmp_path):
-    name = next(name for name in forecaster.models.names() if not forecaster.models.load(name).calibrate)
+def test_a_forecaster_that_keeps_its_own_quantiles_takes_no_calibration(tmp_path):
+    name = next(name for name in forecaster.models.names() if not forecaster.models.about(name).calibrate)
     model = forecaster.fit(name, {}, small_dataset())
     folder = model.save(tmp_path / "forecaster")
-    rewrite(folder / "forecaster.json", lambda about: about.update(offsets=[[0.0] * 7] * 3))
-    assert "calibration offsets (none for a model" in refused(Forecaster.load, folder)
+    rewrite(folder / "forecaster.json", lambda about: about.update(calibration=naive().calibration.to_json()))
+    assert "a calibration (none for a model" in refused(Forecaster.load, folder)
 
 
 def test_sound_folders_come_in(tmp_path):

@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 
 from market_samples import SMALL, market, same_bits
-from pricecast import calibration, dataset, forecaster, models
-from pricecast.dataset import has_context
+from pricecast import dataset, forecaster, models, outoffold
+from pricecast.calibration import calibrate
+from pricecast.dataset import fit_scalers, has_context
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster
+from pricecast.forecaster import Forecaster, Settings
+from pricecast.outoffold import OutOfFold
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
 from pricecast.storage import seal
 from serving.load import load
@@ -26,7 +28,11 @@ def data(target="return"):
 
 @cache
 def made(name, target="return"):
-    return forecaster.fit(name, models.settle(name, {}, SMALL), data(target))
+    return forecaster.fit(name, small(name), data(target))
+
+
+def small(name):
+    return models.settle(name, {}, SMALL)
 
 
 def raw(bars=LONG, **changes):
@@ -89,7 +95,7 @@ def test_the_bars_needed_are_enough_for_the_full_historys_forecast(name, target)
     model = made(name, target)
     assert model.bars_needed == model.spec.warmup + model.model.lookback - 1
     full = model.predict_bars(raw())
-    short = model.predict_bars(raw().groupby("ticker").tail(model.bars_needed))
+    short = model.predict_bars(model.needed(raw()))
     scale = data(target).features.groupby("ticker")["scale"].last()[full["ticker"]].to_numpy()
     assert (np.abs(logs(short) - logs(full)) / scale[:, None]).max() < 1e-6
 
@@ -97,9 +103,12 @@ def test_the_bars_needed_are_enough_for_the_full_historys_forecast(name, target)
 @pytest.mark.parametrize("name", NAMES)
 def test_one_bar_fewer_is_refused(name):
     model = made(name)
-    few = raw()
-    few = few[(few["ticker"] == "BBB") | (few.groupby("ticker").cumcount(ascending=False) < model.bars_needed - 1)]
-    said = f"at least {model.bars_needed} sound bars up to the cutoff, got {model.bars_needed - 1} of AAA: give"
+    enough = model.needed(raw()).sort_values(["ticker", "date"])
+    few = enough[enough["ticker"].ne("AAA") | enough["ticker"].duplicated()]
+    until = "the cutoff" if model.follows_from is None else rf"{model.fitted_until}, from where on .* outcomes"
+    said = f"at least {model.bars_needed} sound bars up to {until}, got {model.bars_needed - 1} of AAA: give"
+    if models.about(name).whole_history:
+        said = "AAA"
     with pytest.raises(InputError, match=said):
         model.predict_bars(few)
 
@@ -207,18 +216,129 @@ def test_a_fit_has_seen_closes_up_to_the_test_span_and_no_further(name):
     dates = data().features["date"]
     last = dates[dates < data().spec.test_start].max()
     assert made(name).fitted_until == str(last.date())
-    assert (made(name).offsets is not None) == made(name).model.calibrate
-    assert made(name).offsets is None or made(name).offsets.shape == (3, 7)
+    assert (made(name).calibration is not None) == models.about(name).calibrate
+    assert made(name).calibration is None or made(name).calibration.offsets.shape == (4, 3, 7)
 
 
-def test_calibration_learns_from_validation_rows():
-    panel, valid = data().panel(), data().origins("valid")
-    scores = panel.returns(valid) / panel.unit(valid)
-    n = len(valid)
+def test_calibration_learns_from_what_was_missed_in_every_fold_of_the_past():
+    panel, folds = data().panel(), outoffold.folds(data())
+    rows = np.concatenate([fold.origins for fold in folds])
+    assert len(folds) == 3
+    assert made("naive").past.origins.tolist() == rows.tolist()
+    worth = len(np.unique(panel.dates[rows])) / np.arange(1, 4)
+    scores = panel.returns(rows) / panel.unit(rows)
+    found = made("naive").calibration.offsets[0]
     for h in range(3):
-        ordered = np.sort(scores[:, h])
-        assert made("naive").offsets[h, 0] == min(ordered[int((n + 1) * 0.05) - 1], 0)
-        assert made("naive").offsets[h, 6] == max(ordered[int(np.ceil((n + 1) * 0.95)) - 1], 0)
+        assert found[h, 0] == calibration_quantile(scores[:, h], 0.05, worth[h])
+        assert found[h, 6] == calibration_quantile(scores[:, h], 0.95, worth[h])
+
+
+def calibration_quantile(scores, level, worth):
+    rank = int(np.ceil(round(len(scores) * max(level, 1 - level) * (1 + 1 / worth), 9)))
+    return np.sort(scores)[rank - 1 if level > 0.5 else len(scores) - rank]
+
+
+@pytest.mark.parametrize("name", ["drift", "lstm"])
+def test_the_past_is_forecast_by_models_that_did_not_know_it(name):
+    # Fold by fold by hand: the model, its scalers and what it may stop on are all from before.
+    folds, seen = outoffold.folds(data()), []
+    for fold in folds:
+        panel = data().panel(fit_scalers(data().features, data().spec, fold.train))
+        rows = (fold.train, fold.valid) if models.about(name).stops_early else (fold.past, fold.past[:0])
+        seen.append(models.create(name, small(name)).fit(panel, *rows).predict(panel, fold.origins).center)
+    assert same_bits(made(name).past.forecast.center, np.concatenate(seen))
+
+
+def test_a_model_that_has_nothing_to_stop_on_learns_from_validation_rows_too():
+    panel, table = data().panel(), data().features
+    past = np.flatnonzero(has_context(table, data().spec.features, 20).to_numpy())
+    last = table.groupby("ticker")["date"].shift(-3)[past] < pd.Timestamp(data().spec.test_start)
+    past = past[last.to_numpy()]
+    assert set(data().origins("valid")) < set(past)
+    expected = models.create("drift", {}).fit(panel, past, past[:0])
+    assert made("drift").model.drift_ == expected.drift_
+
+
+def test_progress_is_told():
+    told = []
+    forecaster.fit("naive", {}, data(), progress=told.append)
+    assert told == [*(f"naive, out of fold {k} of 3" for k in (1, 2, 3)), "naive"]
+
+
+# --- how it is made ----------------------------------------------------------------------------------------
+
+
+def test_mondrian_and_online_are_switches():
+    plain = forecaster.fit("naive", {}, data(), settings=Settings(mondrian=False, online=False))
+    assert plain.calibration.offsets.shape == (1, 3, 7)
+    assert same_bits(plain.calibration.offsets[0], made("naive").calibration.offsets[0])
+    assert plain.follows_from is None
+    panel, test = data().panel(), data().origins("test")
+    expected = plain.calibration.apply(plain.model.predict(panel, test), panel, test)
+    assert same_bits(plain.quantiles(panel, test), expected)
+
+
+def test_outcomes_since_the_fit_move_the_quantiles():
+    static = replace(made("naive"), calibration=replace(made("naive").calibration, rate=0.0))
+    panel, test, train = data().panel(), data().origins("test"), data().origins("train")
+    assert same_bits(made("naive").quantiles(panel, train), static.quantiles(panel, train))
+    moved = (made("naive").quantiles(panel, test) != static.quantiles(panel, test)).any(axis=2)
+    for ticker in ("AAA", "BBB"):
+        own = moved[panel.tickers[test] == ticker]
+        # The first forecast has seen no outcome; the second that of one day ahead; and so on.
+        assert own[:4].tolist() == [[False] * 3, [True, False, False], [True, True, False], [True] * 3]
+
+
+def test_a_forecast_is_the_same_whether_or_not_the_days_before_are_asked_for():
+    panel, test = data().panel(), data().origins("test")
+    whole = made("naive").quantiles(panel, test)
+    for row in (0, 1, 5, len(test) - 1):
+        assert same_bits(made("naive").quantiles(panel, test[[row]]), whole[[row]])
+
+
+def test_bars_have_to_reach_back_to_where_the_calibration_goes_on_from():
+    bars, model = raw(), made("naive")
+    since = bars["date"] > pd.Timestamp(model.fitted_until)
+    enough = model.needed(bars)
+    counts = enough[enough["date"] <= model.fitted_until].groupby("ticker").size()
+    assert counts.unique().tolist() == [model.bars_needed]
+    pd.testing.assert_frame_equal(
+        model.predict_bars(enough.reset_index(drop=True)), model.predict_bars(bars), rtol=1e-6
+    )
+    short = pd.concat([bars[~since].groupby("ticker").tail(model.bars_needed - 1), bars[since]])
+    with pytest.raises(InputError, match=rf"sound bars up to {model.fitted_until}, from where on .*follows"):
+        model.predict_bars(short.sort_values(["ticker", "date"]).reset_index(drop=True))
+    static = replace(model, calibration=replace(model.calibration, rate=0.0))
+    assert len(static.needed(bars)) == 2 * model.bars_needed
+
+
+def test_one_model_for_each_ticker():
+    panel, test = data().panel(), data().origins("test")
+    each = forecaster.fit("lstm", SMALL, data(), settings=Settings(per_ticker=True))
+    assert sorted(each.model.models_) == ["AAA", "BBB"]
+    for ticker in ("AAA", "BBB"):
+        rows = [data().origins(split) for split in ("train", "valid", "test")]
+        train, valid, own = (row[panel.tickers[row] == ticker] for row in rows)
+        alone = models.create("lstm", SMALL).fit(panel, train, valid).predict(panel, own)
+        found = each.model.predict(panel, test).take(panel.tickers[test] == ticker)
+        assert same_bits(found.quantiles, alone.quantiles)
+    assert not same_bits(each.quantiles(panel, test), made("lstm").quantiles(panel, test))
+    assert each.params == made("lstm").params
+    assert [entry["epoch"] for entry in each.history] == [1, 2]
+
+
+def test_a_model_for_each_ticker_comes_back_from_its_folder(tmp_path):
+    each = forecaster.fit("lstm", SMALL, data(), settings=Settings(per_ticker=True))
+    again = Forecaster.load(each.save(tmp_path / "saved"))
+    assert again.settings == Settings(per_ticker=True)
+    pd.testing.assert_frame_equal(again.predict_bars(raw()), each.predict_bars(raw()))
+    assert forecaster.refit(each, data()).model.models_.keys() == {"AAA", "BBB"}
+
+
+def test_a_model_for_each_ticker_knows_no_other():
+    each = forecaster.fit("lstm", SMALL, data(), settings=Settings(per_ticker=True))
+    with pytest.raises(InputError, match=r"lstm was trained on \(AAA, BBB\), got ZZZ"):
+        each.predict_bars(raw((*LONG, ("ZZZ", 700))))
 
 
 def test_history_and_summary_of_a_model_with_epochs():
@@ -280,13 +400,14 @@ def test_a_refit_takes_the_best_epoch_and_keeps_the_scalers():
 
 
 @pytest.mark.parametrize("name", ["naive", "drift", "lstm"])
-def test_a_refit_is_calibrated_on_what_the_judged_model_missed_by_in_validation_and_test(name):
+def test_a_refit_is_calibrated_on_the_past_and_on_what_the_judged_model_missed_by_in_the_test_span(name):
     judged, panel = made(name), data().panel()
-    unseen = [row for split in ("valid", "test") for row in data().origins(split) if panel.ahead[row] >= 3]
-    rows = np.array(sorted(unseen))
-    expected = calibration.fit(judged.model.predict(panel, rows), panel.returns(rows), panel.unit(rows))
-    assert same_bits(forecaster.refit(judged, data()).offsets, expected)
-    assert not same_bits(judged.offsets, expected)
+    test = data().origins("test")
+    test = test[panel.ahead[test] >= 3]
+    past = outoffold.join([judged.past, OutOfFold(test, judged.model.predict(panel, test))])
+    expected = calibrate(past.forecast, panel, past.origins, True, True).offsets
+    assert same_bits(forecaster.refit(judged, data()).calibration.offsets, expected)
+    assert not same_bits(judged.calibration.offsets, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -307,8 +428,12 @@ def test_a_saved_forecaster_is_the_same_forecaster(tmp_path, name):
     for field in ("name", "params", "spec", "fitted_until", "history", "bars_needed"):
         assert getattr(again, field) == getattr(model, field), field
     assert asdict(again.spec) == asdict(model.spec)
-    assert (again.offsets is None) == (model.offsets is None)
-    assert again.offsets is None or same_bits(again.offsets, model.offsets)
+    assert again.settings == model.settings
+    assert (again.calibration is None) == (model.calibration is None)
+    if model.calibration is not None:
+        assert same_bits(again.calibration.offsets, model.calibration.offsets)
+        assert again.calibration.thresholds == model.calibration.thresholds
+        assert again.calibration.rate == model.calibration.rate > 0
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -81,8 +81,8 @@ def test_what_is_fitted_does_depend_on_training_rows(tmp_path, name):
 
 
 @pytest.mark.parametrize("how", VALID_GARBAGE)
-@pytest.mark.parametrize("name", [name for name in NAMES if models.load(name).calibrate])
-def test_models_do_not_learn_from_validation_rows_calibration_does(name, how):
+@pytest.mark.parametrize("name", [name for name in NAMES if models.about(name).stops_early])
+def test_models_that_stop_early_do_not_learn_from_validation_rows_calibration_does(name, how):
     original = fitted(name)
     # One epoch, because early stopping is meant to look at the validation rows.
     params = {**models.settle(name, {}, SMALL), **({"epochs": 1} if "epochs" in models.parameters(name) else {})}
@@ -91,7 +91,7 @@ def test_models_do_not_learn_from_validation_rows_calibration_does(name, how):
     one, other = (forecaster.fit(name, params, x) for x in (data, changed))
     panel, train = data.panel(), data.origins("train")
     assert same_bits(one.model.predict(panel, train).center, other.model.predict(panel, train).center)
-    assert not same_bits(one.offsets, other.offsets)
+    assert not same_bits(one.calibration.offsets, other.calibration.offsets)
 
 
 # --- (c) forecasts -----------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
     data = build(prices, **BUILD)
     model = forecaster.fit(name, models.settle(name, {}, SMALL), data)
     walked = evaluation.walk({name: model}, data)
-    assert protocol.parity(model.predict_bars, prices, walked, model.bars_needed) == []
+    assert protocol.parity(model.predict_bars, prices, walked, model.needed) == []
 
 
 # --- scoring -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import importlib
 import inspect
 import json
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cache
 
 import numpy as np
@@ -74,10 +74,13 @@ def test_the_constructor_stores_its_arguments_and_nothing_else(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_says_what_it_is(name):
-    model = models.load(name)
-    assert type(model.calibrate) is bool
-    assert isinstance(model.requires, tuple)
-    assert all(importlib.metadata.version(package) for package in model.requires)
+    model, about = models.load(name), models.about(name)
+    # What is read from the source is what the class holds.
+    stated = {field.name: getattr(model, field.name, field.default) for field in fields(models.About)}
+    assert asdict(about) == stated
+    assert about.family in ("", "ensemble", *models.FAMILIES)
+    assert all(importlib.metadata.version(package) for package in about.requires)
+    assert models.missing(name) == []
     assert type(model().lookback) is int
     assert model().lookback >= 1
 
@@ -100,7 +103,7 @@ def test_forecasts_have_their_shapes_and_are_finite(name, target):
         assert forecast.center.shape == shape
         assert np.isfinite(forecast.center).all()
         assert forecast.sigma is None or forecast.quantiles is None
-        assert models.load(name).calibrate or forecast.sigma is not None or forecast.quantiles is not None
+        assert models.about(name).calibrate or forecast.sigma is not None or forecast.quantiles is not None
         if forecast.sigma is not None:
             assert forecast.sigma.shape == shape
             assert (np.isfinite(forecast.sigma) & (forecast.sigma > 0)).all()
@@ -236,8 +239,7 @@ from pricecast.models import Forecast, read_state, write_state
 class Model:
     """The median of the training labels."""
 
-    calibrate = True
-    requires = ()
+    family = "classical"
     lookback = 1
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -276,16 +278,43 @@ def toy(tmp_path, monkeypatch):
 
 def test_a_file_dropped_in_is_a_model(toy, tmp_path):
     assert models.names() == sorted([*NAMES, "toy"])
+    for word in ("all", "classical", "toy"):
+        assert "toy" in models.choose([word])[0]
     assert models.parameters("toy") == {"weight": 1.0}
     data = small_dataset()
     made = forecaster.fit("toy", {"weight": 2.0}, data)
-    panel, train = data.panel(), data.origins("train")
-    np.testing.assert_allclose(
-        made.model.predict(panel, train[:1]).center[0], 2 * panel.returns(train).mean(axis=0)
-    )
+    panel, past = data.panel(), data.fold().past
+    np.testing.assert_allclose(made.model.predict(panel, past[:1]).center[0], 2 * panel.returns(past).mean(axis=0))
     raw = market((("AAA", 700),)).drop(columns="adj_close")
     again = forecaster.Forecaster.load(made.save(tmp_path / "saved"))
     assert again.predict_bars(raw).equals(made.predict_bars(raw))
+
+
+def test_a_model_that_lacks_a_package_is_left_out_of_its_family_and_refused_by_name(toy, tmp_path):
+    file = tmp_path / "plugins" / "toy.py"
+    file.write_text(TOY.replace("lookback = 1", 'lookback = 1\n    requires = ("numpy", "no-such-package")'))
+    assert models.missing("toy") == ["no-such-package"]
+    chosen, left_out = models.choose(["drift", "classical"])
+    assert (chosen[0], left_out) == ("drift", ["toy"])
+    assert "toy" not in chosen
+    message = r"toy needs no-such-package, which is not installed \(pip install -e '\.\[models\]'\)"
+    for ask in (lambda: models.choose(["toy"]), lambda: models.load("toy"), lambda: models.create("toy", {})):
+        with pytest.raises(InputError, match=message):
+            ask()
+
+
+def test_choosing_keeps_the_order_and_takes_each_once():
+    assert models.choose(["lstm", "naive", "lstm"]) == (["lstm", "naive"], [])
+    everything, left_out = models.choose(["naive", "all"])
+    assert everything[0] == "naive"
+    assert left_out == []
+    assert sorted(everything) == [name for name in models.names() if models.about(name).family]
+    for family in models.FAMILIES:
+        assert models.choose([family])[0] == [
+            name for name in models.names() if models.about(name).family == family
+        ]
+    with pytest.raises(InputError, match=r"models out of .*, or all, classical, trees, neural, got 'oracle'"):
+        models.choose(["naive", "oracle"])
 
 
 def test_a_dropped_in_file_is_gone_with_its_folder():

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pricecast", "flow_steps", "serving")
 SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ROOT / "main.py"]
 # What the pipeline itself passes from step to step.
-WIRES = {"prices", "dataset", "model", "bundles"}
+WIRES = {"prices", "dataset", "model", "bundles", "left_out"}
 
 
 def entry_points():
@@ -112,7 +112,7 @@ def test_there_are_no_flags():
 def test_conda_pins_what_pyproject_pins():
     package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))["dependencies"]
-    assert conda[-1] == {"pip": package["dependencies"]}
+    assert conda[-1] == {"pip": [*package["dependencies"], *package["optional-dependencies"]["models"]]}
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", pin) for pin in package["dependencies"])
     lowest = package["requires-python"].removeprefix(">=")
     assert [entry for entry in conda[:-1] if entry.startswith("python")] == [f"python={lowest}"]

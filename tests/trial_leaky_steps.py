@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from market_samples import SMALL, market
-from pricecast import calibration, evaluation, forecaster, models, splits
+from pricecast import evaluation, forecaster, models, splits
+from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, build, has_context
 from pricecast.forecaster import Forecaster
 from pricecast.guard import checks, protocol, subjects
@@ -115,7 +116,7 @@ def calibration_on_test_rows(seed: int) -> Found:
         origins = origins[panel.ahead[origins] >= BUILD["horizon"]]
         fitted = forecaster.fit("naive", {}, data)
         forecast = fitted.model.predict(panel, origins)
-        return replace(fitted, offsets=calibration.fit(forecast, panel.returns(origins), panel.unit(origins)))
+        return replace(fitted, calibration=calibrate(forecast, panel, origins, mondrian=True, online=True))
 
     return _fits(fit, seed)
 
@@ -132,12 +133,17 @@ def drift_of_all_rows(seed: int) -> Found:
 
 def early_stopping_on_test_rows(seed: int) -> Found:
     def fit(data: Dataset) -> Forecaster:
-        features = data.features.assign(split=data.features["split"].replace({"valid": "", "test": "valid"}))
-        known = data.panel().ahead >= BUILD["horizon"]
-        features["split"] = features["split"].where(known, "")
-        return forecaster.fit("lstm", models.settle("lstm", {}, SMALL), replace(data, features=features))
+        return forecaster.fit("lstm", models.settle("lstm", {}, SMALL), Hasty(**vars(data)))
 
     return _fits(fit, seed)
+
+
+class Hasty(Dataset):
+    """Stops early on the test span."""
+
+    def fold(self) -> splits.Fold:
+        fold = super().fold()
+        return replace(fold, valid=fold.origins[self.panel().ahead[fold.origins] >= self.spec.horizon])
 
 
 class Peek(naive.Model):
@@ -186,7 +192,7 @@ def too_short_a_warm_up(seed: int) -> Found:
     data = build(prices, **BUILD)
     fitted = forecaster.fit("naive", {}, data)
     hasty = replace(fitted, spec=replace(data.spec, warmup=100))
-    return protocol.parity(hasty.predict_bars, prices, evaluation.walk({"naive": fitted}, data), 100)
+    return protocol.parity(hasty.predict_bars, prices, evaluation.walk({"naive": fitted}, data), hasty.needed)
 
 
 def _spans(data: Dataset, split: pd.Series) -> Found:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from market_samples import market, prices_of
-from pricecast import calibration, judge
+from pricecast import judge
+from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, build
 from pricecast.evaluation import Evaluation, evaluate
 from pricecast.forecaster import fit
@@ -67,8 +68,8 @@ def noise(n: int) -> tuple[int, int, int]:
         data = null_walk(seed, "point")
         panel, valid = data.panel(), data.origins("valid")
         forecast = Noise().predict(panel, valid)
-        offsets = calibration.fit(forecast, panel.returns(valid), panel.unit(valid))
-        opinion = replace(fit(NAIVE, {}, data), name="noise", model=Noise(), offsets=offsets)
+        calibrated = calibrate(forecast, panel, valid, mondrian=True, online=True)
+        opinion = replace(fit(NAIVE, {}, data), name="noise", model=Noise(), calibration=calibrated)
         claims = judge.claims(evaluate([opinion], data).scores)
         signs += claims["sign"][claims["model"] == "noise"].tolist()
     return signs.count(1), signs.count(0), signs.count(-1)

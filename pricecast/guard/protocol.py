@@ -95,45 +95,45 @@ def parity(
     predict: Callable[[pd.DataFrame], pd.DataFrame],
     prices: pd.DataFrame,
     forecasts: pd.DataFrame,
-    needed: int,
+    needed: Callable[[pd.DataFrame], pd.DataFrame],
     n: int = 3,
     seed: int = 0,
 ) -> list[Violation]:
-    """The live forecast from the last `needed` bars is the backtest's of that cutoff, relative to the last close.
+    """The live forecast from the bars it needs is the backtest's of that cutoff, relative to the last close.
 
     Args:
         predict: from bars to a forecasts table.
         prices: the prices that the backtest walked over.
         forecasts: the backtest's table, of one model.
-        needed: bars per ticker.
+        needed: from all bars up to a cutoff to those that a forecast needs, without the tickers that have too few.
         n: how many cutoffs to try.
         seed: which ones.
 
     Returns:
         What differs by more than a millionth of the width of the 90 % interval; and a cutoff without enough bars.
     """
-    position = prices.groupby("ticker", sort=False).cumcount().to_numpy()
-    enough = prices.loc[position >= needed - 1, ["ticker", "date"]].rename(columns={"date": "cutoff"})
-    table = forecasts.merge(enough, on=["ticker", "cutoff"])
-    if table.empty:
-        return [Violation("computes", "(all)", how=f"no cutoff has the {needed} bars that a forecast needs")]
-    tried = np.random.default_rng(seed).permutation(table["cutoff"].unique())[:n]
-    return [found for cutoff in tried for found in _parity(predict, prices, table, needed, pd.Timestamp(cutoff))]
+    found: list[Violation] = []
+    tried = 0
+    for cutoff in np.random.default_rng(seed).permutation(forecasts["cutoff"].unique()):
+        expected = forecasts[forecasts["cutoff"] == cutoff]
+        past = prices[(prices["date"] <= cutoff) & prices["ticker"].isin(expected["ticker"])]
+        bars = needed(past).reset_index(drop=True)
+        if len(bars):
+            tried += 1
+            found += _parity(predict, bars, expected[expected["ticker"].isin(bars["ticker"])])
+        if tried == n:
+            break
+    return found if tried else [Violation("computes", "(all)", how="no cutoff has the bars that a forecast needs")]
 
 
 def _parity(
-    predict: Callable[[pd.DataFrame], pd.DataFrame],
-    prices: pd.DataFrame,
-    table: pd.DataFrame,
-    needed: int,
-    cutoff: pd.Timestamp,
+    predict: Callable[[pd.DataFrame], pd.DataFrame], bars: pd.DataFrame, expected: pd.DataFrame
 ) -> list[Violation]:
-    expected = table[table["cutoff"] == cutoff]
-    past = prices[(prices["date"] <= cutoff) & prices["ticker"].isin(expected["ticker"])]
     try:
-        live = predict(past.groupby("ticker", sort=False).tail(needed).reset_index(drop=True))
+        live = predict(bars)
     except Exception as error:
-        how = f"the forecast from {needed} bars up to {cutoff:%Y-%m-%d}: {type(error).__name__}: {error}"
+        last = f"{len(bars)} bars up to {expected['cutoff'].iloc[0]:%Y-%m-%d}"
+        how = f"the forecast from {last}: {type(error).__name__}: {error}"
         return [Violation("computes", "(all)", how=how)]
     both = expected.merge(live, on=["ticker", "cutoff", "horizon"], how="left", suffixes=("", "_live"))
     backtest, now = (
@@ -144,7 +144,7 @@ def _parity(
     )
     step = np.abs(now - backtest).max(axis=1) / np.maximum(backtest[:, -1] - backtest[:, 0], 1e-12)
     off = ~(step <= PARITY)
-    how = f"the forecast from {needed} bars is not the backtest's"
+    how = f"the forecast from {len(bars)} bars is not the backtest's"
     rows = both[["ticker"]].assign(date=both["cutoff"])
     return _at("parity", rows, off, how, float(np.nan_to_num(step[off], nan=np.inf).max(initial=0.0)))
 

@@ -20,7 +20,7 @@ import importlib.util
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -66,6 +66,22 @@ class Forecast:
     center: np.ndarray
     sigma: np.ndarray | None = None
     quantiles: np.ndarray | None = None
+
+    def take(self, rows: np.ndarray) -> "Forecast":
+        """The forecasts of some of its origins."""
+        rest = (None if part is None else part[rows] for part in (self.sigma, self.quantiles))
+        return Forecast(self.center[rows], *rest)
+
+
+def join(parts: Sequence[Forecast]) -> Forecast:
+    """Puts forecasts of one model under one another."""
+
+    def stacked(values: list[np.ndarray | None]) -> np.ndarray | None:
+        found = [value for value in values if value is not None]
+        return np.concatenate(found) if found else None
+
+    center = np.concatenate([part.center for part in parts])
+    return Forecast(center, stacked([part.sigma for part in parts]), stacked([part.quantiles for part in parts]))
 
 
 class Model(Protocol):
@@ -200,7 +216,8 @@ def settle(name: str, given: dict[str, Any], common: dict[str, Any]) -> dict[str
 
 def params_of(name: str, model: Model) -> dict[str, Any]:
     """The arguments a model was constructed with."""
-    return {key: getattr(model, key) for key in parameters(name)}
+    own = getattr(model, "prototype", model)  # of many alike, one for each ticker
+    return {key: getattr(own, key) for key in parameters(name)}
 
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:

@@ -1,0 +1,125 @@
+"""From a point, a volatility or quantiles to calibrated quantiles: conformal prediction on arrays.
+
+Residuals are measured out of fold, in units of the forecast's volatility, and per horizon. The centre of a
+model stays its own: calibration moves the quantiles around it (Vovk et al. 2005; for quantile models
+Romano, Patterson & Candès 2019).
+"""
+
+import math
+
+import numpy as np
+from scipy.stats import norm
+
+from pricecast.models import Forecast
+from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+
+_LEVELS = np.array(QUANTILE_LEVELS)
+
+
+def normal_quantiles(forecast: Forecast) -> np.ndarray:
+    """Quantiles (n, h, q) of a normal distribution with the forecast's centre and sigma."""
+    assert forecast.sigma is not None  # noqa: S101 - a model that is not calibrated brings a sigma
+    return forecast.center[:, :, None] + forecast.sigma[:, :, None] * norm.ppf(_LEVELS)
+
+
+def fit(forecast: Forecast, actual: np.ndarray, unit: np.ndarray, days: np.ndarray | None = None) -> np.ndarray:
+    """Learns how far each quantile has to move.
+
+    Args:
+        forecast: of the calibration origins, log returns.
+        actual: (n, h) log returns.
+        unit: (n, h) scale * sqrt(h).
+        days: (n,) cutoffs. Tickers move together and horizons overlap, so that n outcomes over h days count for
+            as many as there are distinct cutoffs, divided by h. Without cutoffs, each row counts for one.
+
+    Returns:
+        (h, q) offsets in units of the forecast's volatility; 0 at the median, never crossing.
+    """
+    base, unit = _base(forecast), own_unit(forecast, unit)
+    scores = (actual[:, :, None] - base) / unit[:, :, None]
+    offsets = np.zeros(scores.shape[1:])
+    for step in range(len(offsets)):
+        worth = None if days is None else max(len(np.unique(days)) / (step + 1), 1)
+        offsets[step] = [conformal_quantile(scores[:, step, i], p, worth) for i, p in enumerate(_LEVELS)]
+    offsets[:, MEDIAN] = 0.0
+    if forecast.quantiles is None:
+        # Around one centre: no lower quantile above it, no upper one below.
+        offsets[:, :MEDIAN] = np.minimum(offsets[:, :MEDIAN], 0.0)
+        offsets[:, MEDIAN:] = np.maximum(offsets[:, MEDIAN:], 0.0)
+    return offsets
+
+
+def apply(forecast: Forecast, offsets: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Calibrated quantiles of log returns, (n, h, q), in order; offsets are (h, q), or (n, h, q) row by row."""
+    return _ordered(_base(forecast) + offsets * own_unit(forecast, unit)[:, :, None])
+
+
+def follow(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray, rate: float) -> np.ndarray:
+    """Moves the quantiles of one ticker's consecutive origins by what came out of the earlier ones.
+
+    At each close, a level's offset rises by rate * level / h if the outcome of h days before exceeded its quantile,
+    and falls by rate * (1 - level) / h if not (quantile tracking: Gibbs & Candès 2021; Angelopoulos, Candès &
+    Tibshirani 2023). Horizons overlap, so that h outcomes say about as much as one. The median stays.
+
+    Args:
+        quantiles: (n, h, q), day after day.
+        actual: (n, h) log returns; not looked at before they are known.
+        unit: (n, h) volatility that the offsets are in units of.
+        rate: step for h = 1.
+
+    Returns:
+        Quantiles (n, h, q), in order.
+    """
+    result = quantiles.copy()
+    steps = np.arange(1, quantiles.shape[1] + 1)
+    rates = rate / steps[:, None]
+    moved = np.zeros(quantiles.shape[1:])
+    for row in range(len(quantiles)):
+        # The outcomes that came in with this close: of the forecast one day ago one day ahead, and so on.
+        known = steps[steps <= row]
+        exceeded = actual[row - known, known - 1, None] > result[row - known, known - 1]
+        moved[known - 1] += rates[known - 1] * (exceeded - (1 - _LEVELS))
+        moved[:, MEDIAN] = 0.0
+        result[row] = _ordered((quantiles[row] + moved * unit[row, :, None])[None])[0]
+    return result
+
+
+def conformal_quantile(scores: np.ndarray, level: float, effective: float | None = None) -> np.ndarray:
+    """The order statistic of n scores that a new one stays below with at least (at most) the level's chance.
+
+    With n independent scores, upper levels take rank ceil((n + 1) level), lower ones floor((n + 1) level), so that
+    a central interval covers at least what it promises (Lei et al. 2018, section 2). Scores that depend on one
+    another count for fewer: the margin of one in n becomes one in `effective`.
+
+    Args:
+        scores: (n, ...).
+        level: between 0 and 1.
+        effective: how many independent scores they are worth, n if not given.
+
+    Returns:
+        (...) scores.
+    """
+    n = len(scores)
+    tail = level if level > 0.5 else 1 - level
+    exact = round(n * tail * (1 + 1 / (effective or n)), 9)
+    rank = min(math.ceil(exact), n)
+    index = rank - 1 if level > 0.5 else n - rank
+    return np.partition(scores, index, axis=0)[index]
+
+
+def own_unit(forecast: Forecast, unit: np.ndarray) -> np.ndarray:
+    """The forecast's volatility (n, h) where it has one, else the unit that is given."""
+    return unit if forecast.sigma is None else forecast.sigma
+
+
+def _base(forecast: Forecast) -> np.ndarray:
+    if forecast.quantiles is not None:
+        return forecast.quantiles
+    return np.repeat(forecast.center[:, :, None], len(_LEVELS), axis=2)
+
+
+def _ordered(quantiles: np.ndarray) -> np.ndarray:
+    """Quantiles (n, h, q) in order, the median where it was."""
+    below = np.minimum.accumulate(quantiles[:, :, MEDIAN::-1], axis=2)[:, :, ::-1]
+    above = np.maximum.accumulate(quantiles[:, :, MEDIAN:], axis=2)
+    return np.concatenate([below, above[:, :, 1:]], axis=2)

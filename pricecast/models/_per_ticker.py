@@ -1,0 +1,75 @@
+"""One model for each ticker, under the contract of one model."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any, Self
+
+import numpy as np
+
+from pricecast import models
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Model, Report, read_state, write_state
+from pricecast.panel import Panel
+from pricecast.schema import short
+
+_EPOCHS = dict[int, list[dict[str, float]]]
+
+
+class PerTicker:
+    """Fits a model of one kind on each ticker's own origins."""
+
+    def __init__(self, name: str, params: dict[str, Any]) -> None:
+        self._name, self._params = name, params
+        self.prototype = models.create(name, params)
+        self.lookback = self.prototype.lookback
+        self.models_: dict[str, Model] = {}
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Fits ticker by ticker; the losses that are reported are means over the tickers that still train."""
+        epochs: _EPOCHS = {}
+        for ticker in np.unique(panel.tickers[train]):
+            learn, stop = (rows[panel.tickers[rows] == ticker] for rows in (train, valid))
+            model = models.create(self._name, self._params)
+            self.models_[str(ticker)] = model.fit(panel, learn, stop, _into(epochs))
+        for epoch, found in sorted(epochs.items()):
+            if report:
+                report(epoch, {key: float(np.mean([losses[key] for losses in found])) for key in found[0]})
+        best = [model.best_epoch_ for model in self.models_.values() if hasattr(model, "best_epoch_")]
+        if best:
+            self.best_epoch_ = round(median(best))
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """Each origin's forecast by its ticker's model.
+
+        Raises:
+            InputError: a ticker was not there in training.
+        """
+        tickers = panel.tickers[origins]
+        if unseen := sorted(set(tickers) - self.models_.keys()):
+            raise InputError(
+                f"expected tickers that {self._name} was trained on ({', '.join(sorted(self.models_))}), got "
+                f"{', '.join(unseen)}: train it with them"
+            )
+        groups = [np.flatnonzero(tickers == ticker) for ticker in np.unique(tickers)]
+        parts = [self.models_[str(tickers[own[0]])].predict(panel, origins[own]) for own in groups]
+        return models.join(parts).take(np.argsort(np.concatenate(groups)))
+
+    def save(self, folder: Path) -> None:
+        """Writes a numbered folder for each ticker, and who is who as JSON."""
+        write_state(folder, {"tickers": list(self.models_)})
+        for number, model in enumerate(self.models_.values()):
+            model.save(folder / str(number))
+
+    def load(self, folder: Path) -> Self:
+        """Reads what `save` wrote."""
+        tickers = read_state(folder)["tickers"]
+        if not (isinstance(tickers, list) and all(isinstance(ticker, str) for ticker in tickers)):
+            raise InputError(f"expected a list of tickers in {folder}, got {short(tickers)}: train it again")
+        for number, ticker in enumerate(tickers):
+            self.models_[ticker] = models.create(self._name, self._params).load(folder / str(number))
+        return self
+
+
+def _into(epochs: _EPOCHS) -> Report:
+    return lambda epoch, metrics: epochs.setdefault(epoch, []).append(metrics)
