@@ -6,7 +6,7 @@ import click
 
 from flow_steps import artifacts, chain, commands, options
 from flow_steps.tracking import Judged, StepRun, data_of
-from pricecast import models
+from pricecast import judge, models
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation, evaluate, make_report
 from pricecast.forecaster import Forecaster
@@ -25,6 +25,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     result.leaderboard.to_csv(run.folder / "leaderboard.csv", index=False)
+    result.coverage.to_csv(run.folder / "coverage.csv", index=False)
     left_out = [models.lacks(name) for name in params["left_out"].split(",") if name]
     report = make_report(result, dataset, pictures=params["vis"], left_out=left_out)
     (run.folder / REPORT).write_text(render(report), encoding="utf-8")
@@ -58,8 +59,9 @@ def _title(name: str, forecaster: Forecaster) -> str:
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     folders = [artifacts.bundle_folder(uri) for uri in params["bundles"].split(",")]
-    names = {read_json(folder / FORECASTER_FILE)["name"] for folder in folders} | {"naive", "ewma"}
-    return tuple(f"pricecast.models.{name}" for name in sorted(names))
+    about = [read_json(folder / FORECASTER_FILE) for folder in folders]
+    names = {part for each in about for part in models.parts(each["name"], each["params"])}
+    return tuple(f"pricecast.models.{name}" for name in sorted({*names, *judge.NAIVES}))
 
 
 STEP = chain.Step(

@@ -43,8 +43,8 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
-    models.check_name(params["model"])
-    return (f"pricecast.models.{params['model']}", "serving.model")
+    names = models.parts(params["model"], json.loads(params["model_params"]))
+    return (*(f"pricecast.models.{name}" for name in names), "serving.model")
 
 
 STEP = chain.Step(

@@ -7,11 +7,14 @@ from typing import Any
 import pandas as pd
 
 from pricecast import judge, report
+from pricecast.coverage import coverage
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster, fit
 from pricecast.report import Report
 from pricecast.schema import NAIVE, SPLITS
+
+MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Evaluation:
         forecasts: the forecasts table of all of them over the test origins.
         scores: `judge.score` of it.
         leaderboard: one row per model, naive first.
+        coverage: how its intervals kept their promise, by group (see `coverage.coverage`).
         verdict: in words and figures.
     """
 
@@ -30,6 +34,7 @@ class Evaluation:
     forecasts: pd.DataFrame
     scores: pd.DataFrame
     leaderboard: pd.DataFrame
+    coverage: pd.DataFrame
     verdict: dict[str, Any]
 
     def metrics(self, model: str) -> dict[str, float]:
@@ -52,7 +57,8 @@ def evaluate(given: list[Forecaster], dataset: Dataset) -> Evaluation:
     forecasters = label([*given, *(fit(name, {}, dataset) for name in missing)])
     forecasts = walk(forecasters, dataset)
     scores = judge.score(forecasts, insample_mae(dataset))
-    return Evaluation(forecasters, forecasts, scores, judge.leaderboard(scores), judge.verdict(scores))
+    covered = coverage(forecasts, dataset.features)
+    return Evaluation(forecasters, forecasts, scores, judge.leaderboard(scores), covered, judge.verdict(scores))
 
 
 def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
@@ -98,11 +104,21 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_o
         title=f"{_listed(spec.tickers)}: {spec.horizon} trading days ahead",
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
+        coverage=_shown_coverage(evaluation, shown),
         warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)],
         facts=_facts(dataset),
         quality=dataset.quality,
         figures=report.figures(evaluation.forecasts, curves, shown) if pictures else {},
     )
+
+
+def _shown_coverage(evaluation: Evaluation, model: str) -> pd.DataFrame:
+    """Coverage of a model beside naive's at the shortest horizon; tickers only where they are few."""
+    table = evaluation.coverage
+    table = table[table["horizon"] == table["horizon"].min()]
+    few = table.loc[table["by"] == "ticker", "group"].nunique() <= MAX_TICKERS
+    table = table[few | table["by"].ne("ticker")]
+    return table[table["model"].isin([NAIVE, model])]
 
 
 def _facts(dataset: Dataset) -> dict[str, str]:

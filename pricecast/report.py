@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pricecast import plots
+from pricecast.coverage import PERCENTS
 from pricecast.metrics import METRICS, Slice
 from pricecast.schema import NAIVE
 
@@ -43,6 +44,7 @@ class Report:
         verdict: verdict.json: `sentence`, and as far as known `models` (by name a `sentence`), `best`,
             `reference`, `horizon` and `n_days`.
         leaderboard: one row per model with a column `model`; other columns may be missing or extra.
+        coverage: rows of `coverage.coverage` at one horizon, of one or two models.
         warnings: sentences on dropped tickers and the like.
         facts: label and value of tickers, dates, splits, source and so on.
         quality: quality.json, whose `findings` name kind, action, count, tickers and examples.
@@ -52,6 +54,7 @@ class Report:
     title: str
     verdict: Mapping[str, Any]
     leaderboard: pd.DataFrame
+    coverage: pd.DataFrame | None = None
     warnings: list[str] = field(default_factory=list)
     facts: Mapping[str, str] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
@@ -74,12 +77,26 @@ def render(report: Report) -> str:
         headline={column: HEADLINE[column] for column in HEADLINE if column in columns},
         columns=columns,
         cell=format_cell,
+        covered=[] if report.coverage is None else covered(report.coverage),
         findings=[_finding(finding) for finding in report.quality.get("findings", ())],
         pictures=[
             {"title": title, "caption": caption, **_picture(figure)}
             for title, (figure, caption) in report.figures.items()
         ],
     )
+
+
+def covered(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of the coverage table: group, days, and by model the coverage of each interval with its error."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in sorted(table.to_dict("records"), key=lambda row: str(row["model"]) != NAIVE):
+        found = rows.setdefault(
+            (row["by"], row["group"]), {"by": row["by"], "group": row["group"], "days": row["n_days"], "models": {}}
+        )
+        found["models"][str(row["model"])] = [
+            (percent, f"{row[f'coverage_{percent}']:.1f}", f"{row[f'error_{percent}']:.1f}") for percent in PERCENTS
+        ]
+    return list(rows.values())
 
 
 def figures(

@@ -1,5 +1,6 @@
-"""Is one model's loss lower than another's, or is it luck: Diebold-Mariano and Holm."""
+"""Is one model's loss lower than another's, or is it luck: Diebold-Mariano, Holm, errors by block bootstrap."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -87,3 +88,25 @@ def _variance(series: np.ndarray, horizon: int) -> float:
         return in_full
     weights = 1 - np.arange(lag + 1) / (lag + 1)
     return float(covariances[0] + 2 * weights[1:] @ covariances[1:])
+
+
+def block_error(series: np.ndarray) -> float:
+    """Standard error of the mean of a series in order of time, by the circular block bootstrap.
+
+    Politis & Romano (1992). The blocks of a draw are independent and each start is as likely as any other, so the
+    variance over all draws is that of the n block means, divided by the number of blocks: no draw is needed. Blocks
+    of 2 n^(1/3) days are long enough for clusters of volatility.
+
+    Args:
+        series: (n,) values, one a day.
+
+    Returns:
+        NaN for fewer than two values.
+    """
+    n = len(series)
+    if n < 2:
+        return float("nan")
+    length = min(n, math.ceil(2 * n ** (1 / 3)))
+    sums = np.cumsum(np.concatenate([[0.0], series, series[:length]]))
+    means = (sums[length:-1] - sums[: -length - 1]) / length
+    return float(np.sqrt(means.var() * length / n))

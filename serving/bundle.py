@@ -8,6 +8,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
+from pricecast import models
 from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster
 from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
@@ -52,4 +53,6 @@ def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
 
 def requirements(forecaster: Forecaster) -> list[str]:
     """Exact pins of what the bundle imports; a local build tag such as +cpu cannot be asked for and is left out."""
-    return [f"{name}=={version(name).partition('+')[0]}" for name in (*_CORE, *forecaster.about.requires)]
+    parts = models.parts(forecaster.name, forecaster.params)
+    needed = dict.fromkeys([*_CORE, *(package for name in parts for package in models.about(name).requires)])
+    return [f"{name}=={version(name).partition('+')[0]}" for name in needed]

@@ -28,10 +28,10 @@ _FORECASTER_FILES = {
     re.escape(FORECASTER_FILE): 16 * _MEGABYTE,
     re.escape(MANIFEST): _MEGABYTE,
     r"scaler_[Xy]\.skops": 16 * _MEGABYTE,
-    # A folder for each ticker where there is a model for each.
-    r"model/(\d+/)?\w+\.json": 64 * _MEGABYTE,
-    r"model/(\d+/)?\w+\.safetensors": 512 * _MEGABYTE,
-    r"model/(\d+/)?\w+\.txt": 64 * _MEGABYTE,
+    # A folder for each member of an ensemble, or for each ticker where it has a model of its own.
+    r"model/(\d+/){0,2}\w+\.json": 64 * _MEGABYTE,
+    r"model/(\d+/){0,2}\w+\.safetensors": 512 * _MEGABYTE,
+    r"model/(\d+/){0,2}\w+\.txt": 64 * _MEGABYTE,
 }
 # MLflow leaves these in a local store when it loads a model out of it: not sealed, and never read here.
 _LEFTOVERS = r"registered_model_meta|(code/pricecast/(\w+/)*)?__pycache__/[\w.-]+\.pyc"

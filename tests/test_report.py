@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from forecast_samples import sample_forecasts
-from pricecast.report import Report, figures, format_cell, render
+from pricecast.coverage import coverage
+from pricecast.report import Report, covered, figures, format_cell, render
 
 EVIL = "<script>alert('x')</script>"
 CURVES = pd.DataFrame(
@@ -73,6 +74,27 @@ def sample_report() -> Report:
         quality={"findings": findings},
         figures=figures(forecasts, {"lstm": CURVES, "drift": None}, "lstm"),
     )
+
+
+def a_coverage_table(models=("lstm", "naive")) -> pd.DataFrame:
+    table = sample_forecasts()
+    table = table[table["model"].isin(models) & table["horizon"].eq(1)]
+    scale = table[["ticker", "cutoff"]].drop_duplicates().rename(columns={"cutoff": "date"})
+    return coverage(table, scale.assign(scale=np.linspace(1, 2, len(scale))))
+
+
+def test_coverage_stands_in_the_report_group_by_group_naive_first(report):
+    table = a_coverage_table()
+    rows = covered(table)
+    assert [row["group"] for row in rows] == ["all", "calm", "middle", "wild", "2024", "AAPL", "MSFT"]
+    assert list(rows[0]["models"]) == ["naive", "lstm"]
+    wild = table[(table["group"] == "wild") & (table["model"] == "lstm")].iloc[0]
+    expected = [(p, f"{wild[f'coverage_{p}']:.1f}", f"{wild[f'error_{p}']:.1f}") for p in (50, 80, 90)]
+    assert rows[3]["models"]["lstm"] == expected
+    page = render(replace(report, coverage=table))
+    for text in ("wild volatility", f"{expected[2][1]} <span", "coverage.csv"):
+        assert text in page
+    assert "coverage.csv" not in render(report)
 
 
 @pytest.fixture(scope="module")

@@ -39,16 +39,19 @@ def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: i
     ]
 
 
-def forecasts(compute: Compute, prices: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0) -> list[Violation]:
+def forecasts(
+    compute: Compute, prices: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0, across: bool = False
+) -> list[Violation]:
     """The same for a fixed model: `compute` lays its forecasts beside their origins, NaN where there is none.
 
-    A model may refuse broken bars, so all garbage is valid here.
+    A model may refuse broken bars, so all garbage is valid here. One that says it looks `across` tickers may be
+    moved by their past, and is not checked for isolation.
     """
     dates = cuts(prices, n, seed)
     return [
         *prefix(compute, prices, dates),
         *future(compute, prices, dates, VALID_GARBAGE, seed),
-        *isolation(compute, prices, VALID_GARBAGE, seed),
+        *([] if across else isolation(compute, prices, VALID_GARBAGE, seed)),
     ]
 
 

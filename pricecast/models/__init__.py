@@ -36,6 +36,7 @@ Report = Callable[[int, dict[str, float]], None]
 # What `--models` may name besides single models; a model without a family comes by its own name only.
 FAMILIES = ("classical", "trees", "neural")
 ALL = "all"
+ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class About:
     """What a model's class body says of it.
 
     Attributes:
-        family: one of `FAMILIES`, "ensemble", or "" for a model that is trained only where it is named.
+        family: one of `FAMILIES`, `ENSEMBLE`, or "" for a model that is trained only where it is named.
         calibrate: False keeps its own quantiles as they are.
         requires: the packages that it needs beyond the project's core.
         stops_early: it stops early on `valid`; any other model learns from those origins, too.
@@ -175,6 +176,27 @@ def choose(wanted: list[str]) -> tuple[list[str], list[str]]:
     found = list(dict.fromkeys(chosen))
     left_out = [name for name in found if missing(name)]
     return [name for name in found if name not in left_out], left_out
+
+
+def members(text: str) -> list[str]:
+    """The members that an ensemble is asked to have.
+
+    Raises:
+        InputError: there is none, one is not known, comes twice, or is an ensemble itself.
+    """
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    for name in found:
+        check_name(name)
+    if not found or len(set(found)) < len(found) or any(about(name).family == ENSEMBLE for name in found):
+        raise InputError(f"expected different models without ensembles as members, got {text!r}")
+    return found
+
+
+def parts(name: str, params: dict[str, Any]) -> list[str]:
+    """The models whose code and packages a model needs: itself, and its members if it is an ensemble."""
+    if about(name).family != ENSEMBLE:
+        return [name]
+    return [name, *members(str(params.get("members", parameters(name)["members"])))]
 
 
 def load(name: str) -> type[Model]:
