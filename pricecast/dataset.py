@@ -1,7 +1,7 @@
 """From prices to a dataset: features, splits and scalers, all fitted on training rows only."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -49,6 +49,14 @@ class Dataset:
     def usable(self) -> pd.Series:
         """Rows that one may forecast from, whatever their span."""
         return has_context(self.features, self.spec.features, self.spec.max_lookback)
+
+    def as_of(self, valid_start: pd.Timestamp, test_start: pd.Timestamp) -> "Dataset":
+        """The same rows with other spans, and scalers that know no more than those."""
+        bounds = splits.Bounds(valid_start, test_start)
+        split = splits.assign(self.features, bounds, self.spec.horizon, self.usable)
+        spec = replace(self.spec, valid_start=str(valid_start.date()), test_start=str(test_start.date()))
+        scalers = fit_scalers(self.features, spec, np.flatnonzero(split == "train"))
+        return replace(self, features=self.features.assign(split=split), spec=spec, scalers=scalers)
 
     def fold(self) -> Fold:
         """The fold that the spec's dates make: learn from training and validation, forecast the test span."""

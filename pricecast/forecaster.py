@@ -55,6 +55,9 @@ class Settings:
     online: bool = True
 
 
+DEFAULTS = Settings()
+
+
 @dataclass(frozen=True)
 class Forecaster:
     """What predicts.
@@ -78,7 +81,7 @@ class Forecaster:
     scalers: Scalers
     fitted_until: str
     history: tuple[dict[str, float], ...] = ()
-    settings: Settings = Settings()
+    settings: Settings = DEFAULTS
     past: OutOfFold | None = None
 
     @property
@@ -249,8 +252,9 @@ def fit(
     params: dict[str, Any],
     dataset: Dataset,
     report: Report | None = None,
-    settings: Settings = Settings(),
+    settings: Settings = DEFAULTS,
     progress: Progress | None = None,
+    past: OutOfFold | None = None,
 ) -> Forecaster:
     """Calibrates a model on forecasts of the past that it made fold by fold, and fits it on all of the past.
 
@@ -261,6 +265,7 @@ def fit(
         report: called once an epoch of the final fit.
         settings: how to make it.
         progress: told which fit is going on.
+        past: earlier forecasts to calibrate on, instead of those of folds that are walked for it.
 
     Raises:
         InputError: the model or a parameter is not known, or does not fit the dataset.
@@ -273,10 +278,11 @@ def fit(
         if report:
             report(epoch, metrics)
 
-    past, calibrated = None, None
+    calibrated = None
     if about.calibrate:
-        past = _walk_past(name, params, dataset, settings, progress)
-        calibrated = calibrate(past.forecast, panel, past.origins, settings.mondrian, settings.online)
+        past = past or _walk_past(name, params, dataset, settings, progress)
+        before = past.before(dataset, main.start)
+        calibrated = calibrate(before.forecast, panel, before.origins, settings.mondrian, settings.online)
     if progress:
         progress(name)
     model = _learn(_make(name, params, settings), about, panel, main, remember)

@@ -1,13 +1,14 @@
 """Forecasts of the past that were made without knowing it: what calibration and ensemble weights learn from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from pricecast import models, splits
 from pricecast.dataset import MIN_TRAIN, Dataset, fit_scalers
+from pricecast.errors import InputError
 from pricecast.models import Forecast, Model
 from pricecast.panel import Panel
 from pricecast.splits import Fold
@@ -24,27 +25,54 @@ class OutOfFold:
     origins: np.ndarray
     forecast: Forecast
 
+    def before(self, dataset: Dataset, start: pd.Timestamp) -> "OutOfFold":
+        """The part whose outcomes are known before a date."""
+        inside = np.isin(self.origins, known(dataset, self.origins, start))
+        return OutOfFold(self.origins[inside], self.forecast.take(inside))
+
 
 def folds(dataset: Dataset) -> list[Fold]:
     """The folds of a dataset's past: expanding windows over training and validation, nothing of the test span.
 
-    A ticker is forecast from the fold on that has enough of it to learn from.
+    Raises:
+        InputError: the past is too short for one.
     """
     spec, table, usable = dataset.spec, dataset.features, dataset.usable
     valid_start, end = pd.Timestamp(spec.valid_start), pd.Timestamp(spec.test_start)
     dates = np.sort(table.loc[usable & (table["date"] < valid_start), "date"].unique())
-    starts = [pd.Timestamp(dates[int(share * len(dates))]) for share in CUTS]
-    last = table.groupby("ticker", sort=False)["date"].shift(-spec.horizon)
-    known = (last < end).to_numpy()
-    found = []
-    for fold in splits.walk(table, usable, spec.horizon, [*starts, valid_start], end):
-        names = table["ticker"].to_numpy()
+    starts = [pd.Timestamp(dates[int(share * len(dates))]) for share in CUTS if len(dates)]
+    found = [
+        replace(fold, origins=known(dataset, fold.origins, end))
+        for fold in cut(dataset, [*starts, valid_start], end)
+    ]
+    if not any(len(fold.origins) for fold in found):
+        raise InputError(
+            f"expected a past before {end:%Y-%m-%d} that can be cut into folds of {MIN_TRAIN} training origins and "
+            "more a ticker, got less: take a longer history"
+        )
+    return [fold for fold in found if len(fold.origins)]
+
+
+def cut(dataset: Dataset, starts: Sequence[pd.Timestamp], end: pd.Timestamp | None = None) -> list[Fold]:
+    """Consecutive folds; a ticker is forecast from the one on that has enough of it to learn from.
+
+    Args:
+        dataset: to walk through.
+        starts: the first forecast date of each fold.
+        end: the first date behind the last one, None for all there are.
+    """
+    names, found = dataset.features["ticker"].to_numpy(), []
+    for fold in splits.walk(dataset.features, dataset.usable, dataset.spec.horizon, starts, end):
         learned, counts = np.unique(names[fold.past], return_counts=True)
-        origins = fold.origins[known[fold.origins]]
-        origins = origins[np.isin(names[origins], learned[counts >= MIN_TRAIN])]
-        if len(origins):
-            found.append(Fold(fold.start, fold.past, fold.train, fold.valid, origins))
+        enough = np.isin(names[fold.origins], learned[counts >= MIN_TRAIN])
+        found.append(replace(fold, origins=fold.origins[enough]))
     return found
+
+
+def known(dataset: Dataset, origins: np.ndarray, start: pd.Timestamp) -> np.ndarray:
+    """Those of the origins all of whose labels are known before a date."""
+    last = dataset.features.groupby("ticker", sort=False)["date"].shift(-dataset.spec.horizon)
+    return origins[(last < start).to_numpy()[origins]]
 
 
 def collect(learn: Learn, dataset: Dataset, walked: Sequence[Fold]) -> OutOfFold:

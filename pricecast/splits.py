@@ -86,6 +86,7 @@ class Fold:
     """One step of a walk-forward: learn from what is known before `start`, forecast from `origins`.
 
     Attributes:
+        valid_start: the first date of the stretch to stop early on.
         start: the first date that is forecast.
         past: origins all of whose labels are known before it, (n,).
         train: those of them that also end before the stretch to stop early on, (m,).
@@ -93,6 +94,7 @@ class Fold:
         origins: to forecast from, (j,).
     """
 
+    valid_start: pd.Timestamp
     start: pd.Timestamp
     past: np.ndarray
     train: np.ndarray
@@ -119,7 +121,7 @@ def fold(
     past = usable & (last < start)
     inside = usable & (first >= start) & (True if end is None else first < end)
     rows = [past, past & (last < valid_start), past & (first >= valid_start), inside]
-    return Fold(start, *(np.flatnonzero(mask.to_numpy()) for mask in rows))
+    return Fold(valid_start, start, *(np.flatnonzero(mask.to_numpy()) for mask in rows))
 
 
 def walk(
