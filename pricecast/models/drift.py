@@ -6,8 +6,8 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models._series import check_seen
 from pricecast.panel import Panel
 
 
@@ -32,12 +32,7 @@ class Model:
             InputError: a ticker was not there in training.
         """
         tickers = panel.tickers[origins]
-        unseen = sorted(set(tickers) - self.drift_.keys())
-        if unseen:
-            raise InputError(
-                f"expected tickers that drift was trained on ({', '.join(sorted(self.drift_))}), "
-                f"got {', '.join(unseen)}: train it with them"
-            )
+        check_seen("drift", self.drift_, tickers)
         daily = np.array([self.drift_[ticker] for ticker in tickers])
         return Forecast(center=daily[:, None] * np.arange(1, panel.spec.horizon + 1))
 
