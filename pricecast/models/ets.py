@@ -78,6 +78,7 @@ def ahead(path: np.ndarray, state: dict[str, float], horizon: int) -> np.ndarray
         level = expected + alpha * (value - expected)
         slope = phi * slope + beta * (value - expected)
         levels[bar], slopes[bar] = level, slope
+    # phi + phi^2 + ... + phi^h. statsforecast 2.1's own forecasts take phi twice instead of phi^2 and so on.
     growth = np.cumsum(phi ** np.arange(1, horizon + 1))
     return (levels - path)[:, None] + slopes[:, None] * growth
 

@@ -18,6 +18,8 @@ NUMBERS = dict.fromkeys(("mean", "omega", "alpha", "gamma", "beta", "backcast"),
 # Fewer returns say nothing of four to seven parameters.
 LEAST = 50
 BACKCAST_DAYS = 75
+# Arch's bound is one, where halted series end: tomorrow would be as wild as today's return, whatever came before.
+LARGEST_ALPHA = 0.99
 
 
 class Model:
@@ -131,8 +133,10 @@ def _maximise(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
 
 
 def _sound(returns: np.ndarray, state: dict[str, float]) -> bool:
-    """Finite, stationary, and on average of the size that the returns have (within a factor of ten)."""
+    """Finite, stationary, off arch's bounds, and on average as large as the returns (within a factor of ten)."""
     if not np.isfinite(list(state.values())).all() or not 0 <= _persistence(state) < 1 - 1e-6:
+        return False
+    if state["alpha"] > LARGEST_ALPHA:
         return False
     ratio = variances(returns, state)[:-1].mean() / np.mean((returns - state["mean"]) ** 2)
     return bool(state["omega"] > 0 and 0.1 < ratio < 10)

@@ -13,10 +13,13 @@ from pricecast.models import Forecast, Report, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 from pricecast.panel import Panel
 
-# Daily returns remember little, and every order more costs seconds; a season of the longest kind is a month.
-MAX_ORDER, MAX_SEASONAL, MAX_DIFFERENCES, MAX_SEASON = 3, 1, 2, 31
+# Daily returns remember little, and every order more costs seconds. A second difference would make the drift itself
+# a random walk. The longest season is a month.
+MAX_ORDER, MAX_SEASONAL, MAX_DIFFERENCES, MAX_SEASON = 3, 1, 1, 31
 # Variance of what is not known before the first bar, in units of the error's; R's arima takes the same.
 DIFFUSE = 1e6
+# Nearer to one than this, a stationary part is a second difference in disguise, without a first covariance.
+LARGEST_ROOT = 0.9999
 # Fewer bars than ten parameters can be told from.
 LEAST = 30
 WALK: dict[str, Any] = {"phi": [], "theta": [], "delta": [1.0], "mean": 0.0, "drift": 0.0}
@@ -82,7 +85,10 @@ def estimate(path: np.ndarray, season: int) -> dict[str, Any]:
             fit = search.fit(path).model_
         except ValueError:  # no candidate could be estimated, as on a staircase
             return WALK
-    return coefficients(fit)
+    state = coefficients(fit)
+    return (
+        state if np.abs(np.roots([1, *(-value for value in state["phi"])])).max(initial=0) < LARGEST_ROOT else WALK
+    )
 
 
 def coefficients(fit: dict[str, Any]) -> dict[str, Any]:
