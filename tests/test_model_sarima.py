@@ -43,9 +43,8 @@ def paths():
 def searched(name, **orders):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return AutoARIMA(
-            season_length=5, max_p=3, max_q=3, max_P=1, max_Q=1, max_d=1, approximation=True, **orders
-        ).fit(paths()[name][:TRAIN])
+        bounds = {"max_p": 3, "max_q": 3, "max_P": 1, "max_Q": 1, "max_d": 1, **orders}
+        return AutoARIMA(season_length=5, approximation=True, **bounds).fit(paths()[name][:TRAIN])
 
 
 CASES = [

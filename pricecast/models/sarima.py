@@ -18,8 +18,9 @@ from pricecast.panel import Panel
 MAX_ORDER, MAX_SEASONAL, MAX_DIFFERENCES, MAX_SEASON = 3, 1, 1, 31
 # Variance of what is not known before the first bar, in units of the error's; R's arima takes the same.
 DIFFUSE = 1e6
-# Nearer to one than this, a stationary part is a second difference in disguise, without a first covariance.
-LARGEST_ROOT = 0.9999
+# Nearer to one, a stationary part is one more difference in disguise: auto.arima's own bound in R, which
+# statsforecast 2.1 leaves out for an AR(1).
+LARGEST_ROOT = 1 / 1.01
 # Fewer bars than ten parameters can be told from.
 LEAST = 30
 WALK: dict[str, Any] = {"phi": [], "theta": [], "delta": [1.0], "mean": 0.0, "drift": 0.0}
