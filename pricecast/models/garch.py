@@ -18,6 +18,8 @@ NUMBERS = dict.fromkeys(("mean", "omega", "alpha", "gamma", "beta", "backcast"),
 # Fewer returns say nothing of four to seven parameters.
 LEAST = 50
 BACKCAST_DAYS = 75
+# How far beyond one the optimiser may end on its bound.
+ROUNDING = 1e-6
 # Arch's bound is one, where halted series end: tomorrow would be as wild as today's return, whatever came before.
 LARGEST_ALPHA = 0.99
 
@@ -133,8 +135,12 @@ def _maximise(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
 
 
 def _sound(returns: np.ndarray, state: dict[str, float]) -> bool:
-    """Finite, stationary, off arch's bounds, and on average as large as the returns (within a factor of ten)."""
-    if not np.isfinite(list(state.values())).all() or not 0 <= _persistence(state) < 1 - 1e-6:
+    """Finite, stationary, alpha off its bound, and on average as large as the returns (within a factor of ten).
+
+    A persistence of one, where many calm-and-crash series end, is strictly stationary (Nelson 1990): it has no
+    average variance, but forecasts days ahead need none.
+    """
+    if not np.isfinite(list(state.values())).all() or not 0 <= _persistence(state) < 1 + ROUNDING:
         return False
     if state["alpha"] > LARGEST_ALPHA:
         return False
