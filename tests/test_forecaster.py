@@ -314,12 +314,12 @@ def test_bars_have_to_reach_back_to_where_the_calibration_goes_on_from():
 
 def test_one_model_for_each_ticker():
     panel, test = data().panel(), data().origins("test")
-    each = forecaster.fit("lstm", SMALL, data(), settings=Settings(per_ticker=True))
+    each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
     assert sorted(each.model.models_) == ["AAA", "BBB"]
     for ticker in ("AAA", "BBB"):
         rows = [data().origins(split) for split in ("train", "valid", "test")]
         train, valid, own = (row[panel.tickers[row] == ticker] for row in rows)
-        alone = models.create("lstm", SMALL).fit(panel, train, valid).predict(panel, own)
+        alone = models.create("lstm", small("lstm")).fit(panel, train, valid).predict(panel, own)
         found = each.model.predict(panel, test).take(panel.tickers[test] == ticker)
         assert same_bits(found.quantiles, alone.quantiles)
     assert not same_bits(each.quantiles(panel, test), made("lstm").quantiles(panel, test))
@@ -328,7 +328,7 @@ def test_one_model_for_each_ticker():
 
 
 def test_a_model_for_each_ticker_comes_back_from_its_folder(tmp_path):
-    each = forecaster.fit("lstm", SMALL, data(), settings=Settings(per_ticker=True))
+    each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
     again = Forecaster.load(each.save(tmp_path / "saved"))
     assert again.settings == Settings(per_ticker=True)
     pd.testing.assert_frame_equal(again.predict_bars(raw()), each.predict_bars(raw()))
@@ -336,14 +336,14 @@ def test_a_model_for_each_ticker_comes_back_from_its_folder(tmp_path):
 
 
 def test_a_model_for_each_ticker_knows_no_other():
-    each = forecaster.fit("lstm", SMALL, data(), settings=Settings(per_ticker=True))
+    each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
     with pytest.raises(InputError, match=r"lstm was trained on \(AAA, BBB\), got ZZZ"):
         each.predict_bars(raw((*LONG, ("ZZZ", 700))))
 
 
 def test_history_and_summary_of_a_model_with_epochs():
     seen = []
-    model = forecaster.fit("lstm", SMALL, data(), lambda epoch, metrics: seen.append({"epoch": epoch, **metrics}))
+    model = forecaster.fit("lstm", small("lstm"), data(), lambda epoch, metrics: seen.append({"epoch": epoch, **metrics}))
     assert list(model.history) == seen
     assert model.curve()["epoch"].tolist() == [1, 2]
     best = min(seen, key=lambda entry: entry["val_loss"])
@@ -386,7 +386,7 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
 
 
 def test_a_refit_takes_the_best_epoch_and_keeps_the_scalers():
-    judged = forecaster.fit("lstm", {**SMALL, "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
+    judged = forecaster.fit("lstm", {**small("lstm"), "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
     best = judged.summary()["converged_epoch"]
     seen = []
     again = forecaster.refit(judged, data(), lambda epoch, metrics: seen.append(epoch))
