@@ -1,0 +1,123 @@
+"""Volatility from a panel of daily bars: heterogeneous autoregression of log realised variance (Corsi 2009)."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report, _realised, read_state, write_state
+from pricecast.panel import FEATURE_LIMIT, Panel
+
+
+class Model:
+    """No move of the centre; its volatility from the day, week and month of the ticker and of the market.
+
+    One ridge regression for each horizon, shared by all tickers: a calm one differs from a wild one by the level of
+    its own past variance. Levels of their own for each ticker were no better on average, and a new ticker has none.
+    """
+
+    family: ClassVar[str] = "classical"
+    calibrate: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ()
+    across: ClassVar[bool] = True
+    lookback = _realised.LOOKBACK
+
+    def __init__(self, penalty: float = 100.0, market: bool = True) -> None:
+        self.penalty = penalty
+        self.market = market
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """What a search may try."""
+        return {
+            "penalty": trial.suggest_float("penalty", 1.0, 10_000.0, log=True),
+            "market": trial.suggest_categorical("market", [True, False]),
+        }
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Learns what is usual for each ticker, the regression, and the level of volatility.
+
+        Raises:
+            InputError: the penalty is zero.
+        """
+        if self.penalty <= 0:
+            raise InputError(f"expected a penalty of har above zero, got {self.penalty}: take 1e-6 for none")
+        self.norms_ = _norms(panel, train) if self.market else {}
+        X = self._regressors(panel, train)
+        scaler = StandardScaler().fit(X)
+        self.mean_, self.deviation_ = scaler.mean_, scaler.scale_
+        ridge = Ridge(alpha=self.penalty, solver="cholesky")
+        ridge.fit(self._scaled(X), _realised.targets(panel, train))
+        self.slopes_ = ridge.coef_.reshape(panel.spec.horizon, -1)
+        self.intercepts_ = np.atleast_1d(ridge.intercept_)
+        # What misses in the mean of a logarithm, and between bars and returns: one factor for each horizon.
+        misses = panel.returns(train) / np.exp(self._log_variance(X) / 2)
+        self.intercepts_ = self.intercepts_ + np.log(np.maximum((misses**2).mean(axis=0), _realised.FLOOR))
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """Zero, and the volatility around it.
+
+        Raises:
+            InputError: a ticker that makes up the market is not there.
+        """
+        missing = sorted(self.norms_.keys() - set(panel.tickers))
+        if missing:
+            raise InputError(
+                f"expected bars of all tickers that har takes the market from, got none of {', '.join(missing)}: "
+                "add them, or train it with market=false"
+            )
+        sigma = np.exp(self._log_variance(self._regressors(panel, origins)) / 2)
+        return Forecast(center=np.zeros_like(sigma), sigma=sigma)
+
+    def save(self, folder: Path) -> None:
+        """Writes state.json."""
+        arrays = {
+            "mean": self.mean_, "deviation": self.deviation_, "slopes": self.slopes_, "intercepts": self.intercepts_
+        }  # fmt: skip
+        write_state(folder, {"norms": self.norms_} | {key: value.tolist() for key, value in arrays.items()})
+
+    def load(self, folder: Path) -> Self:
+        """Reads state.json.
+
+        Raises:
+            InputError: the shapes do not fit together.
+        """
+        state = read_state(folder)
+        self.norms_ = state["norms"]
+        self.mean_, self.deviation_ = np.array(state["mean"]), np.array(state["deviation"])
+        self.slopes_, self.intercepts_ = np.array(state["slopes"]), np.array(state["intercepts"])
+        shapes = [self.mean_.shape, self.deviation_.shape, self.slopes_.shape, self.intercepts_.shape]
+        horizon, columns = self.intercepts_.size, _realised.OWN + _realised.WEEKDAYS + 2 * self.market
+        sound = all(len(norm) == 4 for norm in self.norms_.values()) and bool(self.norms_) == self.market
+        if not sound or shapes != [(columns,), (columns,), (horizon, columns), (horizon,)]:
+            raise InputError(f"expected {columns} slopes for each horizon in {folder}, got others: train it again")
+        return self
+
+    def _regressors(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+        columns = [_realised.own(panel, rows), _realised.weekdays(panel, rows)]
+        return np.hstack([*columns, _realised.market(panel, self.norms_, rows)] if self.market else columns)
+
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        return np.clip((X - self.mean_) / self.deviation_, -FEATURE_LIMIT, FEATURE_LIMIT)
+
+    def _log_variance(self, X: np.ndarray) -> np.ndarray:
+        """Column by column: a matrix product may give a row other bits in other company."""
+        total = np.tile(self.intercepts_, (len(X), 1))
+        for column, slopes in zip(self._scaled(X).T, self.slopes_.T, strict=True):
+            total += column[:, None] * slopes
+        return total
+
+
+def _norms(panel: Panel, train: np.ndarray) -> dict[str, list[float]]:
+    """Means and deviations of each ticker's log variance, of days and of weeks."""
+    values = _realised.own(panel, train)[:, _realised.DAY_AND_WEEK]
+    norms = {}
+    for ticker in np.unique(panel.tickers[train]):
+        mine = values[panel.tickers[train] == ticker]
+        deviation = mine.std(axis=0)
+        norms[str(ticker)] = [*mine.mean(axis=0).tolist(), *np.where(deviation > 1e-6, deviation, 1.0).tolist()]
+    return norms

@@ -1,0 +1,79 @@
+"""Analogs: what followed the past days that looked most like today (Lorenz 1969, for the weather)."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from sklearn.neighbors import NearestNeighbors
+
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report
+from pricecast.panel import Panel
+from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+
+# Queries of one size (the last is padded) give an origin the same bits in any company and bound the memory.
+BATCH = 256
+
+
+class Model:
+    """Quantiles of the labels of the nearest training days, of all tickers, in the space of scaled features."""
+
+    family: ClassVar[str] = "classical"
+    calibrate: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ("safetensors",)
+    lookback = 1
+
+    def __init__(self, neighbours: int = 200) -> None:
+        self.neighbours = neighbours
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """What a search may try."""
+        return {"neighbours": trial.suggest_int("neighbours", 50, 1000, log=True)}
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Keeps the training days.
+
+        Raises:
+            InputError: there are to be no neighbours.
+        """
+        if self.neighbours < 1:
+            raise InputError(f"expected at least one neighbour of knn, got {self.neighbours}")
+        self.days_, self.labels_ = panel.X[train], panel.labels(train)
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """Quantiles of what the neighbours' days led to; all of the training days where there are too few."""
+        count = min(self.neighbours, len(self.days_))
+        search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(self.days_)
+        padded = np.resize(origins, -(-len(origins) // BATCH) * BATCH)
+        levels = np.empty((len(padded), panel.spec.horizon, len(QUANTILE_LEVELS)))
+        for start in range(0, len(padded), BATCH):
+            batch = slice(start, start + BATCH)
+            nearest = search.kneighbors(panel.X[padded[batch]], return_distance=False)
+            found = np.quantile(self.labels_[nearest].astype(np.float64), QUANTILE_LEVELS, axis=1)
+            levels[batch] = np.moveaxis(found, 0, 2)
+        columns = [panel.to_returns(levels[: len(origins), :, q], origins) for q in range(levels.shape[2])]
+        quantiles = np.sort(np.stack(columns, axis=2), axis=2)
+        return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
+
+    def save(self, folder: Path) -> None:
+        """Writes the training days as safetensors."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({"days": self.days_, "labels": self.labels_}, folder / "days.safetensors")
+
+    def load(self, folder: Path) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: the arrays do not fit together.
+        """
+        kept = load_file(folder / "days.safetensors")
+        self.days_, self.labels_ = kept["days"], kept["labels"]
+        if self.days_.ndim != 2 or self.labels_.ndim != 2 or not 0 < len(self.days_) == len(self.labels_):
+            raise InputError(
+                f"expected days with their labels in {folder}, got {self.days_.shape} and {self.labels_.shape}: "
+                "train it again"
+            )
+        return self

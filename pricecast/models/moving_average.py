@@ -1,0 +1,53 @@
+"""The mean of the last closes, over every horizon."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report
+from pricecast.panel import Panel
+
+
+class Model:
+    """Simple moving average: the forecast lags behind the price, which is what there is to see in it."""
+
+    family: ClassVar[str] = "classical"
+    calibrate: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, lookback: int = 20) -> None:
+        self.lookback = lookback
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """What a search may try."""
+        return {"lookback": trial.suggest_int("lookback", 2, 60)}
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Learns nothing.
+
+        Raises:
+            InputError: the lookback is longer than the dataset's context.
+        """
+        if not 1 <= self.lookback <= panel.spec.max_lookback:
+            raise InputError(
+                f"expected a lookback of 1 to {panel.spec.max_lookback}, got {self.lookback}: "
+                "transform with a longer --max-lookback"
+            )
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """The way from the last close to the mean."""
+        means = sliding_window_view(panel.close, self.lookback)[origins - self.lookback + 1].mean(axis=1)
+        center = np.log(means / panel.close[origins])
+        return Forecast(center=np.repeat(center[:, None], panel.spec.horizon, axis=1))
+
+    def save(self, folder: Path) -> None:
+        """Keeps nothing."""
+
+    def load(self, folder: Path) -> Self:
+        """Needs nothing."""
+        return self

@@ -1,0 +1,56 @@
+"""The close of one season ago (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 5.2)."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report
+from pricecast.panel import Panel
+
+
+class Model:
+    """Next Monday's close is last Monday's; horizons beyond a season repeat the last one."""
+
+    family: ClassVar[str] = "classical"
+    calibrate: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, season: int = 5) -> None:
+        self.season = season
+
+    @property
+    def lookback(self) -> int:
+        """One season."""
+        return self.season
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """What a search may try: a week, of markets that never close too, a fortnight, a month."""
+        return {"season": trial.suggest_categorical("season", [5, 7, 10, 21])}
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Learns nothing.
+
+        Raises:
+            InputError: the season is longer than the dataset's context.
+        """
+        if not 1 <= self.season <= panel.spec.max_lookback:
+            raise InputError(
+                f"expected a season of 1 to {panel.spec.max_lookback} days, got {self.season}: "
+                "transform with a longer --max-lookback"
+            )
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """The way from the last close to those of the last season."""
+        back = self.season - 1 - np.arange(panel.spec.horizon) % self.season
+        return Forecast(center=np.log(panel.close[origins[:, None] - back] / panel.close[origins, None]))
+
+    def save(self, folder: Path) -> None:
+        """Keeps nothing."""
+
+    def load(self, folder: Path) -> Self:
+        """Needs nothing."""
+        return self
