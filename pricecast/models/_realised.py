@@ -11,7 +11,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pricecast.panel import FEATURE_LIMIT, Panel
 
 WEEK, MONTH = 5, 22
-LOOKBACK = MONTH + 1
 # A halted or pegged series has no variance; with a hundredth of a basis point its logarithm stays finite.
 FLOOR = 1e-12
 # A flat day counts as a tenth of the month's volatility: its logarithm must not outweigh all other days.

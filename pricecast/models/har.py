@@ -23,7 +23,8 @@ class Model:
     calibrate: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
     across: ClassVar[bool] = True
-    lookback = _realised.LOOKBACK
+    # Its month of bars is no context to ask for: every origin has the sixty bars behind it that the features need.
+    lookback = 1
 
     def __init__(self, penalty: float = 100.0, market: bool = True) -> None:
         self.penalty = penalty
