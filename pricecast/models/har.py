@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, _realised, read_state, write_state
@@ -21,7 +22,7 @@ class Model:
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[str, ...]] = ("threadpoolctl",)
     across: ClassVar[bool] = True
     # Its month of bars is no context to ask for: every origin has the sixty bars behind it that the features need.
     lookback = 1
@@ -51,7 +52,9 @@ class Model:
         scaler = StandardScaler().fit(X)
         self.mean_, self.deviation_ = scaler.mean_, scaler.scale_
         ridge = Ridge(alpha=self.penalty, solver="cholesky")
-        ridge.fit(self._scaled(X), _realised.targets(panel, train))
+        # The sums of a second thread would round otherwise.
+        with threadpool_limits(1):
+            ridge.fit(self._scaled(X), _realised.targets(panel, train))
         self.slopes_ = ridge.coef_.reshape(panel.spec.horizon, -1)
         self.intercepts_ = np.atleast_1d(ridge.intercept_)
         # What misses in the mean of a logarithm, and between bars and returns: one factor for each horizon.

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report
@@ -21,7 +22,7 @@ class Model:
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ("safetensors",)
+    requires: ClassVar[tuple[str, ...]] = ("safetensors", "threadpoolctl")
     lookback = 1
 
     def __init__(self, neighbours: int = 200) -> None:
@@ -45,16 +46,9 @@ class Model:
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
         """Quantiles of what the neighbours' days led to; all of the training days where there are too few."""
-        count = min(self.neighbours, len(self.days_))
-        search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(self.days_)
         padded = np.resize(origins, -(-len(origins) // BATCH) * BATCH)
-        levels = np.empty((len(padded), panel.spec.horizon, len(QUANTILE_LEVELS)))
-        for start in range(0, len(padded), BATCH):
-            batch = slice(start, start + BATCH)
-            nearest = search.kneighbors(panel.X[padded[batch]], return_distance=False)
-            found = np.quantile(self.labels_[nearest].astype(np.float64), QUANTILE_LEVELS, axis=1)
-            levels[batch] = np.moveaxis(found, 0, 2)
-        columns = [panel.to_returns(levels[: len(origins), :, q], origins) for q in range(levels.shape[2])]
+        levels = self._levels(panel.X[padded])[: len(origins)]
+        columns = [panel.to_returns(levels[:, :, q], origins) for q in range(levels.shape[2])]
         quantiles = np.sort(np.stack(columns, axis=2), axis=2)
         return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
 
@@ -77,3 +71,16 @@ class Model:
                 "train it again"
             )
         return self
+
+    @threadpool_limits.wrap(limits=1)
+    def _levels(self, days: np.ndarray) -> np.ndarray:
+        """Quantiles (n, h, q) of the labels around each of n days; n is a multiple of the batch."""
+        count = min(self.neighbours, len(self.days_))
+        search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(self.days_)
+        levels = np.empty((len(days), self.labels_.shape[1], len(QUANTILE_LEVELS)))
+        for start in range(0, len(days), BATCH):
+            batch = slice(start, start + BATCH)
+            nearest = search.kneighbors(days[batch], return_distance=False)
+            found = np.quantile(self.labels_[nearest].astype(np.float64), QUANTILE_LEVELS, axis=1)
+            levels[batch] = np.moveaxis(found, 0, 2)
+        return levels

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.linear_model import Ridge
+from threadpoolctl import threadpool_limits
 
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, read_state, write_state
@@ -22,7 +23,7 @@ class Model:
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[str, ...]] = ("threadpoolctl",)
     lookback = 1
 
     def __init__(self, penalty: float = 10.0) -> None:
@@ -42,7 +43,9 @@ class Model:
         if self.penalty <= 0:
             raise InputError(f"expected a penalty of linear above zero, got {self.penalty}: take 1e-6 for none")
         ridge = Ridge(alpha=self.penalty * len(train), solver="cholesky")
-        ridge.fit(panel.X[train].astype(np.float64), panel.returns(train) / panel.unit(train))
+        # The sums of a second thread would round otherwise.
+        with threadpool_limits(1):
+            ridge.fit(panel.X[train].astype(np.float64), panel.returns(train) / panel.unit(train))
         self.slopes_ = ridge.coef_.reshape(panel.spec.horizon, -1)
         self.intercepts_ = np.atleast_1d(ridge.intercept_)
         return self
