@@ -17,7 +17,8 @@ class Model:
     """No move of the centre; its volatility from the day, week and month of the ticker and of the market.
 
     One ridge regression for each horizon, shared by all tickers: a calm one differs from a wild one by the level of
-    its own past variance. Levels of their own for each ticker were no better on average, and a new ticker has none.
+    its own past variance. An intercept for each ticker would help among stocks and hurt among cryptocurrencies, and
+    a new ticker has none.
     """
 
     family: ClassVar[str] = "classical"
