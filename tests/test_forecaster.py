@@ -343,7 +343,9 @@ def test_a_model_for_each_ticker_knows_no_other():
 
 def test_history_and_summary_of_a_model_with_epochs():
     seen = []
-    model = forecaster.fit("lstm", small("lstm"), data(), lambda epoch, metrics: seen.append({"epoch": epoch, **metrics}))
+    model = forecaster.fit(
+        "lstm", small("lstm"), data(), lambda epoch, metrics: seen.append({"epoch": epoch, **metrics})
+    )
     assert list(model.history) == seen
     assert model.curve()["epoch"].tolist() == [1, 2]
     best = min(seen, key=lambda entry: entry["val_loss"])

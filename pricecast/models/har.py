@@ -23,7 +23,7 @@ class Model:
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ("threadpoolctl",)
+    requires: ClassVar[tuple[str, ...]] = ()
     across: ClassVar[bool] = True
     # Its month of bars is no context to ask for: every origin has the sixty bars behind it that the features need.
     lookback = 1

@@ -22,7 +22,7 @@ class Model:
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ("safetensors", "threadpoolctl")
+    requires: ClassVar[tuple[str, ...]] = ("safetensors",)
     lookback = 1
 
     def __init__(self, neighbours: int = 200) -> None:

@@ -23,7 +23,7 @@ class Model:
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ("threadpoolctl",)
+    requires: ClassVar[tuple[str, ...]] = ()
     lookback = 1
 
     def __init__(self, penalty: float = 10.0) -> None:
