@@ -1,0 +1,21 @@
+"""The bars that benchmarks run on: a file that is given, else the embedded sample."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pricecast import sources
+from pricecast.quality import clean
+from pricecast.sources import Request
+
+# After every bar of a file that somebody has kept: none of them is unfinished.
+AS_OF = pd.Timestamp("2199-12-31")
+
+
+def prices(path: str) -> pd.DataFrame:
+    """Clean prices of a csv or parquet file, or of the sample where the path is empty."""
+    if path and not Path(path).exists():
+        raise SystemExit(f"expected a file of bars, got {path}: it is not there")
+    tickers = () if path else ("AAPL", "GOOG", "IBM", "MSFT")
+    raw = sources.load(Request("csv" if path else "sample", tickers, None, None, path, AS_OF, 0))
+    return clean(raw, as_of=AS_OF, strict=False, allow_splits=True)[0]
