@@ -168,7 +168,8 @@ def _train_epoch(
 ) -> float:
     network.train()
     loss_of = LOSSES[settings.loss]
-    total = 0.0
+    # Added up where it is: asking for the number would make a GPU wait after every batch.
+    total = torch.zeros((), dtype=torch.float64, device=origins.device)
     for batch in torch.from_numpy(order).to(origins.device).split(settings.batch_size):
         optimizer.zero_grad(set_to_none=True)
         with _precision(origins.device):
@@ -177,8 +178,8 @@ def _train_epoch(
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
         optimizer.step()
-        total += loss.item() * len(batch)
-    return total / len(order)
+        total += loss.detach().double() * len(batch)
+    return total.item() / len(order)
 
 
 def _loss(network: nn.Module, panel: Panel, origins: np.ndarray, settings: Settings) -> float:

@@ -1,0 +1,146 @@
+"""What the networks over windows of scaled features share: hyperparameters, fit, predict and their files."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report, _torch, read_state, write_state
+from pricecast.panel import Panel
+from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+
+# Enough for any panel that fits in memory, and little enough to lay out before a file is believed.
+LARGEST = {"hidden_dim": 4096, "num_layers": 16, "lookback": 100_000}
+
+
+@dataclass(eq=False)
+class Neural:
+    """A network with one output per horizon (loss mse) or per horizon and quantile (pinball).
+
+    Attributes:
+        hidden_dim: width of the network.
+        dropout: share of activations that training leaves out.
+        lookback: days in a window.
+        loss: a key of `_torch.LOSSES`.
+        learning_rate: of Adam.
+        batch_size: origins in a step.
+        epochs: at most, or exactly where there is nothing to stop on.
+        patience: epochs without a better validation loss before it stops.
+        clip: largest norm of a step's gradient.
+        samples_per_epoch: at most, so that an epoch of a large panel ends.
+        seed: of the first weights, the order of origins and dropout.
+    """
+
+    hidden_dim: int = 64
+    dropout: float = 0.2
+    lookback: int = 60
+    loss: str = "pinball"
+    learning_rate: float = 0.001
+    batch_size: int = 32
+    epochs: int = 30
+    patience: int = 5
+    clip: float = 1.0
+    samples_per_epoch: int = 16384
+    seed: int = 0
+
+    def _network(self, input_dim: int, outputs: int) -> nn.Module:
+        """The network, which maps windows (batch, lookback, input_dim) to (batch, outputs)."""
+        raise NotImplementedError
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Trains with early stopping on `valid`, or for `epochs` when it is empty.
+
+        Raises:
+            InputError: a parameter makes no network, the loss is not known or does not stay finite, or the lookback
+                is longer than the dataset's context.
+        """
+        self._check(panel.spec.max_lookback)
+        settings = _torch.Settings(
+            self.lookback, self.loss, self.learning_rate, self.batch_size, self.epochs, self.patience, self.clip,
+            self.samples_per_epoch, self.seed,
+        )  # fmt: skip
+        self.input_dim_, self.horizon_ = panel.X.shape[1], panel.spec.horizon
+        with _torch.seeded(self.seed):
+            self.network_ = self._network(self.input_dim_, self._outputs())
+            self.best_epoch_ = _torch.train(self.network_, panel, train, valid, settings, report)
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """Quantiles of log returns, or their centre under mse."""
+        outputs = _torch.predict(self.network_, panel, origins, self.lookback)
+        if self.loss == "mse":
+            return Forecast(center=panel.to_returns(outputs, origins))
+        levels = outputs.reshape(len(origins), self.horizon_, len(QUANTILE_LEVELS))
+        columns = [panel.to_returns(levels[:, :, level], origins) for level in range(levels.shape[2])]
+        quantiles = np.sort(np.stack(columns, axis=2), axis=2)
+        return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
+
+    def save(self, folder: Path) -> None:
+        """Writes the weights as safetensors and the shapes as JSON."""
+        shapes = {"input_dim": self.input_dim_, "horizon": self.horizon_, "best_epoch": self.best_epoch_}
+        write_state(folder, shapes)
+        save_file(self.network_.state_dict(), folder / "weights.safetensors")
+
+    def load(self, folder: Path) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: the parameters and shapes ask for other weights than there are.
+        """
+        state = read_state(folder)
+        self.input_dim_, self.horizon_ = state["input_dim"], state["horizon"]
+        self.best_epoch_ = state["best_epoch"]
+        weights = load_file(folder / "weights.safetensors")
+        if _shapes(weights) != self._expected(sum(tensor.numel() for tensor in weights.values())):
+            raise InputError(f"expected the weights of the network in {folder}, got others: train it again")
+        with _torch.seeded(self.seed):
+            self.network_ = self._network(self.input_dim_, self._outputs())
+        self.network_.load_state_dict(weights)
+        return self
+
+    def _outputs(self) -> int:
+        return self.horizon_ * (1 if self.loss == "mse" else len(QUANTILE_LEVELS))
+
+    def _expected(self, most: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the network's weights, found without the memory that a wrong one could ask for."""
+        self._check(self.lookback)
+        if not max(self.input_dim_, self.horizon_) <= most:
+            return {}
+        with torch.device("meta"):
+            return _shapes(self._network(self.input_dim_, self._outputs()).state_dict())
+
+    def _check(self, max_lookback: int) -> None:
+        if self.loss not in _torch.LOSSES:
+            raise InputError(f"expected loss out of {', '.join(_torch.LOSSES)}, got {self.loss!r}")
+        if not 1 <= self.lookback <= max_lookback:
+            raise InputError(
+                f"expected a lookback of 1 to {max_lookback}, got {self.lookback}: "
+                "transform with a longer --max-lookback"
+            )
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"expected a dropout of 0 to below 1, got {self.dropout}")
+        for name, value in {field.name: getattr(self, field.name) for field in fields(self)}.items():
+            if name not in ("loss", "dropout", "patience", "seed") and value <= 0:
+                raise InputError(f"expected {name} above zero, got {value}")
+            if name in LARGEST and value > LARGEST[name]:
+                raise InputError(f"expected {name} of 1 to {LARGEST[name]}, got {value}: choose a smaller one")
+
+
+def space(trial: Any, longest: int = 60) -> dict[str, Any]:
+    """Suggestions for what all networks have, with lookbacks up to `longest`."""
+    return {
+        "hidden_dim": trial.suggest_categorical("hidden_dim", [16, 32, 64, 128]),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+        "lookback": trial.suggest_int("lookback", 10, longest, step=10),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128, 256]),
+    }
+
+
+def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
