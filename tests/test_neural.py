@@ -284,6 +284,24 @@ def test_a_keras_network_drops_out_in_training_only():
     assert torch.equal(net.eval()(days), net(days))
 
 
+WIDTHS = (4, 5, 8, 13)
+
+
+@pytest.mark.parametrize("features", [5, 24])
+@pytest.mark.parametrize("name", ALL)
+def test_an_output_does_not_depend_on_its_place_in_the_batch(name, features):
+    # The same window all over the batch: rows of odd widths start anywhere in memory.
+    days = torch.from_numpy(window(3, features).astype(np.float32))
+    batch = days.expand(_torch.INFERENCE_BATCH, *days.shape).contiguous()
+    for width in WIDTHS:
+        for outputs in (1, 3, 5, 7, 21):
+            torch.manual_seed(0)
+            net = models.create(name, {"hidden_dim": width, "lookback": 3})._network(features, outputs).eval()
+            with torch.inference_mode():
+                found = net(batch)
+            assert torch.equal(found, found[:1].expand_as(found)), (width, outputs)
+
+
 # --- losses ------------------------------------------------------------------------------------------------
 
 
@@ -292,7 +310,9 @@ def test_a_keras_network_drops_out_in_training_only():
 def test_a_loss_decides_the_outputs(name, loss, outputs):
     panel, train, valid, test = setup()
     model = made(name, loss=loss, epochs=1).fit(panel, train[:64], valid[:32])
-    assert list(model.network_.state_dict().values())[-1].shape == (outputs,)
+    shapes = {key: tuple(value.shape) for key, value in model.network_.state_dict().items()}
+    last = {"lstm_keras": "weights.fc2_bias", "mlp": "out.bias", "tcn": "fc.bias"}.get(name, "fc2.bias")
+    assert shapes[last] == (outputs,)
     forecast = model.predict(panel, test)
     assert (forecast.quantiles is None) == (loss == "mse")
     assert forecast.sigma is None
@@ -462,7 +482,7 @@ def test_the_shortest_and_the_longest_window_will_do(name, lookback):
 @pytest.mark.parametrize(
     "params",
     [
-        {"epochs": 0}, {"batch_size": 0}, {"hidden_dim": 0}, {"num_layers": 0}, {"dropout": 1.5},
+        {"epochs": 0}, {"batch_size": 0}, {"hidden_dim": 0}, {"hidden_dim": 3}, {"num_layers": 0}, {"dropout": 1.5},
         {"learning_rate": 0.0}, {"clip": 0}, {"samples_per_epoch": 0}, {"hidden_dim": 4097}, {"num_layers": 17},
     ],
 )  # fmt: skip

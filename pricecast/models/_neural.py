@@ -14,8 +14,26 @@ from pricecast.models import Forecast, Report, _torch, read_state, write_state
 from pricecast.panel import Panel
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
-# Enough for any panel that fits in memory, and little enough to lay out before a file is believed.
-LARGEST = {"hidden_dim": 4096, "num_layers": 16, "lookback": 100_000}
+# Products of fewer than 12 columns round by where a row starts in memory, and a recurrent layer has at least three
+# gates a unit; the largest are enough for any panel, and little enough to lay out before a file is believed.
+BOUNDS = {"hidden_dim": (4, 4096), "num_layers": (1, 16), "lookback": (1, 100_000)}
+LINE = 16
+
+
+class Linear(nn.Linear):
+    """A linear layer on rows filled up with zeros to whole cache lines of `LINE` numbers.
+
+    Libraries choose a product's instructions, and so its roundings, by where in memory a row starts; rows of any
+    other length would start differently at every place in the batch.
+    """
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Maps (batch, in_features) to (batch, out_features)."""
+        missing = (0, -self.in_features % LINE)
+        if missing == (0, 0):
+            return super().forward(inputs)
+        weight = nn.functional.pad(self.weight, missing)
+        return nn.functional.linear(nn.functional.pad(inputs, missing), weight, self.bias)
 
 
 @dataclass(eq=False)
@@ -109,7 +127,7 @@ class Neural:
     def _expected(self, most: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the network's weights, found without the memory that a wrong one could ask for."""
         self._check(self.lookback)
-        if not max(self.input_dim_, self.horizon_) <= most:
+        if not 1 <= min(self.input_dim_, self.horizon_) <= max(self.input_dim_, self.horizon_) <= most:
             return {}
         with torch.device("meta"):
             return _shapes(self._network(self.input_dim_, self._outputs()).state_dict())
@@ -127,16 +145,17 @@ class Neural:
         for name, value in {field.name: getattr(self, field.name) for field in fields(self)}.items():
             if name not in ("loss", "dropout", "patience", "seed") and value <= 0:
                 raise InputError(f"expected {name} above zero, got {value}")
-            if name in LARGEST and value > LARGEST[name]:
-                raise InputError(f"expected {name} of 1 to {LARGEST[name]}, got {value}: choose a smaller one")
+            least, most = BOUNDS.get(name, (value, value))
+            if not least <= value <= most:
+                raise InputError(f"expected {name} of {least} to {most}, got {value}: choose one in between")
 
 
-def space(trial: Any, longest: int = 60) -> dict[str, Any]:
-    """Suggestions for what all networks have, with lookbacks up to `longest`."""
+def space(trial: Any) -> dict[str, Any]:
+    """Suggestions for what all networks have."""
     return {
         "hidden_dim": trial.suggest_categorical("hidden_dim", [16, 32, 64, 128]),
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
-        "lookback": trial.suggest_int("lookback", 10, longest, step=10),
+        "lookback": trial.suggest_int("lookback", 10, 60, step=10),
         "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
         "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128, 256]),
     }

@@ -21,8 +21,8 @@ class Network(nn.Module):
         self.pool = nn.MaxPool1d(2, ceil_mode=True)
         self.conv2 = nn.Conv1d(hidden_dim, hidden_dim, KERNEL, padding=KERNEL // 2)
         self.dropout = nn.Dropout(dropout)
-        self.fc1 = nn.Linear(hidden_dim, 16)
-        self.fc2 = nn.Linear(16, outputs)
+        self.fc1 = _neural.Linear(hidden_dim, 16)
+        self.fc2 = _neural.Linear(16, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Maps windows (batch, lookback, features) to (batch, outputs)."""

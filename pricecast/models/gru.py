@@ -16,8 +16,8 @@ class Network(nn.Module):
         super().__init__()
         between = dropout if num_layers > 1 else 0.0
         self.gru = nn.GRU(input_dim, hidden_dim, num_layers, batch_first=True, dropout=between)
-        self.fc1 = nn.Linear(hidden_dim, 16)
-        self.fc2 = nn.Linear(16, outputs)
+        self.fc1 = _neural.Linear(hidden_dim, 16)
+        self.fc2 = _neural.Linear(16, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Maps windows (batch, lookback, features) to (batch, outputs)."""

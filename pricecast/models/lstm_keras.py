@@ -50,6 +50,17 @@ with torch_backend():
 _check_backend(keras.backend.backend())
 
 
+class Dense(keras.layers.Dense):
+    """A dense layer on whole cache lines, see `_neural.Linear`; Keras keeps the weights the other way round."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Maps (batch, inputs) to (batch, units)."""
+        rows, columns = (-size % _neural.LINE for size in self.kernel.shape)
+        kernel = keras.ops.pad(self.kernel, ((0, rows), (0, columns)))
+        products = keras.ops.matmul(keras.ops.pad(inputs, ((0, 0), (0, rows))), kernel)
+        return self.activation(products[:, : self.units] + self.bias)
+
+
 def sequential(
     lookback: int, input_dim: int, hidden_dim: int, num_layers: int, dropout: float, outputs: int
 ) -> Any:
@@ -61,8 +72,8 @@ def sequential(
         last = i == num_layers
         stack.append(layers.LSTM(hidden_dim, return_sequences=not last, unroll=True, dtype=dtype, name=f"lstm_{i}"))
         stack += [] if last else [layers.Dropout(dropout, dtype=dtype)]
-    stack.append(layers.Dense(16, activation="relu", dtype=dtype, name="fc1"))
-    return keras.Sequential([*stack, layers.Dense(outputs, dtype=dtype, name="fc2")])
+    stack.append(Dense(16, activation="relu", dtype=dtype, name="fc1"))
+    return keras.Sequential([*stack, Dense(outputs, dtype=dtype, name="fc2")])
 
 
 @contextmanager

@@ -16,9 +16,9 @@ class Network(nn.Module):
     def __init__(self, inputs: int, hidden_dim: int, num_layers: int, dropout: float, outputs: int) -> None:
         super().__init__()
         widths = [inputs, *[hidden_dim] * num_layers]
-        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.hidden = nn.ModuleList(_neural.Linear(*pair) for pair in pairwise(widths))
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(hidden_dim, outputs)
+        self.out = _neural.Linear(hidden_dim, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Maps windows (batch, lookback, features) to (batch, outputs)."""

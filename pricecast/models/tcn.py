@@ -41,7 +41,7 @@ class Network(nn.Module):
         widths = [input_dim, *[hidden_dim] * num_layers]
         pairs = enumerate(pairwise(widths))
         self.blocks = nn.Sequential(*(Block(*pair, 2**level, dropout) for level, pair in pairs))
-        self.fc = nn.Linear(hidden_dim, outputs)
+        self.fc = _neural.Linear(hidden_dim, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Maps windows (batch, lookback, features) to (batch, outputs)."""
