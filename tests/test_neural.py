@@ -94,9 +94,10 @@ def test_the_defaults_of_the_lstms_are_the_textbooks():
         "hidden_dim": 64, "num_layers": 2, "dropout": 0.2, "lookback": 60, "batch_size": 32,
         "learning_rate": 0.001, "loss": "pinball",
     }  # fmt: skip
-    for name in ("lstm", "gru", "lstm_keras"):
-        defaults = models.parameters(name)
-        assert {key: defaults[key] for key in expected} == expected
+    defaults = models.parameters("lstm")
+    assert {key: defaults[key] for key in expected} == expected
+    assert models.parameters("lstm_keras") == defaults
+    assert models.parameters("gru") == {**defaults, "batch_size": 64}
 
 
 def count(net):

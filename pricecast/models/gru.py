@@ -34,6 +34,8 @@ class Model(_neural.Neural):
     requires: ClassVar[tuple[str, ...]] = ("torch", "safetensors")
     stops_early: ClassVar[bool] = True
 
+    # torch steps through a GRU's days one by one on a CPU: larger batches spare a fifth of the time.
+    batch_size: int = 64
     num_layers: int = 2
 
     def _network(self, input_dim: int, outputs: int) -> nn.Module:
