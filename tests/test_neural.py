@@ -78,13 +78,14 @@ NO_ROWS = np.array([], int)
 
 
 def test_the_family_is_complete():
-    assert tuple(name for name in models.names() if vars(models.load(name)).get("family") == "neural") == FAMILY
-    assert vars(models.load("lstm_keras"))["family"] == ""
-    assert all(vars(models.load(name))["stops_early"] for name in ALL)
+    assert tuple(name for name in models.names() if models.about(name).family == "neural") == FAMILY
+    assert models.about("lstm_keras").family == ""
+    assert all(models.about(name).stops_early for name in ALL)
 
 
 def test_the_list_of_models_imports_no_library_of_theirs():
-    code = "import sys, pricecast.models as m; m.names(); print({'torch', 'keras'} & set(sys.modules))"
+    listing = "import sys, pricecast.models as m; [m.about(name) for name in m.names()]"
+    code = f"{listing}; print({{'torch', 'keras'}} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
 
