@@ -136,7 +136,7 @@ def test_a_models_own_file_and_its_helper_change_its_key(project):
 
 def test_the_code_that_a_bundle_runs_is_part_of_trains_key(project):
     module = importlib.import_module("flow_steps.train")
-    plugins = module.STEP.plugins({"model": "naive"})
+    plugins = module.STEP.plugins({"model": "naive", "model_params": "{}"})
     before = keys.parts("train", PARAMS, INPUTS, plugins)
     touch(project / "serving" / "model.py")
     keys._imports.cache_clear()

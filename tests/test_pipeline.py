@@ -550,7 +550,7 @@ def test_artifacts_that_vanished_or_changed_are_a_miss(experiment, monkeypatch):
         (("--source", "sample", "--tickers", "NOPE"), "got NOPE: choose from AAPL"),
         (("--source", "nowhere"), "expected a source out of"),
         (("--source", "synthetic", "--path", "nothing"), "expected a synthetic kind"),
-        ((*SMALL, "--models", "nope"), "expected a model out of drift, ewma, lstm, naive, got 'nope'"),
+        ((*SMALL, "--models", "nope"), "all, classical, trees, neural, got 'nope': choose from these"),
         ((*NAIVE, "--model-params", '{"lstm": {}}'), "expected --model-params by model"),
         ((*NAIVE, "--model-params", '{"naive": {"x": 1}}'), "expected parameters of naive"),
         ((*NAIVE, "--valid-start", "2020-01-01"), "expected valid-start and test-start together"),
