@@ -17,7 +17,10 @@ torch.set_num_threads(1)
 
 LAST = "2024-07-03"  # the day before a New York holiday
 # The settings of any model that make a fit last a moment.
-SMALL = {"epochs": 2, "hidden_dim": 8, "lookback": 10, "seed": 0, "season": 1, "members": "drift,har"}
+SMALL = {
+    "epochs": 2, "hidden_dim": 8, "lookback": 10, "seed": 0, "season": 1, "members": "drift,har", "trees": 5,
+    "min_samples_leaf": 10,
+}  # fmt: skip
 TWO = (("AAA", 420), ("BBB", 360))
 
 

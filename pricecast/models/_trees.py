@@ -1,0 +1,98 @@
+"""What the tree models share: their checks, boosting round by round, and what a quantile of labels says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report
+from pricecast.panel import Panel
+from pricecast.schema import MEDIAN, QUANTILE_LEVELS, short
+
+# Deeper trees than this only make a damaged file dear.
+MAX_DEPTH = 64
+_LEVELS = np.array(QUANTILE_LEVELS)
+
+
+def forecast(levels: np.ndarray, panel: Panel, origins: np.ndarray) -> Forecast:
+    """Brings quantiles of labels (n, h, levels) back to log returns, in order."""
+    columns = [panel.to_returns(levels[:, :, level], origins) for level in range(levels.shape[2])]
+    quantiles = np.sort(np.stack(columns, axis=2), axis=2)
+    return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
+
+
+def pinball(levels: np.ndarray, labels: np.ndarray) -> float:
+    """Mean pinball loss of quantiles (n, ..., levels) of labels (n, ...) (Koenker & Bassett 1978)."""
+    error = labels[..., None].astype(np.float64) - levels
+    return float(np.maximum(_LEVELS * error, (_LEVELS - 1) * error).mean())
+
+
+def boost(advance: Callable[[], dict[str, float]], epochs: int, patience: int, report: Report | None) -> int:
+    """Boosts round by round and returns the best round (from 1), or `epochs` when nothing validates.
+
+    Args:
+        advance: adds a tree wherever one belongs; returns `train_loss` and, with validation rows, `val_loss`.
+        epochs: most rounds.
+        patience: rounds without a better `val_loss` after which it ends.
+        report: called once a round.
+    """
+    best, best_round = np.inf, epochs
+    for number in range(1, epochs + 1):
+        metrics = advance()
+        if report:
+            report(number, metrics)
+        if "val_loss" not in metrics:
+            continue
+        if metrics["val_loss"] < best:
+            best, best_round = metrics["val_loss"], number
+        elif number - best_round >= patience:
+            break
+    return best_round
+
+
+def check_numbers(
+    name: str, given: Mapping[str, Any], least: Mapping[str, float], most: Mapping[str, float]
+) -> None:
+    """Refuses parameters outside their bounds; a least of 0 itself is outside.
+
+    Raises:
+        InputError: one is; the message names it.
+    """
+    for key, value in given.items():
+        low, high = least.get(key, 0), most.get(key, np.inf)
+        if not (value >= low and value > 0 and value <= high):
+            expected = f"{f'from {low}' if low else 'above zero'}{'' if high == np.inf else f' up to {high}'}"
+            raise InputError(f"expected {key} of {name} {expected}, got {value!r}")
+
+
+def check_width(name: str, expected: int, X: np.ndarray) -> None:
+    """Refuses features that a model was not trained on.
+
+    Raises:
+        InputError: there are more or fewer.
+    """
+    if X.shape[1] != expected:
+        raise InputError(
+            f"expected the {expected} features that {name} was trained on, got {X.shape[1]}: train it again"
+        )
+
+
+def check_tree(nodes: Mapping[str, Any], width: int, leaf: np.ndarray) -> bool:
+    """Whether a tree's links lead to later nodes only, so that walking it ends, and its features exist.
+
+    Args:
+        nodes: "left" and "right" (children) and "feature", of every node that splits where `leaf` is false.
+        width: features there are.
+        leaf: (nodes,) which ones are leaves.
+    """
+    split = np.flatnonzero(~leaf)
+    children = np.stack([nodes["left"][split], nodes["right"][split]])
+    feature = nodes["feature"][split]
+    later = (children > split) & (children < len(leaf))
+    return bool(later.all() and (feature >= 0).all() and (feature < width).all())
+
+
+def damaged(name: str, file: object, found: object) -> InputError:
+    """The error of a model file that is none of ours."""
+    return InputError(f"expected the trees of {name} in {file}, got {short(found, 80)}: train it again")

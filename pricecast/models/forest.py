@@ -1,0 +1,102 @@
+"""A random forest that keeps whole distributions in its leaves (Meinshausen 2006)."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from pricecast.models import Forecast, Report, _forest, _trees
+from pricecast.panel import Panel
+
+
+class Model:
+    """Quantile regression forest over the origin's features, one for all horizons.
+
+    Neighbouring origins share most of their label days and tickers move together, so a leaf of 100 rows holds
+    far fewer independent days: smaller leaves learn the noise of single weeks.
+    """
+
+    family: ClassVar[str] = "trees"
+    calibrate: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ("safetensors",)
+    lookback = 1
+
+    def __init__(
+        self,
+        trees: int = 100,
+        min_samples_leaf: int = 100,
+        max_features: float = 0.25,
+        max_depth: int = 12,
+        samples_per_tree: int = 8192,
+        seed: int = 0,
+    ) -> None:
+        self.trees = trees
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
+        self.max_depth = max_depth
+        self.samples_per_tree = samples_per_tree
+        self.seed = seed
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Grows the trees on bootstrap samples of at most `samples_per_tree` rows.
+
+        Raises:
+            InputError: a parameter makes no forest.
+        """
+        self._check()
+        settings: dict[str, Any] = {
+            "n_estimators": self.trees, "min_samples_leaf": self.min_samples_leaf,
+            "max_features": self.max_features, "max_depth": self.max_depth,
+            "max_samples": min(self.samples_per_tree, len(train)), "random_state": self.seed,
+        }  # fmt: skip
+        self.input_dim_ = panel.X.shape[1]
+        self.forest_ = _forest.grow(panel.X[train], panel.labels(train).astype(np.float64), settings)
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """Quantiles of log returns.
+
+        Raises:
+            InputError: the panel has not the features of the training.
+        """
+        _trees.check_width("forest", self.input_dim_, panel.X)
+        levels = _forest.quantiles(self.forest_, panel.X[origins], self.max_depth)
+        return _trees.forecast(levels, panel, origins)
+
+    def save(self, folder: Path) -> None:
+        """Writes the trees as arrays."""
+        folder.mkdir(parents=True, exist_ok=True)
+        width = np.array([self.input_dim_], np.int32)
+        save_file({**vars(self.forest_), "input_dim": width}, folder / "forest.safetensors")
+
+    def load(self, folder: Path) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: the arrays make no forest.
+        """
+        self._check()
+        file = folder / "forest.safetensors"
+        arrays = load_file(file)
+        if arrays.keys() != {*_forest.Forest.__dataclass_fields__, "input_dim"}:
+            raise _trees.damaged("forest", file, sorted(arrays))
+        width = arrays.pop("input_dim")
+        forest = _forest.Forest(**arrays)
+        if problem := _forest.problem(forest, width):
+            raise _trees.damaged("forest", file, problem)
+        self.forest_, self.input_dim_ = forest, int(width[0])
+        return self
+
+    def _check(self) -> None:
+        given = {key: value for key, value in vars(self).items() if not key.endswith("_") and key != "seed"}
+        _trees.check_numbers("forest", given, {}, {"max_features": 1.0, "max_depth": _trees.MAX_DEPTH})
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """Hyperparameters worth a search, from an Optuna trial."""
+        return {
+            "min_samples_leaf": trial.suggest_int("min_samples_leaf", 20, 400, log=True),
+            "max_features": trial.suggest_float("max_features", 0.1, 0.7),
+            "max_depth": trial.suggest_int("max_depth", 4, 16),
+        }
