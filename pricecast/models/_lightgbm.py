@@ -59,7 +59,7 @@ def is_sound(text: Any, width: int) -> bool:
         sizes = [int(size) for size in header["tree_sizes"].split(" ")]
         fits = head.startswith("tree\n") and header["max_feature_idx"] == str(width - 1)
         fits = fits and all(header[key] == value for key, value in _HEADER.items())
-        fits = fits and header["objective"] == "quantile" and min(sizes) > 0 and sum(sizes) == len(trees) - 1
+        fits = fits and header["objective"] == "quantile" and min(sizes) > 0 and sum(sizes) == len(trees)
         fits = fits and all(len(header[key].split(" ")) == width for key in ("feature_names", "feature_infos"))
         ends = np.cumsum(sizes)
         cut = [trees[end - size : end] for size, end in zip(sizes, ends, strict=True)] if fits else []

@@ -1,17 +1,21 @@
 """What the tree models share: their checks, boosting round by round, and what a quantile of labels says."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report
+from pricecast.objects import check_object
 from pricecast.panel import Panel
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS, short
+from pricecast.storage import read_json
 
 # Deeper trees than this only make a damaged file dear.
 MAX_DEPTH = 64
+SHAPES = {"input_dim": int, "horizon": int, "best_epoch": int}
 _LEVELS = np.array(QUANTILE_LEVELS)
 
 
@@ -91,6 +95,18 @@ def check_tree(nodes: Mapping[str, Any], width: int, leaf: np.ndarray) -> bool:
     feature = nodes["feature"][split]
     later = (children > split) & (children < len(leaf))
     return bool(later.all() and (feature >= 0).all() and (feature < width).all())
+
+
+def read_shapes(name: str, folder: Path) -> dict[str, int]:
+    """Reads the features, horizons and rounds of boosters.
+
+    Raises:
+        InputError: they are missing, or no numbers above zero.
+    """
+    shapes = check_object(read_json(folder / "state.json"), SHAPES, "state.json")
+    if min(shapes.values()) < 1:
+        raise damaged(name, folder / "state.json", shapes)
+    return shapes
 
 
 def damaged(name: str, file: object, found: object) -> InputError:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from pricecast.models import Forecast, Report, _forest, _trees
@@ -24,7 +25,7 @@ class Model:
 
     def __init__(
         self,
-        trees: int = 100,
+        trees: int = 200,
         min_samples_leaf: int = 100,
         max_features: float = 0.25,
         max_depth: int = 12,
@@ -78,7 +79,10 @@ class Model:
         """
         self._check()
         file = folder / "forest.safetensors"
-        arrays = load_file(file)
+        try:
+            arrays = load_file(file)
+        except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise _trees.damaged("forest", file, str(error)) from error
         if arrays.keys() != {*_forest.Forest.__dataclass_fields__, "input_dim"}:
             raise _trees.damaged("forest", file, sorted(arrays))
         width = arrays.pop("input_dim")

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pricecast.models import Forecast, Report, _lightgbm, _trees, read_state, write_state
+from pricecast.models import Forecast, Report, _lightgbm, _trees, write_state
 from pricecast.models._lightgbm import lightgbm
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
+from pricecast.storage import read_json
 
 _FILE = "boosters.json"
 
@@ -99,11 +100,9 @@ class Model:
         Raises:
             InputError: the file holds no boosters of such trees.
         """
-        state, file = read_state(folder), folder / _FILE
-        self.input_dim_, self.horizon_, self.best_epoch_ = (
-            state[key] for key in ("input_dim", "horizon", "best_epoch")
-        )
-        texts = json.loads(file.read_text(encoding="utf-8"))
+        shapes, file = _trees.read_shapes("lightgbm", folder), folder / _FILE
+        self.input_dim_, self.horizon_, self.best_epoch_ = (shapes[key] for key in _trees.SHAPES)
+        texts = read_json(file)
         if not isinstance(texts, list) or len(texts) != self.horizon_ * len(QUANTILE_LEVELS):
             raise _trees.damaged("lightgbm", file, "another number of boosters")
         if not all(_lightgbm.is_sound(text, self.input_dim_) for text in texts):
@@ -118,12 +117,12 @@ class Model:
 
     def _boosters(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> list[lightgbm.Booster]:
         settings, boosters = self._settings(), []
-        labels, known = panel.labels(train), panel.labels(valid)
+        labels, known = panel.labels(train), panel.labels(valid) if len(valid) else None
         for h in range(panel.spec.horizon):
             data = _lightgbm.dataset(panel.X[train], labels[:, h], settings)
             for level in QUANTILE_LEVELS:
                 boosters.append(lightgbm.Booster({**settings, "alpha": level}, data))
-            if len(valid):
+            if known is not None:
                 judge = _lightgbm.dataset(panel.X[valid], known[:, h], settings, data)
                 for booster in boosters[-len(QUANTILE_LEVELS) :]:
                     booster.add_valid(judge, "valid")

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import xgboost
 
-from pricecast.models import Forecast, Report, _trees, _xgboost, read_state, write_state
+from pricecast.models import Forecast, Report, _trees, _xgboost, write_state
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
+from pricecast.storage import read_json
 
 
 class Model:
@@ -104,12 +105,12 @@ class Model:
         Raises:
             InputError: a file holds no booster of such trees.
         """
-        state = read_state(folder)
-        self.input_dim_, self.best_epoch_ = state["input_dim"], state["best_epoch"]
+        shapes = _trees.read_shapes("xgboost", folder)
+        self.input_dim_, self.best_epoch_ = shapes["input_dim"], shapes["best_epoch"]
         boosters = []
-        for number in range(1, state["horizon"] + 1):
+        for number in range(1, shapes["horizon"] + 1):
             file = folder / f"horizon_{number}.json"
-            model = json.loads(file.read_text(encoding="utf-8"))
+            model = read_json(file)
             if not _xgboost.is_sound(model, self.input_dim_):
                 raise _trees.damaged("xgboost", file, "something else")
             # Written anew: with a key that is there twice, the library could read what was not checked.
