@@ -5,7 +5,7 @@ training labels there. Here that is a histogram per leaf and horizon on one grid
 cumulative shares are averaged over the trees and inverted to quantiles.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def grow(X: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Forest:
         counts=np.empty(0),
         edges=edges,
     )
-    return Forest(**{**vars(forest), "counts": _counts(forest, X, labels, settings["max_depth"])})
+    return replace(forest, counts=_counts(forest, X, labels, settings["max_depth"]))
 
 
 def leaves(forest: Forest, X: np.ndarray, depth: int) -> np.ndarray:
@@ -178,7 +178,10 @@ def _broken_tree(forest: Forest, width: int) -> str:
     alike = (forest.children[leaf] == own[leaf, None]).all()
     nodes = {"left": forest.children[:, 0], "right": forest.children[:, 1], "feature": forest.feature}
     rooted = ((forest.roots >= 0) & (forest.roots < len(leaf))).all()
-    return "" if alike and rooted and check_tree(nodes, width, leaf) else "trees whose nodes lead astray"
+    # The walk looks at a leaf's feature, too.
+    seen = ((forest.feature >= 0) & (forest.feature < width)).all()
+    sound = alike and rooted and seen and check_tree(nodes, width, leaf)
+    return "" if sound else "trees whose nodes lead astray"
 
 
 def _broken_leaf(forest: Forest) -> str:

@@ -77,7 +77,9 @@ def _is_tree(text: str, number: int, width: int) -> bool:
         return False
     left, right, feature = (_integers(tree[name]) for name in ("left_child", "right_child", "split_feature"))
     kinds = _integers(tree["decision_type"])
-    # Below zero stands ~leaf; as nodes behind the splits they are later nodes like any other.
+    if max(left.max(initial=0), right.max(initial=0)) > max(leaves - 2, 0):
+        return False
+    # Below zero stands ~leaf; as nodes behind the splits, leaves are later nodes like any other.
     left, right = (np.where(child < 0, leaves - 2 - child, child) for child in (left, right))
     leaf = np.arange(2 * leaves - 1) >= leaves - 1
     return (

@@ -84,7 +84,7 @@ class Model:
         """
         _trees.check_width("lightgbm", self.input_dim_, panel.X)
         X = panel.X[origins]
-        columns = [booster.predict(X, num_threads=1) for booster in self.boosters_] if len(X) else []
+        columns = [booster.predict(X, num_threads=1) for booster in self.boosters_]
         levels = np.array(columns).T.reshape(len(X), self.horizon_, len(QUANTILE_LEVELS))
         return _trees.forecast(levels, panel, origins)
 
