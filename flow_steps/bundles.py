@@ -64,6 +64,8 @@ def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: 
     with warnings.catch_warnings():
         # The bundle declares its signature; it needs no type hints to infer one.
         warnings.filterwarnings("ignore", message=".*type hint", category=UserWarning)
+        # There is none where a ticker has too few bars for a live forecast.
+        warnings.filterwarnings("ignore", message=".*input example was not provided", category=UserWarning)
         mlflow.pyfunc.save_model(
             str(path), mlflow_model=about, python_model=str(code),
             artifacts={"forecaster": str(forecaster.save(folder / "forecaster"))},

@@ -1,0 +1,132 @@
+"""The average of other models' quantiles, level by level, with weights fitted out of fold (Vincent averaging)."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy.optimize import minimize
+
+from pricecast import conformal, models
+from pricecast.errors import InputError
+from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.panel import Panel
+from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+from pricecast.splits import STOP_SHARE
+
+# The newest share of the dates, on which members that do not know it are weighed.
+WEIGH_SHARE = 0.3
+# The kink of the pinball loss is rounded off within this many volatilities: the optimiser wants a slope there.
+ROUNDED = 0.02
+WEIGHTS = ("fitted", "equal")
+_LEVELS = np.array(QUANTILE_LEVELS)
+
+
+class Model:
+    """Averages quantiles of members of different kinds: their errors differ, so that the average has smaller ones.
+
+    Averaging quantiles keeps the members' shape, where averaging densities would widen it (Lichtendahl,
+    Grushka-Cockayne & Winkler 2013).
+    """
+
+    family: ClassVar[str] = "ensemble"
+    requires: ClassVar[tuple[str, ...]] = ("arch", "lightgbm", "safetensors")
+    # What any of its members may be.
+    whole_history: ClassVar[bool] = True
+    across: ClassVar[bool] = True
+
+    def __init__(self, members: str = "har,garch,lightgbm,knn", weights: str = "fitted") -> None:
+        self.members = members
+        self.weights = weights
+
+    @property
+    def lookback(self) -> int:
+        """The most days of context that a member sees."""
+        return max(models.create(name, {}).lookback for name in self._names())
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Weighs the members on the newest part of the past, fitted on the rest, then fits them on all of it.
+
+        Raises:
+            InputError: a member or the kind of weights is not known.
+        """
+        names = self._names()
+        before, newest = _parted(panel, train, WEIGH_SHARE)
+        actual, unit, days = panel.returns(newest), panel.unit(newest), panel.dates[newest]
+        forecasts = [_learned(name, panel, before).predict(panel, newest) for name in names]
+        offsets = [conformal.fit(forecast, actual, unit, days) for forecast in forecasts]
+        self.offsets_ = np.stack(offsets)
+        self.weights_ = np.full(len(names), 1 / len(names))
+        if self.weights == "fitted":
+            parts = zip(forecasts, offsets, strict=True)
+            self.weights_ = _weigh(np.stack([conformal.apply(*part, unit) for part in parts]), actual, unit)
+        self.models_ = [_learned(name, panel, train) for name in names]
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """The weighted average of the members' calibrated quantiles."""
+        quantiles = np.zeros((len(origins), panel.spec.horizon, len(_LEVELS)))
+        unit = panel.unit(origins)
+        for model, weight, offsets in zip(self.models_, self.weights_, self.offsets_, strict=True):
+            quantiles += weight * conformal.apply(model.predict(panel, origins), offsets, unit)
+        return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
+
+    def save(self, folder: Path) -> None:
+        """Writes weights and offsets as JSON, and a numbered folder for each member."""
+        write_state(folder, {"weights": self.weights_.tolist(), "offsets": self.offsets_.tolist()})
+        for number, model in enumerate(self.models_):
+            model.save(folder / str(number))
+
+    def load(self, folder: Path) -> Self:
+        """Reads what `save` wrote."""
+        state, names = read_state(folder), self._names()
+        self.weights_, self.offsets_ = np.array(state["weights"], float), np.array(state["offsets"], float)
+        if self.weights_.shape != (len(names),) or len(self.offsets_) != len(names):
+            raise InputError(f"expected weights and offsets of {len(names)} members in {folder}: train it again")
+        self.models_ = [models.create(name, {}).load(folder / str(i)) for i, name in enumerate(names)]
+        return self
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """Suggests the kind of weights."""
+        return {"weights": trial.suggest_categorical("weights", list(WEIGHTS))}
+
+    def _names(self) -> list[str]:
+        names = models.members(self.members)
+        if self.weights not in WEIGHTS:
+            raise InputError(f"expected weights of the ensemble out of {', '.join(WEIGHTS)}, got {self.weights!r}")
+        return names
+
+
+def _parted(panel: Panel, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Origins before a share of the newest dates, whose labels do not reach it, and those of it."""
+    dates = np.unique(panel.dates[rows])
+    cut = dates[int((1 - share) * len(dates))]
+    return rows[panel.dates[rows + panel.spec.horizon] <= cut], rows[panel.dates[rows] >= cut]
+
+
+def _learned(name: str, panel: Panel, rows: np.ndarray) -> models.Model:
+    stops = models.about(name).stops_early
+    learn, stop = _parted(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
+    return models.create(name, {}).fit(panel, learn, stop)
+
+
+def _weigh(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """The weights (m,), zero or more, 1 in all, of members' quantiles (m, n, h, q) with the lowest pinball."""
+    members = (quantiles / unit[None, :, :, None]).reshape(len(quantiles), -1)
+    target = np.repeat((actual / unit)[:, :, None], len(_LEVELS), axis=2).ravel()
+    levels = np.broadcast_to(_LEVELS, quantiles.shape[1:]).ravel()
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        error = target - weights @ members
+        size = np.hypot(error, ROUNDED)
+        slope = levels - 0.5 + 0.5 * error / size
+        return float(((levels - 0.5) * error + 0.5 * size).mean()), -(members @ slope) / len(slope)
+
+    m = len(quantiles)
+    found = minimize(
+        loss, np.full(m, 1 / m), jac=True, method="SLSQP", bounds=[(0, 1)] * m,
+        constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": lambda weights: np.ones(m)},
+        options={"ftol": 1e-10, "maxiter": 500},
+    ).x  # fmt: skip
+    kept = np.clip(found, 0, 1)
+    return kept / kept.sum()
