@@ -2,7 +2,7 @@
 
 Each model walks through the newest 60 % of the dates in eight folds; scalers, model and calibration are made anew
 on the past of each fold. All figures are for one day ahead: the coverage of the 50, 80 and 90 % intervals with
-block-bootstrap standard errors, that of the 90 % interval by thirds of volatility, CRPS and Winkler score of the 90 %
+block-bootstrap standard errors, that of the 90 % interval by thirds of volatility, CRPS and Winkler score of that
 interval against the ewma forecast, and the p-value of the difference in CRPS from the better of naive and ewma
 (Diebold-Mariano, Holm). An exclamation mark stands where a coverage misses its promise by more than 1.5 points (3
 in a third) and three standard errors.

@@ -70,7 +70,8 @@ def difference(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
 
 
 def shown(changed: list[str], limit: int = 4) -> str:
-    """Parts for the log."""
+    """Parts for the log, what a user sets first."""
+    changed = sorted(changed, key=lambda name: (not name.startswith("param"), not name.startswith("input")))
     more = f" and {len(changed) - limit} more" if len(changed) > limit else ""
     return ", ".join(changed[:limit]) + more
 

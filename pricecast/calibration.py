@@ -16,8 +16,8 @@ from pricecast.schema import FORECASTER_FILE, QUANTILE_LEVELS, short
 REGIMES = 3  # terciles of volatility: calm, middle, wild
 # A step of the online calibration in units of volatility: a hundred misses more than promised make one unit.
 RATE = 0.01
-# Fewer independent days say little about a regime of its own: 5 % quantiles need 19, and to spare.
-MIN_DAYS = 40
+# With fewer independent days a regime is calibrated with the others: a tail of 5 % has five of these.
+MIN_DAYS = 100
 _KEYS = {"offsets", "thresholds", "rate"}
 
 

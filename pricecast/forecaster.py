@@ -1,8 +1,8 @@
 """A forecaster: a fitted model with its calibration, scalers and feature spec, as one thing to keep and to use."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -71,6 +71,7 @@ class Forecaster:
         fitted_until: the last date whose close it has seen, in fit or in calibration.
         history: one entry per epoch: epoch, train_loss, val_loss.
         settings: how it was made.
+        starts: the first bar of each ticker that it learned from.
         past: the forecasts it was calibrated on; not kept in files.
     """
 
@@ -82,12 +83,18 @@ class Forecaster:
     fitted_until: str
     history: tuple[dict[str, float], ...] = ()
     settings: Settings = DEFAULTS
+    starts: Mapping[str, str] = field(default_factory=dict)
     past: OutOfFold | None = None
 
     @property
     def about(self) -> About:
-        """The facts of its model."""
-        return models.about(self.name)
+        """The facts of its model, and of the members that it may have."""
+        parts = [models.about(name) for name in models.parts(self.name, self.params)]
+        return replace(
+            parts[0],
+            whole_history=any(part.whole_history for part in parts),
+            across=any(part.across for part in parts),
+        )
 
     @property
     def params(self) -> dict[str, Any]:
@@ -109,13 +116,15 @@ class Forecaster:
         """The bars that a forecast from each ticker's last one needs, without the tickers that have too few."""
         if self.about.whole_history:
             return bars
-        since, tickers = self.follows_from, bars["ticker"]
-        ends = bars.groupby("ticker", sort=False)["date"].transform("max")
-        until = ends if since is None else ends.where(ends <= since, since)
-        early = bars["date"] <= until
-        total = early.groupby(tickers, sort=False).transform("sum")
-        later = total - early.groupby(tickers, sort=False).cumsum()  # how many more come up to that date
-        return bars[(total >= self.bars_needed) & ((later < self.bars_needed) | ~early)]
+        counts, _ = self._counts(bars)
+        early, since = bars["date"].notna(), self.follows_from
+        if since is not None:
+            ends = bars.groupby("ticker", sort=False)["date"].transform("max")
+            early = bars["date"] <= ends.where(ends <= since, since)
+        # How many there are from each bar on.
+        later = early[::-1].astype(int).groupby(bars["ticker"], sort=False).cumsum()[::-1]
+        recent = later.le(self.bars_needed) | self._is_whole(bars)
+        return bars[(bars["ticker"].map(counts) >= self.bars_needed) & recent]
 
     def curve(self) -> pd.DataFrame:
         """The losses by epoch, empty for a model without epochs."""
@@ -204,15 +213,22 @@ class Forecaster:
 
     def _counts(self, table: pd.DataFrame) -> tuple[pd.Series, str]:
         """Bars of each ticker up to where its first forecast is needed, and that moment in words."""
-        rows, since = table, self.follows_from
+        since = self.follows_from
         ends = table.groupby("ticker", sort=False)["date"].transform("max")
         # A ticker that was not there to be calibrated on starts where its own bars allow it.
-        known = table["ticker"].isin(self.spec.tickers)
-        if since is None or not (known & (ends > since)).any():
-            return rows.groupby("ticker", sort=False).size(), "the cutoff"
-        rows = table[~known | (table["date"] <= since)]
+        follows = table["ticker"].isin(self.spec.tickers) & ~self._is_whole(table)
+        if since is None or not (follows & (ends > since)).any():
+            return table.groupby("ticker", sort=False).size(), "the cutoff"
+        rows = table[~follows | (table["date"] <= since)]
         counts = rows.groupby("ticker", sort=False).size().reindex(table["ticker"].unique(), fill_value=0)
         return counts, f"{self.fitted_until}, from where on its calibration follows the outcomes"
+
+    def _is_whole(self, table: pd.DataFrame) -> pd.Series:
+        """Rows of tickers whose bars are all there: from fewer of them, some came of what is missing now."""
+        first = table.groupby("ticker", sort=False)["date"].transform("min")
+        counts = table[table["date"] <= pd.Timestamp(self.fitted_until)].groupby("ticker", sort=False).size()
+        few = table["ticker"].map(counts).fillna(0) < self.bars_needed
+        return few & (first <= pd.to_datetime(table["ticker"].map(self.starts)))
 
     def save(self, folder: Path) -> Path:
         """Writes the folder in formats that cannot run code, and seals it with a manifest."""
@@ -221,7 +237,7 @@ class Forecaster:
         about = {
             "name": self.name, "params": self.params, "spec": asdict(self.spec), "fitted_until": self.fitted_until,
             "calibration": None if self.calibration is None else self.calibration.to_json(),
-            "settings": asdict(self.settings), "history": list(self.history),
+            "settings": asdict(self.settings), "starts": dict(self.starts), "history": list(self.history),
         }  # fmt: skip
         write_json(about, folder / FORECASTER_FILE)
         seal(folder)
@@ -243,7 +259,7 @@ class Forecaster:
         scalers = check_scalers(Scalers.load(folder), spec)
         return cls(
             about["name"], model.load(folder / "model"), calibrated, spec, scalers,
-            about["fitted_until"], _check_history(about["history"]), settings,
+            about["fitted_until"], _check_history(about["history"]), settings, _check_starts(about["starts"]),
         )  # fmt: skip
 
 
@@ -287,8 +303,9 @@ def fit(
         progress(name)
     model = _learn(_make(name, params, settings), about, panel, main, remember)
     until = panel.dates[main.past + dataset.spec.horizon].max()
+    starts = {str(ticker): _day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
     return Forecaster(
-        name, model, calibrated, dataset.spec, dataset.scalers, _day(until), tuple(history), settings, past
+        name, model, calibrated, dataset.spec, dataset.scalers, _day(until), tuple(history), settings, starts, past
     )
 
 
@@ -364,6 +381,16 @@ def _check_calibration(given: dict[str, Any] | None, calibrate: bool, horizon: i
             f"{short(given)}: run the step that writes it"
         )
     return None if given is None else Calibration.from_json(given, horizon)
+
+
+def _check_starts(given: dict[str, str]) -> dict[str, str]:
+    try:
+        pd.to_datetime(list(given.values()), format="%Y-%m-%d")
+    except ValueError as error:
+        raise InputError(
+            f"expected dates as starts in {FORECASTER_FILE}, got {short(given)}: run the step that writes it"
+        ) from error
+    return given
 
 
 def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:

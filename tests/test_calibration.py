@@ -11,7 +11,7 @@ from pricecast.calibration import MIN_DAYS, RATE, Calibration, calibrate, regime
 from pricecast.errors import InputError
 from pricecast.models import Forecast
 
-LONG = (("AAA", 1400), ("BBB", 1300))
+LONG = (("AAA", 2400), ("BBB", 2300))
 
 
 @cache
@@ -61,8 +61,8 @@ def test_each_regime_is_calibrated_on_its_own_days():
 
 def test_a_regime_with_few_days_is_calibrated_with_the_others():
     panel, origins = long_panel()
-    # 3 * 50 days: enough for one day ahead (40), not for two.
-    own = origins[panel.tickers[origins] == "AAA"][:150]
+    # 3 * 150 days: enough for one day ahead (100), not for two.
+    own = origins[panel.tickers[origins] == "AAA"][:450]
     found = calibrate(nothing(panel, own), panel, own, True, False)
     for regime in range(1, 4):
         assert (found.offsets[regime, 1:] == found.offsets[0, 1:]).all()

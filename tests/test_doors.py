@@ -153,6 +153,7 @@ ABOUT = {
     "params": ([], None, {"surprise": 1}),
     "spec": (None, [], {}, {"target": "return"}),
     "fitted_until": (None, 20240101),
+    "starts": (None, [], {"AAA": 3}, {"AAA": "soon"}),
     "calibration": (None, [], 0.5, {}, *({"offsets": offsets, "thresholds": {}, "rate": 0.01} for offsets in (
         None, [], 0.5, [[0.0] * 7] * 3, [[[0.0] * 6] * 3], [[[float("nan")] * 7] * 3], [[["a"] * 7] * 3],
         [[[float("inf")] * 7] * 3], {"0": []}))),

@@ -312,6 +312,23 @@ def test_bars_have_to_reach_back_to_where_the_calibration_goes_on_from():
     assert len(static.needed(bars)) == 2 * model.bars_needed
 
 
+def test_a_history_from_the_first_bar_on_is_enough_however_short():
+    # Before the fit ended there were fewer bars than a fresh start would need, and the backtest had no more.
+    bars = (("AAA", 500), ("BBB", 480))
+    own = dataset.build(market(bars), horizon=3, max_lookback=20)
+    model = forecaster.fit("naive", {}, own)
+    counts = own.bars[own.bars["date"] <= model.fitted_until].groupby("ticker").size()
+    assert (counts < model.bars_needed).all()
+    panel = own.panel()
+    last = np.array([row for row in own.origins("test") if panel.ahead[row] == 0])
+    expected = model.table(panel, last, panel.quote[last]).drop(columns="actual")
+    found = model.predict_bars(raw(bars))
+    np.testing.assert_allclose(logs(found), logs(expected), rtol=0, atol=1e-12)
+    assert len(model.needed(raw(bars))) == 980
+    with pytest.raises(InputError, match="from where on its calibration follows"):
+        model.predict_bars(raw(bars).groupby("ticker").tail(470))
+
+
 def test_one_model_for_each_ticker():
     panel, test = data().panel(), data().origins("test")
     each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))

@@ -103,7 +103,7 @@ def test_neither_later_rows_nor_other_tickers_move_a_forecast(name, target):
     compute = subjects.forecasting(fitted(name, target))
     # Otherwise there would be nothing to move.
     assert compute(PRICES).notna().all(axis=1).sum() == 420 + 360 - 2 * 79
-    assert checks.forecasts(compute, PRICES, n=3, across=models.about(name).across) == []
+    assert checks.forecasts(compute, PRICES, n=3, across=fitted(name, target).about.across) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -40,7 +40,7 @@ def calibrated(name, rows, origins, newest):
     panel, _, _ = parts()
     model = models.create(name, {}).fit(panel, rows, rows[:0])
     held_out = models.create(name, {}).fit(panel, halves()[0], rows[:0]).predict(panel, newest)
-    offsets = conformal.fit(held_out, panel.returns(newest), panel.unit(newest), panel.dates[newest])
+    offsets = conformal.fit(held_out, panel.returns(newest), panel.unit(newest))
     return conformal.apply(model.predict(panel, origins), offsets, panel.unit(origins))
 
 
@@ -118,7 +118,7 @@ def test_members_that_make_no_ensemble_are_refused(members, said):
 
 
 def test_weights_of_another_kind_are_refused():
-    with pytest.raises(InputError, match="weights of the ensemble out of fitted, equal, got 'best'"):
+    with pytest.raises(InputError, match="weights of the ensemble out of equal, fitted, got 'best'"):
         models.create("ensemble", {"members": MEMBERS, "weights": "best"}).fit(*parts())
 
 

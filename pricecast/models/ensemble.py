@@ -1,4 +1,4 @@
-"""The average of other models' quantiles, level by level, with weights fitted out of fold (Vincent averaging)."""
+"""The average of other models' quantiles, level by level, with equal weights or weights fitted out of fold."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,7 +17,7 @@ from pricecast.splits import STOP_SHARE
 WEIGH_SHARE = 0.3
 # The kink of the pinball loss is rounded off within this many volatilities: the optimiser wants a slope there.
 ROUNDED = 0.02
-WEIGHTS = ("fitted", "equal")
+WEIGHTS = ("equal", "fitted")
 _LEVELS = np.array(QUANTILE_LEVELS)
 
 
@@ -25,16 +25,14 @@ class Model:
     """Averages quantiles of members of different kinds: their errors differ, so that the average has smaller ones.
 
     Averaging quantiles keeps the members' shape, where averaging densities would widen it (Lichtendahl,
-    Grushka-Cockayne & Winkler 2013).
+    Grushka-Cockayne & Winkler 2013). Equal weights are the default: fitted ones have to be better by more than what
+    their own error costs, which they seldom are (Smith & Wallis 2009).
     """
 
     family: ClassVar[str] = "ensemble"
-    requires: ClassVar[tuple[str, ...]] = ("arch", "lightgbm", "safetensors")
-    # What any of its members may be.
-    whole_history: ClassVar[bool] = True
-    across: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ("safetensors",)
 
-    def __init__(self, members: str = "har,garch,lightgbm,knn", weights: str = "fitted") -> None:
+    def __init__(self, members: str = "har,knn,forest", weights: str = "equal") -> None:
         self.members = members
         self.weights = weights
 
@@ -51,9 +49,10 @@ class Model:
         """
         names = self._names()
         before, newest = _parted(panel, train, WEIGH_SHARE)
-        actual, unit, days = panel.returns(newest), panel.unit(newest), panel.dates[newest]
+        actual, unit = panel.returns(newest), panel.unit(newest)
         forecasts = [_learned(name, panel, before).predict(panel, newest) for name in names]
-        offsets = [conformal.fit(forecast, actual, unit, days) for forecast in forecasts]
+        # As they came out: the calibration of the whole adds the margin for what a sample does not show.
+        offsets = [conformal.fit(forecast, actual, unit) for forecast in forecasts]
         self.offsets_ = np.stack(offsets)
         self.weights_ = np.full(len(names), 1 / len(names))
         if self.weights == "fitted":
