@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-browser test-slow lint types format bench reliability screenshots lock clean
+.PHONY: help run ui test test-browser test-slow lint types format bench bench-models bench-coverage reliability screenshots lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -39,6 +39,12 @@ format: $(VENV)/.dev ## Put the code in shape
 bench: $(VENV)/.dev ## Time the steps' own overhead
 	@$(BIN)/python -m benchmarks.overhead
 
+bench-models: $(VENV)/.dev ## Time every model and measure its memory; options: ARGS="--data bars.parquet"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.models $(ARGS)
+
+bench-coverage: $(VENV)/.dev ## Walk models through the past, and count what their intervals hold: ARGS="--models all"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage $(ARGS)
+
 reliability: $(VENV)/.dev ## Count kills, starts, flips, ... beside stock MLflow's (hours); some: ARGS="kills disks"
 	@$(BIN)/python tests/reliability.py $(ARGS)
 
@@ -46,10 +52,11 @@ screenshots: $(VENV)/.dev ## Take the README's pictures again
 	@sh .ci/chromium
 	@$(BIN)/python tests/screenshots.py docs/images
 
+# What torch wants of a GPU comes with its own wheel, or not at all.
 lock: $(VENV)/.dev ## Resolve pyproject.toml anew into the lock files
 	@$(BIN)/uv pip compile -q pyproject.toml --extra models --no-header --no-annotate -o requirements.lock
 	@$(BIN)/uv pip compile -q pyproject.toml --extra models --extra dev --no-header --no-annotate -o requirements-dev.lock
-	@perl -pi -e 's/^(torch==[0-9.]+)\+cpu/$$1/' requirements.lock requirements-dev.lock
+	@perl -ni -e 's/^(torch==[0-9.]+)\+cpu/$$1/; print unless /^(nvidia|cuda|triton)/' requirements.lock requirements-dev.lock
 
 clean: ## Remove the environment and the caches; results stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

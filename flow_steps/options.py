@@ -77,8 +77,15 @@ all_params = _option("model-params", Params(), "{}", 'Parameters by model: \'{"l
 lookback = _option(
     "lookback", click.IntRange(0, LONGEST_LOOKBACK), 0, "Days a model sees; 0: the model's own default."
 )
-epochs = _option("epochs", click.IntRange(0, 100_000), 0, "Most epochs to train for; 0: the model's own default.")
-lstm_units = _option("lstm-units", click.IntRange(0, 4096), 0, "Hidden size of the LSTM; 0: its default.")
+epochs = _option(
+    "epochs",
+    click.IntRange(0, 100_000),
+    0,
+    "Most epochs, or boosting rounds, to train for; 0: the model's own default.",
+)
+lstm_units = _option(
+    "lstm-units", click.IntRange(0, 4096), 0, "Hidden size of the networks; 0: each one's own default."
+)
 per_ticker = _switch("per-ticker", False, "Fit a model for each ticker instead of one for all.")
 mondrian = _switch("mondrian", True, "Calibrate calm, middle and wild days of a ticker each by themselves.")
 online = _switch("online", True, "Let the outcomes of earlier forecasts go on moving the quantiles after the fit.")

@@ -213,6 +213,29 @@ def test_values_of_the_wrong_type_are_refused(name, key):
     models.create(name, {key: default})
 
 
+class Trial:
+    """Suggests the lowest or the highest of everything."""
+
+    def __init__(self, high):
+        self.high = high
+
+    def suggest_float(self, name, low, high, **how):
+        return high if self.high else low
+
+    suggest_int = suggest_float
+
+    def suggest_categorical(self, name, choices):
+        return choices[-1 if self.high else 0]
+
+
+@pytest.mark.parametrize("high", [False, True])
+@pytest.mark.parametrize("name", [name for name in NAMES if models.parameters(name)])
+def test_what_a_search_may_try_is_what_the_model_takes(name, high):
+    suggested = models.load(name).space(Trial(high))
+    assert suggested
+    assert models.params_of(name, models.create(name, suggested)) == {**models.parameters(name), **suggested}
+
+
 def test_a_whole_number_will_do_for_a_fraction():
     assert models.create("lstm", {"dropout": 0}).dropout == 0
 
@@ -300,6 +323,12 @@ def test_a_model_that_lacks_a_package_is_left_out_of_its_family_and_refused_by_n
     for ask in (lambda: models.choose(["toy"]), lambda: models.load("toy"), lambda: models.create("toy", {})):
         with pytest.raises(InputError, match=message):
             ask()
+
+
+def test_a_file_without_a_model_is_named(toy, tmp_path):
+    (tmp_path / "plugins" / "empty.py").write_text("")
+    with pytest.raises(InputError, match=r"a class Model in empty\.py, got none"):
+        models.choose(["classical"])
 
 
 def test_choosing_keeps_the_order_and_takes_each_once():

@@ -356,3 +356,21 @@ def test_two_pipelines_of_one_key_at_once_do_not_disturb_each_other(project, csv
         children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
         assert sorted(run.data.tags["pricecast.step"] for run in children) == sorted(STEPS)
     assert said(finish(start(project, tmp_path, csv))) == dict.fromkeys(STEPS, "reused")
+
+
+@pytest.mark.slow
+def test_a_model_file_dropped_in_shows_up_everywhere(project, csv, tmp_path):
+    text = (project / "pricecast" / "models" / "drift.py").read_text(encoding="utf-8")
+    toy = text.replace('family: ClassVar[str] = "classical"', 'family: ClassVar[str] = "trees"')
+    (project / "pricecast" / "models" / "toy.py").write_text(toy, encoding="utf-8")
+    process = subprocess.run(
+        [sys.executable, str(project / "main.py"), *words({**SMALL, "path": csv, "models": "toy", "vis": "true"})],
+        cwd=tmp_path, env={**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
+        text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert re.search(r"^\| toy +\|", process.stdout, re.MULTILINE)
+    report = next(tmp_path.rglob("report.html")).read_text(encoding="utf-8")
+    assert "<strong>toy</strong>" in report
+    listed = "from pricecast import models; print(models.choose(['trees'])[0])"
+    found = subprocess.run([sys.executable, "-c", listed], cwd=project, capture_output=True, text=True, check=True)
+    assert "'toy'" in found.stdout

@@ -148,11 +148,10 @@ def _is_installed(package: str) -> bool:
 
 @cache
 def _read_about(path: Path) -> About:
-    body = next(
-        node.body
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef) and node.name == "Model"
-    )
+    nodes = ast.parse(path.read_text(encoding="utf-8")).body
+    body = next((node.body for node in nodes if isinstance(node, ast.ClassDef) and node.name == "Model"), None)
+    if body is None:
+        raise InputError(f"expected a class Model in {path.name}, got none: write one, or begin its name with _")
     known = {field.name for field in fields(About)}
     found = {}
     for node in body:
