@@ -11,7 +11,6 @@ from pricecast import defaults, sources
 from pricecast import models as registry
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-LONGEST_LOOKBACK = 1000
 
 
 def _switch(name: str, default: bool, text: str) -> Decorator:
@@ -40,10 +39,10 @@ strict = _switch("strict", False, "Refuse bars that would need a repair.")
 allow_splits = _switch("allow-splits", False, "Accept jumps that look like splits nobody adjusted for.")
 prices = _required(("--prices",), Place(), "Prices table: runs:/<id>/prices.parquet or a file.")
 dataset = _required(("--dataset",), Place(), "Dataset: runs:/<id>/dataset or a folder.")
-horizon = _option("horizon", click.IntRange(1, 60), defaults.HORIZON, "Trading days ahead.")
+horizon = _option("horizon", click.IntRange(1, defaults.LONGEST_HORIZON), defaults.HORIZON, "Trading days ahead.")
 max_lookback = _option(
     "max-lookback",
-    click.IntRange(1, LONGEST_LOOKBACK),
+    click.IntRange(1, defaults.LONGEST_LOOKBACK),
     defaults.MAX_LOOKBACK,
     "Days of context behind every origin, at least any lookback.",
 )
@@ -75,7 +74,7 @@ bundles = _required(("--models", "bundles"), Places(), "Models to judge: models:
 model_params = _option("model-params", Params(), "{}", "The model's parameters: '{\"dropout\": 0.1}'.")
 all_params = _option("model-params", Params(), "{}", 'Parameters by model: \'{"lstm": {"dropout": 0.1}}\'.')
 lookback = _option(
-    "lookback", click.IntRange(0, LONGEST_LOOKBACK), 0, "Days a model sees; 0: the model's own default."
+    "lookback", click.IntRange(0, defaults.LONGEST_LOOKBACK), 0, "Days a model sees; 0: the model's own default."
 )
 epochs = _option(
     "epochs",

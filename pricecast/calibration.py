@@ -67,16 +67,20 @@ class Calibration:
             offsets = np.array(values["offsets"], dtype=float)
             cuts = {str(ticker): tuple(map(float, pair)) for ticker, pair in values["thresholds"].items()}
             rate = float(values["rate"])
-        except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
+        except (AssertionError, AttributeError, KeyError, OverflowError, TypeError, ValueError):
             offsets, cuts, rate = np.empty(0), {}, math.nan
         shape = (1 + (REGIMES if cuts else 0), horizon, len(QUANTILE_LEVELS))
         sound = offsets.shape == shape and np.isfinite(offsets).all() and 0 <= rate <= 1
-        if not sound or any(len(pair) != REGIMES - 1 for pair in cuts.values()):
+        if not sound or any(len(pair) != REGIMES - 1 or not _in_order(pair) for pair in cuts.values()):
             raise InputError(
-                f"expected calibration offsets of the shape {shape}, two thresholds a ticker and a rate of 0 to 1 "
-                f"in {FORECASTER_FILE}, got {short(values)}: run the step that writes it"
+                f"expected calibration offsets of the shape {shape}, two rising thresholds a ticker and a rate of "
+                f"0 to 1 in {FORECASTER_FILE}, got {short(values)}: run the step that writes it"
             )
         return cls(offsets, cuts, rate)
+
+
+def _in_order(values: tuple[float, ...]) -> bool:
+    return bool(np.isfinite(values).all() and (np.diff(values) >= 0).all())
 
 
 def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: bool, online: bool) -> Calibration:

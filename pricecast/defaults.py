@@ -1,7 +1,7 @@
 """The defaults of a dataset, for the library and the command line alike."""
 
-HORIZON = 5
-MAX_LOOKBACK = 120
+HORIZON, LONGEST_HORIZON = 5, 60
+MAX_LOOKBACK, LONGEST_LOOKBACK = 120, 1000
 VALID_SIZE = 0.15
 TEST_SIZE = 0.15
 SCALER = "standard"

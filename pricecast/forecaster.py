@@ -31,10 +31,12 @@ from pricecast.schema import (
     require,
     short,
 )
-from pricecast.spec import Spec, check_scalers
+from pricecast.spec import Spec, check_scalers, is_day
 from pricecast.splits import Fold
 from pricecast.storage import read_json, seal, verify, write_json
 
+# A price that moves farther is none, and its square no number any more.
+_FARTHEST = 300.0
 _NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
 Progress = Callable[[str], None]
 _log = logging.getLogger(__name__)
@@ -141,7 +143,17 @@ class Forecaster:
         }  # fmt: skip
 
     def quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
-        """Quantiles of the log returns from each origin, (n, h, q)."""
+        """Quantiles of the log returns from each origin, (n, h, q).
+
+        Raises:
+            InputError: the model does not forecast there, or something that is no forecast.
+        """
+        # Whatever overflows on the way shows in the end.
+        with np.errstate(all="ignore"):
+            found = self._quantiles(panel, origins)
+        return _check_quantiles(self.name, found, (len(origins), self.spec.horizon, len(QUANTILE_COLUMNS)))
+
+    def _quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
         if self.calibration is None:
             return _own_quantiles(self.model.predict(panel, origins))
         walked = self._walked(panel, origins)
@@ -254,12 +266,13 @@ class Forecaster:
         about = check_object(read_json(folder / FORECASTER_FILE), FORECASTER_KEYS, FORECASTER_FILE)
         spec = Spec.from_json(about["spec"])
         settings = Settings(**check_object(about["settings"], get_type_hints(Settings), "the settings"))
-        model = _make(about["name"], about["params"], settings)
+        model = _check_lookback(_make(about["name"], about["params"], settings), spec)
         calibrated = _check_calibration(about["calibration"], models.about(about["name"]).calibrate, spec.horizon)
         scalers = check_scalers(Scalers.load(folder), spec)
         return cls(
             about["name"], model.load(folder / "model"), calibrated, spec, scalers,
-            about["fitted_until"], _check_history(about["history"]), settings, _check_starts(about["starts"]),
+            _check_day(about["fitted_until"]), _check_history(about["history"]), settings,
+            _check_starts(about["starts"]),
         )  # fmt: skip
 
 
@@ -393,8 +406,35 @@ def _check_starts(given: dict[str, str]) -> dict[str, str]:
     return given
 
 
+def _check_day(given: str) -> str:
+    if not is_day(given):
+        raise InputError(
+            f"expected a date as fitted_until in {FORECASTER_FILE}, got {short(given)}: run the step that writes it"
+        )
+    return given
+
+
+def _check_lookback(model: Model, spec: Spec) -> Model:
+    if not 1 <= model.lookback <= spec.max_lookback:
+        raise InputError(
+            f"expected a lookback of 1 to {spec.max_lookback} days in {FORECASTER_FILE}, got {model.lookback}: "
+            "run the step that writes it"
+        )
+    return model
+
+
+def _check_quantiles(name: str, found: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if found.shape != shape or not (np.abs(found) < _FARTHEST).all():
+        raise InputError(
+            f"expected forecasts of {name} that are log returns within {_FARTHEST:g}, got others: train it again"
+        )
+    return found
+
+
 def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
-    if odd := [entry for entry in given if not entry.keys() >= {"epoch", "train_loss", "val_loss"}]:
+    # One set of keys, or as a table the entries would be as wide as they are many.
+    alike = {"epoch", "train_loss", "val_loss"}.union(*given[:1])
+    if odd := [entry for entry in given if entry.keys() != alike]:
         raise InputError(
             f"expected epoch, train_loss and val_loss by epoch in {FORECASTER_FILE}, got {short(odd[0])}: "
             "run the step that writes it"

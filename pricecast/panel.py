@@ -83,7 +83,9 @@ class Panel:
 
     def to_returns(self, labels: np.ndarray, origins: np.ndarray) -> np.ndarray:
         """Brings network outputs (n, horizon) back to log returns, the inverse of `labels`."""
-        raw = self.scaler_y.inverse_transform(labels.astype(np.float64))
+        # The scaler takes what is missing, and raises an error of its own for what is infinite.
+        finite = np.where(np.isfinite(labels), labels, np.nan)
+        raw = self.scaler_y.inverse_transform(finite.astype(np.float64))
         if self.spec.target == "return":
             return raw * self.unit(origins)
         close = self.close[origins, None]

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
+from pricecast.defaults import LONGEST_HORIZON, LONGEST_LOOKBACK
 from pricecast.errors import InputError
 from pricecast.features import FEATURES
 from pricecast.objects import check_object
@@ -53,17 +56,18 @@ def _sound(spec: Spec) -> dict[str, bool]:
     return {
         "target": spec.target in FEATURES,
         "features": bool(spec.features) and set(spec.features) <= set(FEATURES.get(spec.target, ())),
-        "horizon": spec.horizon > 0,
-        "max_lookback": spec.max_lookback > 0,
+        "horizon": 0 < spec.horizon <= LONGEST_HORIZON,
+        "max_lookback": 0 < spec.max_lookback <= LONGEST_LOOKBACK,
         "warmup": spec.warmup > 0,
         "scaler": spec.scaler in SCALERS,
-        "valid_start": _is_day(spec.valid_start),
-        "test_start": _is_day(spec.test_start) and spec.valid_start < spec.test_start,
+        "valid_start": is_day(spec.valid_start),
+        "test_start": is_day(spec.test_start) and spec.valid_start < spec.test_start,
         "tickers": bool(spec.tickers) and all(map(TICKER_PATTERN.fullmatch, spec.tickers)),
     }
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Whether a text is a date as a spec writes it."""
     try:
         return str(pd.Timestamp(text).date()) == text
     except ValueError:
@@ -85,4 +89,26 @@ def check_scalers(scalers: Scalers, spec: Spec) -> Scalers:
                 f"expected a fitted {SCALERS[spec.scaler].__name__} of {columns} columns as scaler {name}, got "
                 f"{type(scaler).__name__} of {found}: run the step that writes it"
             )
+        if not _is_fitted(scaler, columns):
+            raise InputError(
+                f"expected the settings of our own scalers and finite numbers, scales above zero, in scaler "
+                f"{name}, got others: run the step that writes it"
+            )
     return scalers
+
+
+def _is_fitted(scaler: BaseEstimator, columns: int) -> bool:
+    """Whether a scaler holds what one of our own holds: its settings, and finite numbers for each column."""
+    ours, theirs = vars(type(scaler)().fit(np.zeros((2, columns)))), vars(scaler)
+    arrays = {name for name, value in ours.items() if isinstance(value, np.ndarray)}
+    return (
+        ours.keys() == theirs.keys()
+        and all(
+            isinstance(theirs[name], np.ndarray)
+            and (theirs[name].shape, theirs[name].dtype) == (ours[name].shape, ours[name].dtype)
+            and bool(np.isfinite(theirs[name]).all())
+            for name in arrays
+        )
+        and all(theirs[name] == ours[name] for name in ours.keys() - arrays - {"n_samples_seen_"})
+        and bool((theirs["scale_"] > 0).all())
+    )

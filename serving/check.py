@@ -22,7 +22,10 @@ BUNDLE_FILE = "MLmodel"
 _FORECASTER = "artifacts/forecaster"
 _CODE = Path(__file__).with_name("model.py")
 _MEGABYTE = 2**20
-_MAX_ENTRIES, _MAX_DEPTH = 1000, 20
+# A thousand tickers with a model of several files each fit in.
+_MAX_ENTRIES, _MAX_DEPTH = 10_000, 20
+# Values in a JSON file, and so commas, colons and brackets: each may take a hundred bytes of memory.
+_MAX_VALUES = 8_000_000
 # The files of a forecaster folder, with the most bytes each may have.
 _FORECASTER_FILES = {
     re.escape(FORECASTER_FILE): 16 * _MEGABYTE,
@@ -31,7 +34,6 @@ _FORECASTER_FILES = {
     # A folder for each member of an ensemble, or for each ticker where it has a model of its own.
     r"model/(\d+/){0,2}\w+\.json": 64 * _MEGABYTE,
     r"model/(\d+/){0,2}\w+\.safetensors": 512 * _MEGABYTE,
-    r"model/(\d+/){0,2}\w+\.txt": 64 * _MEGABYTE,
 }
 # MLflow leaves these in a local store when it loads a model out of it: not sealed, and never read here.
 _LEFTOVERS = r"registered_model_meta|(code/pricecast/(\w+/)*)?__pycache__/[\w.-]+\.pyc"
@@ -157,6 +159,9 @@ def _check_forecaster(folder: Path) -> None:
     if not re.fullmatch(r"\w+", str(about["name"])):
         raise odd(folder / FORECASTER_FILE, "no name of a model")
     for path in (folder / "model").rglob("*.json"):
+        data = path.read_bytes()
+        if sum(map(data.count, b",:[{")) > _MAX_VALUES:
+            raise odd(path, f"more than {_MAX_VALUES:,} values")
         read_json(path)
 
 

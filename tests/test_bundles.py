@@ -10,6 +10,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+import evil_models
 import trial_addresses
 import trial_bundles
 from flow_steps import artifacts, bundles, reuse
@@ -168,6 +169,25 @@ def test_evil_bundles_are_refused_and_run_nothing(folder):
     assert trial_bundles.ours(None, folder, FEW) == Count(len(FEW))
 
 
+def test_evil_models_of_every_kind_are_refused_in_one_line(folder):
+    assert trial_bundles.apart_from_it(evil_models.EVIL, folder) == Count(len(evil_models.EVIL))
+
+
+@pytest.mark.parametrize("kind", sorted({model for model, _ in evil_models.EVIL.values()}))
+def test_models_that_nobody_changed_come_in(folder, kind):
+    evil_models.forecast(load(evil_models.sound(kind, folder / "models")))
+
+
+@pytest.mark.parametrize("content", ["[" + "[]," * 5_000_000 + "[]]", "[" + "1," * 9_000_000 + "1]"])
+def test_json_of_many_values_is_refused_before_it_is_read(folder, tmp_path, content):
+    place = Path(shutil.copytree(evil_models.sound("naive", folder / "models"), tmp_path / "model"))
+    (place / "model").mkdir()
+    (place / "model" / "more.json").write_text(content, encoding="utf-8")
+    trial_bundles.reseal(place)
+    with pytest.raises(InputError, match="more than 8,000,000 values"):
+        load(place)
+
+
 def test_addresses_that_lead_out_of_a_run_are_refused(folder):
     found = trial_addresses.ours(None, folder)
     assert found.bad == []
@@ -209,7 +229,7 @@ def test_settings_hold_against_what_mlflow_writes_now(logged):
 def test_every_evil_bundle_is_refused_and_runs_nothing(folder):
     found = trial_bundles.ours(None, folder)
     assert found.bad == []
-    assert found.tried >= 40
+    assert found.tried >= 140
 
 
 @pytest.mark.slow

@@ -208,7 +208,7 @@ def test_knn_with_more_neighbours_than_days_takes_all_days():
 
 
 def test_knn_refuses_no_neighbours_and_arrays_that_do_not_fit(tmp_path):
-    with pytest.raises(InputError, match="expected at least one neighbour of knn, got 0"):
+    with pytest.raises(InputError, match="expected 1 to 10000 neighbours of knn, got 0"):
         fit("knn", neighbours=0)
     fit("knn").save(tmp_path)
     kept = load_file(tmp_path / "days.safetensors")

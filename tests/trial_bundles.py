@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import yaml
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 
+import evil_models
 from flow_steps import artifacts, evaluate
 from pricecast.errors import InputError
 from pricecast.storage import digest_file, write_json
@@ -162,7 +163,7 @@ def a_weights_file_of_a_gigabyte(folder: Path, canary: Path) -> None:
 
 
 def thousands_of_files(folder: Path, canary: Path) -> None:
-    for i in range(1100):
+    for i in range(11_000):
         (folder / FORECASTER / "model" / f"s{i}.json").write_bytes(b"{}")
 
 
@@ -280,8 +281,32 @@ for folder in sys.argv[1:]:
 
 
 def ours(n: int | None, folder: Path, only: tuple[str, ...] = ()) -> Count:
-    """Puts evil bundles into the store, and beside it; bad is what is not refused in one line, or runs."""
-    chosen, bad = only or spread(tuple(EVIL), n), []
+    """Evil bundles in the store and beside it, and evil models; bad is what is not refused in one line, or runs."""
+    chosen = list(only) or spread((*EVIL, *evil_models.EVIL), n)
+    counts = (
+        _in_the_store([kind for kind in chosen if kind in EVIL], folder),
+        apart_from_it([kind for kind in chosen if kind in evil_models.EVIL], folder),
+    )
+    return Count(sum(count.tried for count in counts), [text for count in counts for text in count.bad])
+
+
+def apart_from_it(chosen: Collection[str], folder: Path) -> Count:
+    """Forecaster folders by their paths; each has to be refused in one line, at the latest where it forecasts."""
+    bad: list[str] = []
+    for kind in chosen:
+        copy = folder / "model"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(evil_models.sound(evil_models.EVIL[kind][0], folder / "models"), copy)
+        evil_models.EVIL[kind][1](copy)
+        reseal(copy)
+        bad += one_text(kind, _enter(str(copy), _forecast))
+    return Count(len(chosen), bad)
+
+
+def _in_the_store(chosen: list[str], folder: Path) -> Count:
+    bad: list[str] = []
+    if not chosen:
+        return Count(0)
     with finished(folder) as client:
         (model,) = client.search_logged_models(["0"], filter_string="name = 'lstm'")
         place = Path(model.artifact_location.removeprefix("file://"))
@@ -352,16 +377,20 @@ def _copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _enter(uri: str) -> list[str]:
-    """What goes wrong when a bundle is read as the judge does; loading is the last door, some only close there."""
+def _enter(uri: str, last: Callable[[str], object] | None = None) -> list[str]:
+    """What goes wrong when a bundle is read as the judge does; the last door, loading, is where some only close."""
     texts = []
     for door in (artifacts.digest, artifacts.bundle_folder, artifacts.model_id, _plugins):
         texts += _mistakes(door, uri, must_refuse=False)
-    return texts + _mistakes(_load, uri, must_refuse=True)
+    return texts + _mistakes(last or _load, uri, must_refuse=True)
 
 
 def _load(uri: str) -> object:
     return load(artifacts.bundle_folder(uri))
+
+
+def _forecast(uri: str) -> None:
+    evil_models.forecast(load(artifacts.bundle_folder(uri)))
 
 
 def _plugins(uri: str) -> object:
@@ -372,7 +401,7 @@ def _mistakes(door: Callable[[str], object], uri: str, must_refuse: bool) -> lis
     try:
         door(uri)
     except InputError as error:
-        return [f"{door.__name__}: several lines"] if "\n" in str(error) else []
+        return [] if str(error).isprintable() and len(str(error)) < 2000 else [f"{door.__name__}: no short line"]
     except Exception as error:
         return [f"{door.__name__}: {type(error).__name__}"]
     return [f"{door.__name__}: let through"] if must_refuse else []

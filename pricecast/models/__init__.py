@@ -17,7 +17,7 @@ slow library nor a missing one stands in the way of a list of models.
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -39,10 +39,14 @@ from pricecast.models._catalog import (
     names,
 )
 from pricecast.panel import Panel
+from pricecast.schema import parse_ticker, short
 
 __all__ = [
     "ALL", "FAMILIES", "About", "about", "check_name", "choose", "lacks", "members", "missing", "names",
 ]  # fmt: skip
+
+# A text that is a parameter is a name or a few.
+_MAX_TEXT = 1000
 
 Report = Callable[[int, dict[str, float]], None]
 
@@ -127,7 +131,9 @@ def create(name: str, params: dict[str, Any]) -> Model:
     known = parameters(name)
     for key, value in params.items():
         if key not in known:
-            raise InputError(f"expected parameters of {name} out of {', '.join(known) or '(none)'}, got {key!r}")
+            raise InputError(
+                f"expected parameters of {name} out of {', '.join(known) or '(none)'}, got {short(key)}"
+            )
         _check_type(name, key, value, known[key])
     return load(name)(**params)
 
@@ -155,11 +161,65 @@ def read_state(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "state.json").read_text(encoding="utf-8"))
 
 
+def check_shape(name: str, panel: Panel, horizon: int, features: int | None = None) -> None:
+    """Refuses a panel of other features, or another horizon, than a model learned.
+
+    Raises:
+        InputError: it has more or fewer.
+    """
+    width = panel.X.shape[1]
+    if features is not None and features != width:
+        raise InputError(
+            f"expected the {features} features that {name} was trained on, got {width}: train it again"
+        )
+    if horizon != panel.spec.horizon:
+        raise InputError(
+            f"expected the {horizon} days ahead that {name} was trained for, got {panel.spec.horizon}: "
+            "train it again"
+        )
+
+
+def floats(values: Any, where: Path, dims: int) -> np.ndarray:
+    """An array of finite numbers out of JSON.
+
+    Raises:
+        InputError: it is none, or of another number of dimensions.
+    """
+    try:
+        found = np.array(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        found = np.empty(())
+    if found.ndim != dims or not np.isfinite(found).all():
+        raise InputError(f"expected finite numbers in {where}, got {short(values)}: train it again")
+    return found
+
+
+def listed(tickers: Iterable[str], limit: int = 20) -> str:
+    """Tickers in a message, in order; of many, the first."""
+    found = sorted(tickers)
+    return ", ".join(found[:limit]) + (f" and {len(found) - limit} more" if len(found) > limit else "")
+
+
+def check_tickers(found: Collection[Any], where: object) -> None:
+    """Refuses names out of a file that are no tickers, or come twice.
+
+    Raises:
+        InputError: one does.
+    """
+    for ticker in found:
+        if parse_ticker(ticker) != ticker:
+            raise InputError(f"expected tickers in upper case in {where}, got {short(ticker)}: train it again")
+    if len(set(found)) < len(found):
+        raise InputError(f"expected different tickers in {where}, got one twice: train it again")
+
+
 def _check_type(name: str, key: str, value: Any, default: Any) -> None:
     allowed = (int, float) if isinstance(default, float) else (type(default),)
     if isinstance(value, bool) != isinstance(default, bool) or not isinstance(value, allowed):
         raise InputError(
-            f"expected {key} of {name} to be of type {type(default).__name__} like {default!r}, got {value!r}"
+            f"expected {key} of {name} to be of type {type(default).__name__} like {default!r}, got {short(value)}"
         )
+    if isinstance(value, str) and not (len(value) <= _MAX_TEXT and value.isprintable()):
+        raise InputError(f"expected {key} of {name} in {_MAX_TEXT} printable characters, got {short(value)}")
     if isinstance(value, int | float) and not isinstance(value, bool) and not 0 <= value < 1e9:
-        raise InputError(f"expected {key} of {name} to be zero or more, got {value!r}")
+        raise InputError(f"expected {key} of {name} to be zero or more, got {short(value)}")

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pricecast.errors import InputError
+from pricecast.schema import short
 
 PACKAGE = "pricecast.models"
 # What `--models` may name besides single models; a model without a family comes by its own name only.
@@ -55,7 +56,7 @@ def check_name(name: str) -> None:
         InputError: there is none.
     """
     if name not in names():
-        raise InputError(f"expected a model out of {', '.join(names())}, got {name!r}: choose from these")
+        raise InputError(f"expected a model out of {', '.join(names())}, got {short(name)}: choose from these")
 
 
 def about(name: str) -> About:
@@ -121,10 +122,12 @@ def members(text: str) -> list[str]:
         InputError: there is none, one is not known, comes twice, or is an ensemble itself.
     """
     found = [part.strip() for part in text.split(",") if part.strip()]
-    for name in found:
+    different = dict.fromkeys(found)
+    # The first that is unknown ends it, so that a text without end does no harm.
+    for name in different:
         check_name(name)
-    if not found or len(set(found)) < len(found) or any(about(name).family == ENSEMBLE for name in found):
-        raise InputError(f"expected different models without ensembles as members, got {text!r}")
+    if not found or len(different) < len(found) or any(about(name).family == ENSEMBLE for name in found):
+        raise InputError(f"expected different models without ensembles as members, got {short(text)}")
     return found
 
 

@@ -88,20 +88,21 @@ def is_leaf(forest: Forest) -> np.ndarray:
 
 def quantiles(forest: Forest, X: np.ndarray, depth: int) -> np.ndarray:
     """Quantiles of the labels at the project's levels, (n, horizons, levels)."""
-    counts = np.cumsum(forest.counts, axis=2, dtype=np.float64)
-    shares = counts / counts[:, :, -1:]
     found = np.empty((len(X), len(forest.edges), len(QUANTILE_LEVELS)))
     for start in range(0, len(X), _CHUNK):
         part = slice(start, start + _CHUNK)
-        found[part] = _invert(_average(shares, leaves(forest, X[part], depth)), forest.edges)
+        found[part] = _invert(_average(forest.counts, leaves(forest, X[part], depth)), forest.edges)
     return found
 
 
-def _average(shares: np.ndarray, leaf: np.ndarray) -> np.ndarray:
-    # Tree by tree, so that a row's sum does not depend on how many rows there are.
-    total = np.zeros((len(leaf), *shares.shape[1:]))
+def _average(counts: np.ndarray, leaf: np.ndarray) -> np.ndarray:
+    # Tree by tree, so that a row's sum does not depend on how many rows there are; shares only of the leaves
+    # that are reached, since those of all leaves can be eight times the file's size.
+    total = np.zeros((len(leaf), *counts.shape[1:]))
     for column in leaf.T:
-        total += shares[column]
+        used, at = np.unique(column, return_inverse=True)
+        sums = np.cumsum(counts[used], axis=2, dtype=np.float64)
+        total += (sums / sums[:, :, -1:])[at]
     return total / leaf.shape[1]
 
 
@@ -187,5 +188,5 @@ def _broken_tree(forest: Forest, width: int) -> str:
 def _broken_leaf(forest: Forest) -> str:
     sizes = forest.counts.sum(axis=2, dtype=np.float64)
     full = len(sizes) == is_leaf(forest).sum() and (sizes > 0).all()
-    ordered = np.isfinite(forest.edges).all() and (np.diff(forest.edges, axis=1) >= 0).all()
+    ordered = np.isfinite(forest.edges).all() and (forest.edges[:, 1:] >= forest.edges[:, :-1]).all()
     return "" if full and ordered else "leaves without a distribution"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pricecast.errors import InputError
-from pricecast.models._trees import check_tree
+from pricecast.models._trees import check_tree, is_shallow
 
 try:
     import lightgbm
@@ -22,7 +22,11 @@ _PER_SPLIT = (
     "split_feature", "split_gain", "threshold", "decision_type", "left_child", "right_child", "internal_value",
     "internal_weight", "internal_count",
 )  # fmt: skip
+_OTHERS = {"num_leaves", "num_cat", "is_linear", "shrinkage"}
 _PER_LEAF = ("leaf_value", "leaf_weight", "leaf_count")
+# The library reads the trees within OpenMP, where what it takes for no number ends the process.
+_NUMBER = r"-?\d{1,20}(\.\d{1,20})?(e[-+]?\d{1,3})?"
+_NUMBERS = re.compile(rf"({_NUMBER}( {_NUMBER})*)?", re.ASCII)
 
 
 def dataset(
@@ -75,6 +79,8 @@ def _is_tree(text: str, number: int, width: int) -> bool:
     lengths = dict.fromkeys(_PER_SPLIT, leaves - 1) | dict.fromkeys(_PER_LEAF, leaves)
     if any(len(tree[name].split()) != length for name, length in lengths.items()):
         return False
+    if tree.keys() - lengths.keys() != _OTHERS or not all(map(_NUMBERS.fullmatch, tree.values())):
+        return False
     left, right, feature = (_integers(tree[name]) for name in ("left_child", "right_child", "split_feature"))
     kinds = _integers(tree["decision_type"])
     if max(left.max(initial=0), right.max(initial=0)) > max(leaves - 2, 0):
@@ -82,12 +88,14 @@ def _is_tree(text: str, number: int, width: int) -> bool:
     # Below zero stands ~leaf; as nodes behind the splits, leaves are later nodes like any other.
     left, right = (np.where(child < 0, leaves - 2 - child, child) for child in (left, right))
     leaf = np.arange(2 * leaves - 1) >= leaves - 1
+    links = {"left": left, "right": right, "feature": feature}
     return (
         title == f"Tree={number}"
         and leaves > 0
         and (tree["num_cat"], tree["is_linear"]) == ("0", "0")
         and not (kinds & 1).any()
-        and check_tree({"left": left, "right": right, "feature": feature}, width, leaf)
+        and check_tree(links, width, leaf)
+        and is_shallow(links, leaf)
     )
 
 

@@ -9,15 +9,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from pricecast.defaults import LONGEST_LOOKBACK
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _torch, read_state, write_state
+from pricecast.models import Forecast, Report, _torch, check_shape, read_state, write_state
 from pricecast.panel import Panel
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
 # Products of fewer than 12 columns round by where a row starts in memory, and a recurrent layer has at least three
 # gates a unit; the largest are enough for any panel, and little enough to lay out before a file is believed.
-BOUNDS = {"hidden_dim": (4, 4096), "num_layers": (1, 16), "lookback": (1, 100_000)}
+BOUNDS = {"hidden_dim": (4, 4096), "num_layers": (1, 16), "lookback": (1, LONGEST_LOOKBACK)}
 LINE = 16
+_Kind = tuple[tuple[int, ...], torch.dtype]
 
 
 class Linear(nn.Linear):
@@ -89,7 +91,12 @@ class Neural:
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Quantiles of log returns, or their centre under mse."""
+        """Quantiles of log returns, or their centre under mse.
+
+        Raises:
+            InputError: the panel has not the features and the horizon of the training.
+        """
+        check_shape(type(self).__module__.rpartition(".")[2], panel, self.horizon_, self.input_dim_)
         outputs = _torch.predict(self.network_, panel, origins, self.lookback)
         if self.loss == "mse":
             return Forecast(center=panel.to_returns(outputs, origins))
@@ -124,8 +131,8 @@ class Neural:
     def _outputs(self) -> int:
         return self.horizon_ * (1 if self.loss == "mse" else len(QUANTILE_LEVELS))
 
-    def _expected(self, most: int) -> dict[str, tuple[int, ...]]:
-        """The shapes of the network's weights, found without the memory that a wrong one could ask for."""
+    def _expected(self, most: int) -> dict[str, _Kind]:
+        """The shapes and types of the weights, found without the memory that a wrong one could ask for."""
         self._check(self.lookback)
         if not 1 <= min(self.input_dim_, self.horizon_) <= max(self.input_dim_, self.horizon_) <= most:
             return {}
@@ -161,5 +168,5 @@ def space(trial: Any) -> dict[str, Any]:
     }
 
 
-def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
+def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, _Kind]:
+    return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}

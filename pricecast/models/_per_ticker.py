@@ -8,10 +8,12 @@ import numpy as np
 
 from pricecast import models
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Model, Report, read_state, write_state
+from pricecast.models import Forecast, Model, Report, check_tickers, listed, read_state, write_state
 from pricecast.panel import Panel
 from pricecast.schema import short
 
+# A folder each, and no bundle may have more entries.
+_MOST = 10_000
 _EPOCHS = dict[int, list[dict[str, float]]]
 
 
@@ -48,8 +50,8 @@ class PerTicker:
         tickers = panel.tickers[origins]
         if unseen := sorted(set(tickers) - self.models_.keys()):
             raise InputError(
-                f"expected tickers that {self._name} was trained on ({', '.join(sorted(self.models_))}), got "
-                f"{', '.join(unseen)}: train it with them"
+                f"expected tickers that {self._name} was trained on ({listed(self.models_)}), got "
+                f"{listed(unseen)}: train it with them"
             )
         groups = [np.flatnonzero(tickers == ticker) for ticker in np.unique(tickers)]
         parts = [self.models_[str(tickers[own[0]])].predict(panel, origins[own]) for own in groups]
@@ -62,10 +64,15 @@ class PerTicker:
             model.save(folder / str(number))
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote."""
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: there is no list of different tickers.
+        """
         tickers = read_state(folder)["tickers"]
-        if not (isinstance(tickers, list) and all(isinstance(ticker, str) for ticker in tickers)):
+        if not (isinstance(tickers, list) and len(tickers) <= _MOST):
             raise InputError(f"expected a list of tickers in {folder}, got {short(tickers)}: train it again")
+        check_tickers(tickers, folder)
         for number, ticker in enumerate(tickers):
             self.models_[ticker] = models.create(self._name, self._params).load(folder / str(number))
         return self

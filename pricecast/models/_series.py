@@ -4,17 +4,20 @@ A path is 100 * log(close / first close): readjusting all closes by one factor c
 are percents, a scale on which optimisers work well.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from pricecast.errors import InputError
+from pricecast.models import check_tickers, listed
 from pricecast.panel import Panel
 from pricecast.schema import short
 
 PERCENT = 100.0
 LARGEST = 1e9
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 States = dict[str, dict[str, Any]]
 Estimate = Callable[[np.ndarray], dict[str, Any]]
 Filter = Callable[[np.ndarray, dict[str, Any], int], np.ndarray]
@@ -70,8 +73,8 @@ def check_seen(name: str, known: Iterable[str], tickers: np.ndarray) -> None:
     unseen = sorted(set(tickers) - set(known))
     if unseen:
         raise InputError(
-            f"expected tickers that {name} was trained on ({', '.join(sorted(known))}), "
-            f"got {', '.join(unseen)}: train it with them"
+            f"expected tickers that {name} was trained on ({listed(known)}), "
+            f"got {listed(unseen)}: train it with them"
         )
 
 
@@ -86,6 +89,8 @@ def check_states(name: str, states: Any, sizes: dict[str, int]) -> States:
     Raises:
         InputError: something else was read.
     """
+    if isinstance(states, dict):
+        check_tickers(states.keys(), f"the state of {name}")
     for ticker, state in states.items() if isinstance(states, dict) else [("", states)]:
         if not isinstance(state, dict) or state.keys() != {"start", *sizes} or not _is_date(state["start"]):
             raise InputError(f"expected start, {', '.join(sizes)} of {name}, got {short(state)}: train it again")
@@ -109,7 +114,7 @@ def _is_list(value: Any, size: int) -> bool:
 
 def _is_date(value: Any) -> bool:
     try:
-        return isinstance(value, str) and not np.isnat(np.datetime64(value, "D"))
+        return isinstance(value, str) and bool(_DATE.fullmatch(value)) and not np.isnat(np.datetime64(value, "D"))
     except ValueError:
         return False
 

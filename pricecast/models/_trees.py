@@ -15,6 +15,8 @@ from pricecast.storage import read_json
 
 # Deeper trees than this only make a damaged file dear.
 MAX_DEPTH = 64
+# Of boosted trees, which LightGBM grows leaf by leaf: XGBoost walks down them by recursion.
+MAX_LEVELS = 1024
 SHAPES = {"input_dim": int, "horizon": int, "best_epoch": int}
 _LEVELS = np.array(QUANTILE_LEVELS)
 
@@ -70,20 +72,10 @@ def check_numbers(
             raise InputError(f"expected {key} of {name} {expected}, got {value!r}")
 
 
-def check_width(name: str, expected: int, X: np.ndarray) -> None:
-    """Refuses features that a model was not trained on.
-
-    Raises:
-        InputError: there are more or fewer.
-    """
-    if X.shape[1] != expected:
-        raise InputError(
-            f"expected the {expected} features that {name} was trained on, got {X.shape[1]}: train it again"
-        )
-
-
 def check_tree(nodes: Mapping[str, Any], width: int, leaf: np.ndarray) -> bool:
-    """Whether a tree's links lead to later nodes only, so that walking it ends, and its features exist.
+    """Whether links lead to later nodes only, each node has one parent at most, and features exist.
+
+    Walking a tree then ends; where nodes are shared, a library that visits both children would take for ever.
 
     Args:
         nodes: "left" and "right" (children) and "feature", of every node that splits where `leaf` is false.
@@ -94,7 +86,19 @@ def check_tree(nodes: Mapping[str, Any], width: int, leaf: np.ndarray) -> bool:
     children = np.stack([nodes["left"][split], nodes["right"][split]])
     feature = nodes["feature"][split]
     later = (children > split) & (children < len(leaf))
-    return bool(later.all() and (feature >= 0).all() and (feature < width).all())
+    alone = len(np.unique(children)) == children.size
+    return bool(later.all() and alone and (feature >= 0).all() and (feature < width).all())
+
+
+def is_shallow(nodes: Mapping[str, Any], leaf: np.ndarray) -> bool:
+    """Whether a tree that `check_tree` has passed has at most `MAX_LEVELS` levels below its root."""
+    level = np.array([0])
+    for _ in range(MAX_LEVELS + 1):
+        level = level[~leaf[level]]
+        if not len(level):
+            return True
+        level = np.concatenate([nodes["left"][level], nodes["right"][level]])
+    return False
 
 
 def read_shapes(name: str, folder: Path) -> dict[str, int]:

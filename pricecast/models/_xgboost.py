@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from pricecast.models._trees import check_tree
+from pricecast.models._trees import check_tree, is_shallow
 from pricecast.schema import QUANTILE_LEVELS
 
 MAX_BIN = 64
@@ -85,11 +85,13 @@ def _is_tree(tree: dict[str, Any], width: int) -> bool:
     whole = all(x.dtype == np.int64 and x.ndim == 1 for x in (left, right, feature))
     leaf = left == -1
     expected = {"num_nodes": nodes, "num_feature": width, "num_deleted": 0, "size_leaf_vector": 1}
+    links = {"left": left, "right": right, "feature": feature}
     return (
         whole
         and nodes > 0
         and all(shape[name] == str(number) for name, number in expected.items())
         and not any(tree["split_type"])
         and bool((right[leaf] == -1).all())
-        and check_tree({"left": left, "right": right, "feature": feature}, width, leaf)
+        and check_tree(links, width, leaf)
+        and is_shallow(links, leaf)
     )

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, Report, check_tickers, floats, read_state, write_state
 from pricecast.models._series import check_seen
 from pricecast.panel import Panel
 
@@ -41,6 +41,12 @@ class Model:
         write_state(folder, self.drift_)
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json."""
-        self.drift_ = read_state(folder)
+        """Reads state.json.
+
+        Raises:
+            InputError: it holds no number for each ticker.
+        """
+        state = read_state(folder)
+        check_tickers(state.keys(), folder)
+        self.drift_ = dict(zip(state, floats(list(state.values()), folder, 1).tolist(), strict=True))
         return self

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from pricecast import conformal, models
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
 from pricecast.panel import Panel
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 from pricecast.splits import STOP_SHARE
@@ -62,7 +62,12 @@ class Model:
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """The weighted average of the members' calibrated quantiles."""
+        """The weighted average of the members' calibrated quantiles.
+
+        Raises:
+            InputError: the panel has another horizon than the training.
+        """
+        check_shape("ensemble", panel, self.offsets_.shape[1])
         quantiles = np.zeros((len(origins), panel.spec.horizon, len(_LEVELS)))
         unit = panel.unit(origins)
         for model, weight, offsets in zip(self.models_, self.weights_, self.offsets_, strict=True):
@@ -76,10 +81,15 @@ class Model:
             model.save(folder / str(number))
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote."""
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: the weights and offsets are none, or a member's folder is none of its own.
+        """
         state, names = read_state(folder), self._names()
-        self.weights_, self.offsets_ = np.array(state["weights"], float), np.array(state["offsets"], float)
-        if self.weights_.shape != (len(names),) or len(self.offsets_) != len(names):
+        self.weights_, self.offsets_ = floats(state["weights"], folder, 1), floats(state["offsets"], folder, 3)
+        shape = (len(names), self.offsets_.shape[1], len(_LEVELS))
+        if self.weights_.shape != (len(names),) or self.offsets_.shape != shape or (self.weights_ < 0).any():
             raise InputError(f"expected weights and offsets of {len(names)} members in {folder}: train it again")
         self.models_ = [models.create(name, {}).load(folder / str(i)) for i, name in enumerate(names)]
         return self

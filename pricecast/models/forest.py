@@ -7,7 +7,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from pricecast.models import Forecast, Report, _forest, _trees
+from pricecast.models import Forecast, Report, _forest, _trees, check_shape
 from pricecast.panel import Panel
 
 
@@ -59,9 +59,9 @@ class Model:
         """Quantiles of log returns.
 
         Raises:
-            InputError: the panel has not the features of the training.
+            InputError: the panel has not the features and the horizon of the training.
         """
-        _trees.check_width("forest", self.input_dim_, panel.X)
+        check_shape("forest", panel, len(self.forest_.edges), self.input_dim_)
         levels = _forest.quantiles(self.forest_, panel.X[origins], self.max_depth)
         return _trees.forecast(levels, panel, origins)
 
@@ -89,12 +89,15 @@ class Model:
         forest = _forest.Forest(**arrays)
         if problem := _forest.problem(forest, width):
             raise _trees.damaged("forest", file, problem)
+        if len(forest.roots) != self.trees:
+            raise _trees.damaged("forest", file, f"{len(forest.roots)} trees instead of {self.trees}")
         self.forest_, self.input_dim_ = forest, int(width[0])
         return self
 
     def _check(self) -> None:
         given = {key: value for key, value in vars(self).items() if not key.endswith("_") and key != "seed"}
-        _trees.check_numbers("forest", given, {}, {"max_features": 1.0, "max_depth": _trees.MAX_DEPTH})
+        most = {"max_features": 1.0, "max_depth": _trees.MAX_DEPTH, "trees": 10_000}
+        _trees.check_numbers("forest", given, {}, most)
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:

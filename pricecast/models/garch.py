@@ -55,10 +55,7 @@ class Model:
         Raises:
             InputError: a parameter makes no model.
         """
-        if self.o not in (0, 1):
-            raise InputError(f"expected o of the garch to be 0 (symmetric) or 1 (leverage), got {self.o}")
-        if self.dist not in DISTS:
-            raise InputError(f"expected dist of the garch out of {', '.join(DISTS)}, got {self.dist!r}")
+        self._check()
         self.state_ = fit_each(panel, train, lambda path: estimate(np.diff(path), self.o, self.dist))
         return self
 
@@ -79,9 +76,20 @@ class Model:
         write_state(folder, self.state_)
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json."""
+        """Reads state.json.
+
+        Raises:
+            InputError: a parameter makes no model, or it holds no numbers for each ticker.
+        """
+        self._check()
         self.state_ = check_states("garch", read_state(folder), NUMBERS)
         return self
+
+    def _check(self) -> None:
+        if self.o not in (0, 1):
+            raise InputError(f"expected o of the garch to be 0 (symmetric) or 1 (leverage), got {self.o}")
+        if self.dist not in DISTS:
+            raise InputError(f"expected dist of the garch out of {', '.join(DISTS)}, got {self.dist!r}")
 
 
 def estimate(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:

@@ -9,7 +9,17 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _realised, read_state, write_state
+from pricecast.models import (
+    Forecast,
+    Report,
+    _realised,
+    check_shape,
+    check_tickers,
+    floats,
+    listed,
+    read_state,
+    write_state,
+)
 from pricecast.panel import FEATURE_LIMIT, Panel
 
 
@@ -67,12 +77,13 @@ class Model:
         """Zero, and the volatility around it.
 
         Raises:
-            InputError: a ticker that makes up the market is not there.
+            InputError: a ticker that makes up the market is not there, or the panel has another horizon.
         """
+        check_shape("har", panel, len(self.intercepts_))
         missing = sorted(self.norms_.keys() - set(panel.tickers))
         if missing:
             raise InputError(
-                f"expected bars of all tickers that har takes the market from, got none of {', '.join(missing)}: "
+                f"expected bars of all tickers that har takes the market from, got none of {listed(missing)}: "
                 "add them, or train it with market=false"
             )
         sigma = np.exp(self._log_variance(self._regressors(panel, origins)) / 2)
@@ -89,15 +100,17 @@ class Model:
         """Reads state.json.
 
         Raises:
-            InputError: the shapes do not fit together.
+            InputError: the shapes do not fit together, or something is no number.
         """
         state = read_state(folder)
         self.norms_ = state["norms"]
-        self.mean_, self.deviation_ = np.array(state["mean"]), np.array(state["deviation"])
-        self.slopes_, self.intercepts_ = np.array(state["slopes"]), np.array(state["intercepts"])
+        check_tickers(self.norms_.keys(), folder)
+        self.mean_, self.deviation_ = floats(state["mean"], folder, 1), floats(state["deviation"], folder, 1)
+        self.slopes_, self.intercepts_ = floats(state["slopes"], folder, 2), floats(state["intercepts"], folder, 1)
         shapes = [self.mean_.shape, self.deviation_.shape, self.slopes_.shape, self.intercepts_.shape]
         horizon, columns = self.intercepts_.size, _realised.OWN + _realised.WEEKDAYS + 2 * self.market
-        sound = all(len(norm) == 4 for norm in self.norms_.values()) and bool(self.norms_) == self.market
+        norms = floats(list(self.norms_.values()) or [[0.0] * 4], folder, 2)
+        sound = norms.shape[1] == 4 and bool(self.norms_) == self.market
         if not sound or shapes != [(columns,), (columns,), (horizon, columns), (horizon,)]:
             raise InputError(f"expected {columns} slopes for each horizon in {folder}, got others: train it again")
         return self

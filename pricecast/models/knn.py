@@ -9,12 +9,14 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report
+from pricecast.models import Forecast, Report, check_shape
 from pricecast.panel import Panel
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
 # Queries of one size (the last is padded) give an origin the same bits in any company and bound the memory.
 BATCH = 256
+# A batch's labels of so many neighbours take 20 MB for each day ahead.
+MOST = 10_000
 
 
 class Model:
@@ -39,13 +41,17 @@ class Model:
         Raises:
             InputError: there are to be no neighbours.
         """
-        if self.neighbours < 1:
-            raise InputError(f"expected at least one neighbour of knn, got {self.neighbours}")
+        self._check()
         self.days_, self.labels_ = panel.X[train], panel.labels(train)
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Quantiles of what the neighbours' days led to; all of the training days where there are too few."""
+        """Quantiles of what the neighbours' days led to; all of the training days where there are too few.
+
+        Raises:
+            InputError: the panel has not the features and the horizon of the training.
+        """
+        check_shape("knn", panel, self.labels_.shape[1], self.days_.shape[1])
         padded = np.resize(origins, -(-len(origins) // BATCH) * BATCH)
         levels = self._levels(panel.X[padded])[: len(origins)]
         columns = [panel.to_returns(levels[:, :, q], origins) for q in range(levels.shape[2])]
@@ -63,6 +69,7 @@ class Model:
         Raises:
             InputError: the arrays do not fit together.
         """
+        self._check()
         kept = load_file(folder / "days.safetensors")
         self.days_, self.labels_ = kept["days"], kept["labels"]
         if self.days_.ndim != 2 or self.labels_.ndim != 2 or not 0 < len(self.days_) == len(self.labels_):
@@ -70,7 +77,13 @@ class Model:
                 f"expected days with their labels in {folder}, got {self.days_.shape} and {self.labels_.shape}: "
                 "train it again"
             )
+        if any(array.dtype != np.float32 or not np.isfinite(array).all() for array in (self.days_, self.labels_)):
+            raise InputError(f"expected finite numbers of 32 bits in {folder}, got others: train it again")
         return self
+
+    def _check(self) -> None:
+        if not 1 <= self.neighbours <= MOST:
+            raise InputError(f"expected 1 to {MOST} neighbours of knn, got {self.neighbours}")
 
     @threadpool_limits.wrap(limits=1)
     def _levels(self, days: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pricecast.models import Forecast, Report, _lightgbm, _trees, write_state
+from pricecast.models import Forecast, Report, _lightgbm, _trees, check_shape, write_state
 from pricecast.models._lightgbm import lightgbm
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
@@ -80,9 +80,9 @@ class Model:
         """Quantiles of log returns.
 
         Raises:
-            InputError: the panel has not the features of the training.
+            InputError: the panel has not the features and the horizon of the training.
         """
-        _trees.check_width("lightgbm", self.input_dim_, panel.X)
+        check_shape("lightgbm", panel, self.horizon_, self.input_dim_)
         X = panel.X[origins]
         columns = [booster.predict(X, num_threads=1) for booster in self.boosters_]
         levels = np.array(columns).T.reshape(len(X), self.horizon_, len(QUANTILE_LEVELS))

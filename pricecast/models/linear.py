@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
 from pricecast.panel import Panel
 
 
@@ -51,7 +51,12 @@ class Model:
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Column by column: a matrix product may give a row other bits in other company."""
+        """Column by column: a matrix product may give a row other bits in other company.
+
+        Raises:
+            InputError: the panel has not the features and the horizon of the training.
+        """
+        check_shape("linear", panel, *self.slopes_.shape)
         total = np.tile(self.intercepts_, (len(origins), 1))
         for column, slopes in zip(panel.X[origins].T.astype(np.float64), self.slopes_.T, strict=True):
             total += column[:, None] * slopes
@@ -68,7 +73,7 @@ class Model:
             InputError: the shapes do not fit together.
         """
         state = read_state(folder)
-        self.slopes_, self.intercepts_ = np.array(state["slopes"]), np.array(state["intercepts"])
-        if self.slopes_.ndim != 2 or self.intercepts_.shape != self.slopes_.shape[:1]:
+        self.slopes_, self.intercepts_ = floats(state["slopes"], folder, 2), floats(state["intercepts"], folder, 1)
+        if self.intercepts_.shape != self.slopes_.shape[:1]:
             raise InputError(f"expected slopes for each horizon in {folder}, got others: train it again")
         return self

@@ -9,7 +9,7 @@ from scipy.linalg import solve_discrete_lyapunov
 from statsforecast.models import AutoARIMA
 
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, Report, listed, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 from pricecast.panel import Panel
 
@@ -63,11 +63,18 @@ class Model:
         write_state(folder, self.state_)
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json."""
+        """Reads state.json.
+
+        Raises:
+            InputError: it holds no stationary process for each ticker.
+        """
         # The filter's matrices are as wide as these lists are long.
         longest = (MAX_SEASONAL + 1) * MAX_SEASON
         sizes = {"phi": longest, "theta": longest, "delta": longest, "mean": 0, "drift": 0}
         self.state_ = check_states("sarima", read_state(folder), sizes)
+        # The filter's first covariance is one that only a stationary process has.
+        if odd := [ticker for ticker, state in self.state_.items() if not _is_stationary(state)]:
+            raise InputError(f"expected stationary phi of sarima, got others for {listed(odd)}: train it again")
         return self
 
 
@@ -87,9 +94,11 @@ def estimate(path: np.ndarray, season: int) -> dict[str, Any]:
         except ValueError:  # no candidate could be estimated, as on a staircase
             return WALK
     state = coefficients(fit)
-    return (
-        state if np.abs(np.roots([1, *(-value for value in state["phi"])])).max(initial=0) < LARGEST_ROOT else WALK
-    )
+    return state if _is_stationary(state) else WALK
+
+
+def _is_stationary(state: dict[str, Any]) -> bool:
+    return bool(np.abs(np.roots([1, *(-value for value in state["phi"])])).max(initial=0) < LARGEST_ROOT)
 
 
 def coefficients(fit: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,12 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from pricecast.errors import InputError
 from pricecast.models import _neural
 
 KERNEL = 3
+# With nine, a window of over two thousand days is seen; each more doubles the zeros before it, and the memory.
+MOST_LAYERS = 9
 
 
 class Block(nn.Module):
@@ -60,6 +63,13 @@ class Model(_neural.Neural):
     hidden_dim: int = 32
     batch_size: int = 64
     num_layers: int = 4
+
+    def _check(self, max_lookback: int) -> None:
+        super()._check(max_lookback)
+        if self.num_layers > MOST_LAYERS:
+            raise InputError(
+                f"expected num_layers of 1 to {MOST_LAYERS}, got {self.num_layers}: choose one in between"
+            )
 
     def _network(self, input_dim: int, outputs: int) -> nn.Module:
         return Network(input_dim, self.hidden_dim, self.num_layers, self.dropout, outputs)

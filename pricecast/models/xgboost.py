@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import xgboost
 
-from pricecast.models import Forecast, Report, _trees, _xgboost, write_state
+from pricecast.models import Forecast, Report, _trees, _xgboost, check_shape, write_state
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
 from pricecast.storage import read_json
@@ -84,9 +84,9 @@ class Model:
         """Quantiles of log returns.
 
         Raises:
-            InputError: the panel has not the features of the training.
+            InputError: the panel has not the features and the horizon of the training.
         """
-        _trees.check_width("xgboost", self.input_dim_, panel.X)
+        check_shape("xgboost", panel, len(self.boosters_), self.input_dim_)
         X = panel.X[origins]
         shape = (len(X), len(QUANTILE_LEVELS))
         levels = [booster.inplace_predict(X).reshape(shape) for booster in self.boosters_]
