@@ -69,7 +69,7 @@ def _sound(spec: Spec) -> dict[str, bool]:
 def is_day(text: str) -> bool:
     """Whether a text is a date as a spec writes it."""
     try:
-        return str(pd.Timestamp(text).date()) == text
+        return text != "NaT" and str(pd.Timestamp(text).date()) == text
     except ValueError:
         return False
 

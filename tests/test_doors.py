@@ -152,13 +152,14 @@ ABOUT = {
     "name": ("oracle", None, 7, "../naive", ""),
     "params": ([], None, {"surprise": 1}),
     "spec": (None, [], {}, {"target": "return"}),
-    "fitted_until": (None, 20240101),
+    "fitted_until": (None, 20240101, "soon", "", "NaT", "2024-1-1"),
     "starts": (None, [], {"AAA": 3}, {"AAA": "soon"}),
     "calibration": (None, [], 0.5, {}, *({"offsets": offsets, "thresholds": {}, "rate": 0.01} for offsets in (
         None, [], 0.5, [[0.0] * 7] * 3, [[[0.0] * 6] * 3], [[[float("nan")] * 7] * 3], [[["a"] * 7] * 3],
         [[[float("inf")] * 7] * 3], {"0": []}))),
     "settings": (None, {}, {"per_ticker": 1, "mondrian": True, "online": True}, {"per_ticker": False}),
-    "history": (None, {}, [1], [{}], [{"epoch": 1.0}], [{"epoch": "one"}], [{"epoch": float("nan")}]),
+    "history": (None, {}, [1], [{}], [{"epoch": 1.0}], [{"epoch": "one"}], [{"epoch": float("nan")}],
+                [{"epoch": 1.0, "train_loss": 1.0, "val_loss": 1.0, key: 1.0} for key in ("a", "b")]),
 }  # fmt: skip
 
 

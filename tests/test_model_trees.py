@@ -386,6 +386,7 @@ FOREST_DAMAGE = {
     "edges out of order": lambda x: x.__setitem__("edges", x["edges"][:, ::-1].copy()),
     "edges that are no numbers": lambda x: x["edges"].__setitem__((0, 3), np.nan),
     "fewer thresholds": lambda x: x.__setitem__("threshold", x["threshold"][:-1].copy()),
+    "a tree more": lambda x: x.__setitem__("roots", np.append(x["roots"], x["roots"][-1])),
     "no roots": lambda x: x.__setitem__("roots", x["roots"][:0].copy()),
     "an array less": lambda x: x.pop("threshold"),
     "an array more": lambda x: x.__setitem__("more", x["edges"]),
@@ -409,6 +410,7 @@ XGBOOST_DAMAGE = {
     "a node before its parent": lambda x: tree_of(x)["left_children"].__setitem__(0, 0),
     "a node that is not there": lambda x: tree_of(x)["right_children"].__setitem__(0, 10**6),
     "half a leaf": lambda x: tree_of(x)["right_children"].__setitem__(-1, 0),
+    "a node of two parents": lambda x: tree_of(x)["left_children"].__setitem__(0, tree_of(x)["right_children"][0]),
     "a feature that is not there": lambda x: tree_of(x)["split_indices"].__setitem__(0, 24),
     "other kinds of number": lambda x: tree_of(x)["split_indices"].__setitem__(0, 1.0),
     "fewer values": lambda x: tree_of(x)["split_conditions"].pop(),
@@ -462,6 +464,11 @@ def _last_child(texts):
 LIGHTGBM_DAMAGE = {
     "more leaves than there are": _line("num_leaves", "2000000000"),
     "fewer leaf values": _line("leaf_value", "0.5"),
+    "words for leaf values": _line("leaf_value", "0.5 0.5 0.5 evil"),
+    "no number for a leaf": _line("leaf_value", "0.5 0.5 0.5 nan"),
+    "a word for the shrinkage": _line("shrinkage", "evil"),
+    "a leaf of two parents": _line("right_child", "-1 -1 -1"),
+    "a line that nobody wrote": _line("shrinkage", "1\nleaf_coeff=1"),
     "a node before its parent": _line("left_child", "0 0 0"),
     "a node that is not there": _line("right_child", "9 9 9"),
     "a node one behind the last": _last_child,
@@ -482,6 +489,18 @@ LIGHTGBM_DAMAGE = {
     "a booster less": lambda texts: texts[1:],
     "no list": lambda texts: {},
 }  # fmt: skip
+
+
+def test_a_tree_may_have_so_many_levels_and_no_more():
+    for splits, shallow in ((_trees.MAX_LEVELS, True), (_trees.MAX_LEVELS + 1, False)):
+        left, right = np.full(2 * splits + 1, -1), np.full(2 * splits + 1, -1)
+        left[: 2 * splits : 2], right[: 2 * splits : 2] = (
+            np.arange(1, 2 * splits, 2),
+            np.arange(2, 2 * splits + 1, 2),
+        )
+        nodes = {"left": left, "right": right, "feature": np.zeros(len(left), int)}
+        assert _trees.check_tree(nodes, 1, left == -1)
+        assert _trees.is_shallow(nodes, left == -1) == shallow
 
 
 @pytest.mark.parametrize("what", LIGHTGBM_DAMAGE)
