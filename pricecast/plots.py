@@ -4,6 +4,7 @@ Every picture shows the naive forecast beside the model's, and none of them touc
 """
 
 import io
+import textwrap
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,11 @@ INK = "#222222"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 # As many markers as make the pairs (colour, marker) differ for 42 models, and lines differ without colour.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# A model that loses this many times naive's loss would press all others into one line.
+ROOF = 1.25
+PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+# Inches that a row of a legend takes; the first is part of a picture's height.
+LEGEND_ROW, LEGEND_COLUMNS = 0.22, 6
 # Points per scatter picture: more only make a darker blot, and cost time.
 MAX_POINTS = 4000
 WIDTH = 9.4
@@ -221,7 +227,7 @@ def coverage(forecasts: pd.DataFrame) -> Figure:
     looks, nominal = styles(forecasts["model"].unique()), np.array(QUANTILE_LEVELS)
     known, counts = forecasts.loc[forecasts["actual"].notna(), ["horizon", "cutoff"]], _below(forecasts)
     first, last = forecasts["horizon"].min(), forecasts["horizon"].max()
-    fig, axes = _panels(4.2, [1, 1], sharey=True)
+    fig, axes = _panels(_tall(len(looks) + 1), [1, 1], sharey=True)
     for ax, rows, longest, title in (
         (axes[0], known[known["horizon"] == first], first, _ahead(first).capitalize()),
         (axes[1], known, last, "All horizons" if last > first else "All horizons (there is one)"),
@@ -238,7 +244,7 @@ def coverage(forecasts: pd.DataFrame) -> Figure:
     axes[0].set_ylabel("Observed minus nominal (% points)")
     reach = max(5.0, *(abs(limit) for limit in axes[0].get_ylim()))
     axes[0].set_ylim(-reach, reach)
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND_COLUMNS)
     return fig
 
 
@@ -246,10 +252,12 @@ def coverage(forecasts: pd.DataFrame) -> Figure:
 def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
     """RMSE of the median and mean pinball loss of the quantiles by horizon, both divided by naive's.
 
-    Both are of log returns; under the horizons stands what the naive forecast scores, in percent.
+    Both are of log returns; under the horizons stands what the naive forecast scores, in percent. Models far above
+    naive leave the picture, so that the others can be told apart; a line of text names them.
     """
     errors, looks = _errors(forecasts), styles(forecasts["model"].unique())
-    fig, axes = _panels(4.2, [1, 1], sharey=True)
+    fig, axes = _panels(_tall(len(looks)), [1, 1], sharey=True)
+    shown = [0.98, 1.02]
     for ax, column, title in (
         (axes[0], "rmse", "Point: RMSE of the median"),
         (axes[1], "pinball", "Distribution: mean pinball loss"),
@@ -259,14 +267,22 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
         ratios = table.div(reference, axis=0)
         for name in _naive_last(ratios.columns):
             ax.plot(ratios.index, ratios[name], **looks[name], label=name)
+        far = _far(ratios.max())
+        near = ratios.drop(columns=far).stack()
+        shown += [near.min(), near.max()] if len(near) else []
+        if far:
+            names = textwrap.fill(f"Above: {', '.join(far)}", 44)
+            ax.text(
+                0.99, 0.98, names, ha="right", va="top", transform=ax.transAxes, color=INK, fontsize=9, bbox=PLATE
+            )
         ax.set_xticks(table.index, [f"{h}\n{value:.2f} %" for h, value in reference.items()])
         ax.set(title=title, xlabel="Horizon (trading days), and naive's loss")
         ax.margins(x=0.08)
         _note_if_empty(ax, errors)
-    axes[0].set_ylabel("Loss relative to naive (below 1 is better)")
-    low, high = axes[0].get_ylim()
-    axes[0].set_ylim(min(low, 0.98), max(high, 1.02))
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    axes[0].set_ylabel("Loss / naive's (below 1 is better)")
+    margin = 0.12 * (max(shown) - min(shown))
+    axes[0].set_ylim(min(shown) - margin, max(shown) + margin)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND_COLUMNS)
     return fig
 
 
@@ -286,6 +302,12 @@ def save(figure: Figure | None, path: Path) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(svg(figure))
     return path
+
+
+def _far(worst: "pd.Series[float]") -> list[str]:
+    """Models whose largest loss relative to naive's is beyond the picture, if there is one that is not."""
+    others = worst.drop(NAIVE, errors="ignore")
+    return sorted(map(str, others.index[others > ROOF])) if (others <= ROOF).any() else []
 
 
 def _select(forecasts: pd.DataFrame, model: str, ticker: str | None = None) -> pd.DataFrame:
@@ -412,6 +434,11 @@ def _tint(colour: str, share: float) -> tuple[float, ...]:
 def _panels(height: float, widths: list[float], sharey: bool = False) -> tuple[Figure, Any]:
     fig = Figure(figsize=(WIDTH, height))
     return fig, fig.subplots(1, len(widths), width_ratios=widths, sharey=sharey)
+
+
+def _tall(entries: int) -> float:
+    """Height of a picture whose legend has so many entries."""
+    return 4.2 + LEGEND_ROW * max(0, -(-entries // LEGEND_COLUMNS) - 1)
 
 
 def _date_axis(ax: Any) -> None:

@@ -108,6 +108,36 @@ def test_errors_are_relative_to_naive(forecasts: pd.DataFrame) -> None:
     np.testing.assert_array_equal(line(figure, "naive"), np.ones(5))
 
 
+def test_models_far_above_naive_do_not_press_the_others_into_one_line(forecasts: pd.DataFrame) -> None:
+    rows = forecasts[forecasts["model"] == "lstm"]
+    columns = ["forecast", *QUANTILE_COLUMNS]
+    far = rows.assign(model="lagging", **{name: 1.3 * rows[name] for name in columns})
+    figure = plots.error_by_horizon(pd.concat([forecasts, far]))
+    alone = plots.error_by_horizon(forecasts)
+    for ax, without in zip(figure.axes, alone.axes, strict=True):
+        assert [text.get_text() for text in ax.texts] == ["Above: lagging"]
+        assert not without.texts
+        low, high = ax.get_ylim()
+        assert high < 1.3
+        near = [one for one in ax.lines if one.get_label() != "lagging"]
+        assert all((low < np.asarray(one.get_ydata(), float)).all() for one in near)
+        assert all((np.asarray(one.get_ydata(), float) < high).all() for one in near)
+    assert "lagging" in labels(figure)
+    # Where nobody is near, there is nothing to make room for.
+    only = plots.error_by_horizon(pd.concat([forecasts[forecasts["model"] == "naive"], far]))
+    assert only.axes[0].get_ylim()[1] > line(only, "lagging").max()
+
+
+def test_a_long_legend_makes_a_picture_taller_and_cuts_nothing_off() -> None:
+    table = sample_forecasts(days=20, models=("naive", *(f"m{i:02}" for i in range(20))))
+    for draw in (plots.coverage, plots.error_by_horizon):
+        figure = draw(table)
+        figure.draw_without_rendering()
+        heights = [ax.get_window_extent().height for ax in figure.axes]
+        assert min(heights) > 0.5 * 4.2 * figure.dpi
+        assert all(ax.yaxis.label.get_window_extent().y1 <= figure.bbox.height for ax in figure.axes)
+
+
 def test_residuals_count_what_lies_outside(forecasts: pd.DataFrame) -> None:
     rows = forecasts[(forecasts["horizon"] == 1) & (forecasts["model"] == "ewma")].dropna()
     outside = ((rows["actual"] < rows["q05"]) | (rows["actual"] > rows["q95"])).mean()
