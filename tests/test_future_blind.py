@@ -125,6 +125,32 @@ def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
     assert protocol.parity(model.predict_bars, prices, walked, model.needed) == []
 
 
+@cache
+def mixed_market():
+    """A stock, a coin that trades on weekends, and a stock that halts every few days, on the last one, too."""
+    stocks, coin = market({"AAA": 900, "CCC": 760}, seed=4), market({"BTC-USD": 1250}, seed=4, freq="D")
+    prices = pd.concat([stocks, coin]).sort_values(["ticker", "date"], ignore_index=True)
+    halted = prices["ticker"].eq("CCC") & np.isin(np.arange(len(prices)) % 11, [0, 3])
+    return prices[~halted].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("name", ["naive", "knn", "har"])
+def test_markets_of_different_days_give_live_forecasts_that_are_the_backtests(name):
+    prices = mixed_market()
+    until = forecaster.fit("naive", {}, build(prices, **BUILD)).fitted_until
+    prices = prices[(prices["ticker"] != "CCC") | (prices["date"] != until)].reset_index(drop=True)
+    data = build(prices, **BUILD)
+    model = forecaster.fit(name, models.settle(name, {}, SMALL), data)
+    walked = evaluation.walk({name: model}, data)
+    assert (walked.groupby("ticker")["cutoff"].min() < model.fitted_until).to_dict() == {
+        "AAA": False, "BTC-USD": False, "CCC": True,
+    }  # fmt: skip
+    weekend = walked[pd.to_datetime(walked["cutoff"]).dt.dayofweek >= 5]
+    assert set(weekend["ticker"]) == {"BTC-USD"}
+    for table in (walked, weekend):
+        assert protocol.parity(model.predict_bars, prices, table, model.needed) == []
+
+
 # --- scoring -----------------------------------------------------------------------------------------------
 
 

@@ -116,8 +116,8 @@ def parity(
     tried = 0
     for cutoff in np.random.default_rng(seed).permutation(forecasts["cutoff"].unique()):
         expected = forecasts[forecasts["cutoff"] == cutoff]
-        past = prices[(prices["date"] <= cutoff) & prices["ticker"].isin(expected["ticker"])]
-        bars = needed(past).reset_index(drop=True)
+        # Of all tickers, those of a market that was closed that day, too: a forecast may look across.
+        bars = needed(prices[prices["date"] <= cutoff]).reset_index(drop=True)
         if len(bars):
             tried += 1
             found += _parity(predict, bars, expected[expected["ticker"].isin(bars["ticker"])])
