@@ -1,5 +1,6 @@
 """The average of other models' quantiles."""
 
+import json
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.optimize import linprog
 from market_samples import same_bits, small_dataset
 from pricecast import conformal, models
 from pricecast.errors import InputError
-from pricecast.models import ensemble
+from pricecast.models._parted import parted
 from pricecast.schema import QUANTILE_LEVELS
 
 MEMBERS = "drift,har,naive"
@@ -100,7 +101,7 @@ def test_a_member_that_knows_less_weighs_next_to_nothing():
 
 def test_a_member_that_stops_early_stops_on_the_newest_of_its_past():
     panel, past, _ = parts()
-    learn, stop = ensemble._parted(panel, past, 0.15)
+    learn, stop = parted(panel, past, 0.15)
     assert set(learn).isdisjoint(stop)
     assert (panel.dates[learn + panel.spec.horizon] <= panel.dates[stop].min()).all()
     dates = np.unique(panel.dates[past])
@@ -115,6 +116,28 @@ def test_members_that_make_no_ensemble_are_refused(members, said):
     panel, past, _ = parts()
     with pytest.raises(InputError, match=said):
         models.create("ensemble", {"members": members}).fit(panel, past, past[:0])
+
+
+def test_members_are_weighed_on_tickers_that_all_of_them_knew_before():
+    panel, past, test = parts()
+    # BBB is listed within the newest 30 % of the dates, on which the members are weighed.
+    dates = np.unique(panel.dates[past])
+    late = past[(panel.tickers[past] == "AAA") | (panel.dates[past] >= dates[int(0.8 * len(dates))])]
+    alone = late[panel.tickers[late] == "AAA"]
+    model, other = (
+        models.create("ensemble", {"members": MEMBERS, "weights": "fitted"}).fit(panel, rows, rows[:0])
+        for rows in (late, alone)
+    )
+    assert model.models_[0].drift_.keys() == {"AAA", "BBB"}
+    assert same_bits(model.offsets_, other.offsets_)
+    assert np.isfinite(model.predict(panel, test).quantiles).all()
+
+
+def test_a_past_too_short_to_weigh_members_on_is_refused():
+    panel, past, _ = parts()
+    few = past[panel.tickers[past] == "AAA"][:4]
+    with pytest.raises(InputError, match="longer history or a shorter horizon"):
+        models.create("ensemble", {"members": MEMBERS}).fit(panel, few, few[:0])
 
 
 def test_weights_of_another_kind_are_refused():
@@ -138,3 +161,8 @@ def test_it_comes_back_from_its_folder_or_not_at_all(tmp_path):
     assert same_bits(again.predict(panel, test).quantiles, fitted().predict(panel, test).quantiles)
     with pytest.raises(InputError, match="weights and offsets of 2 members"):
         models.create("ensemble", {"members": "drift,har"}).load(tmp_path / "model")
+    state = json.loads((tmp_path / "model" / "state.json").read_text())
+    for offsets in ([0.0] * 3, [[[0.0] * 6] * 3] * 3, [[0.0] * 7] * 3):
+        (tmp_path / "model" / "state.json").write_text(json.dumps({**state, "offsets": offsets}))
+        with pytest.raises(InputError, match="weights and offsets of 3 members"):
+            models.create("ensemble", {"members": MEMBERS}).load(tmp_path / "model")

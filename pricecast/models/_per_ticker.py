@@ -7,10 +7,13 @@ from typing import Any, Self
 import numpy as np
 
 from pricecast import models
+from pricecast.dataset import MIN_TRAIN
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model, Report, check_tickers, listed, read_state, write_state
+from pricecast.models._parted import parted
 from pricecast.panel import Panel
 from pricecast.schema import short
+from pricecast.splits import STOP_SHARE
 
 # A folder each, and no bundle may have more entries.
 _MOST = 10_000
@@ -29,10 +32,10 @@ class PerTicker:
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
         """Fits ticker by ticker; the losses that are reported are means over the tickers that still train."""
         epochs: _EPOCHS = {}
-        for ticker in np.unique(panel.tickers[train]):
-            learn, stop = (rows[panel.tickers[rows] == ticker] for rows in (train, valid))
+        for ticker in np.unique(panel.tickers[np.concatenate([train, valid])]):
+            rows = (part[panel.tickers[part] == ticker] for part in (train, valid))
             model = models.create(self._name, self._params)
-            self.models_[str(ticker)] = model.fit(panel, learn, stop, _into(epochs))
+            self.models_[str(ticker)] = model.fit(panel, *_enough(panel, *rows), _into(epochs))
         for epoch, found in sorted(epochs.items()):
             if report:
                 report(epoch, {key: float(np.mean([losses[key] for losses in found])) for key in found[0]})
@@ -76,6 +79,15 @@ class PerTicker:
         for number, ticker in enumerate(tickers):
             self.models_[ticker] = models.create(self._name, self._params).load(folder / str(number))
         return self
+
+
+def _enough(panel: Panel, train: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two parts as they are, or cut anew by a ticker's own dates where it was listed too late to learn from."""
+    if len(train) >= MIN_TRAIN or not len(valid):
+        return train, valid
+    own = np.concatenate([train, valid])
+    learn, stop = parted(panel, own, STOP_SHARE)
+    return (learn, stop) if len(learn) else (own, own[:0])
 
 
 def _into(epochs: _EPOCHS) -> Report:

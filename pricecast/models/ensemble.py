@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from pricecast import conformal, models
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
+from pricecast.models._parted import parted
 from pricecast.panel import Panel
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 from pricecast.splits import STOP_SHARE
@@ -45,10 +46,17 @@ class Model:
         """Weighs the members on the newest part of the past, fitted on the rest, then fits them on all of it.
 
         Raises:
-            InputError: a member or the kind of weights is not known.
+            InputError: a member or the kind of weights is not known, or the past is too short to part.
         """
         names = self._names()
-        before, newest = _parted(panel, train, WEIGH_SHARE)
+        before, newest = parted(panel, train, WEIGH_SHARE)
+        # A ticker that was listed since is not one that every member can forecast yet.
+        newest = newest[np.isin(panel.tickers[newest], panel.tickers[before])]
+        if not len(newest):
+            raise InputError(
+                f"expected a past of which the newest {WEIGH_SHARE:.0%} can be forecast from the rest, got "
+                f"{len(train)} origins {panel.spec.horizon} days ahead: take a longer history or a shorter horizon"
+            )
         actual, unit = panel.returns(newest), panel.unit(newest)
         forecasts = [_learned(name, panel, before).predict(panel, newest) for name in names]
         # As they came out: the calibration of the whole adds the margin for what a sample does not show.
@@ -106,16 +114,9 @@ class Model:
         return names
 
 
-def _parted(panel: Panel, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Origins before a share of the newest dates, whose labels do not reach it, and those of it."""
-    dates = np.unique(panel.dates[rows])
-    cut = dates[int((1 - share) * len(dates))]
-    return rows[panel.dates[rows + panel.spec.horizon] <= cut], rows[panel.dates[rows] >= cut]
-
-
 def _learned(name: str, panel: Panel, rows: np.ndarray) -> models.Model:
     stops = models.about(name).stops_early
-    learn, stop = _parted(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
+    learn, stop = parted(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
     return models.create(name, {}).fit(panel, learn, stop)
 
 
