@@ -327,7 +327,15 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
 
     It is calibrated on what the judged model was calibrated on and on that model's forecasts of the test span: it
     had trained on neither; residuals of the refitted model would be in sample. The scalers stay.
+
+    Raises:
+        InputError: the judged forecaster comes from a file, without the forecasts that it was calibrated on.
     """
+    if judged.calibration is not None and judged.past is None:
+        raise InputError(
+            f"expected {judged.name} as it was fitted, with the forecasts that it was calibrated on, got one that "
+            "was loaded or refitted: fit it again"
+        )
     panel = dataset.panel(judged.scalers)
     rows = np.flatnonzero(dataset.usable)
     known = rows[panel.ahead[rows] >= dataset.spec.horizon]

@@ -11,6 +11,7 @@ from pricecast.calibration import calibrate
 from pricecast.dataset import fit_scalers, has_context
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster, Settings
+from pricecast.models import _per_ticker
 from pricecast.outoffold import OutOfFold
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
 from pricecast.storage import seal
@@ -358,6 +359,34 @@ def test_a_model_for_each_ticker_knows_no_other():
         each.predict_bars(raw((*LONG, ("ZZZ", 700))))
 
 
+@pytest.mark.parametrize("name", ["lstm", "lightgbm", "ensemble"])
+def test_a_model_for_each_ticker_learns_one_that_was_listed_late(name):
+    # In the first folds of the past, all of BBB's labels lie in the stretch to stop early on.
+    late = dataset.build(
+        market((("AAA", 900), ("BBB", 230)), seed=1), horizon=3, max_lookback=20,
+        valid_start=pd.Timestamp("2024-04-01"), test_start=pd.Timestamp("2024-05-20"),
+    )  # fmt: skip
+    tickers = late.features["ticker"].to_numpy()
+    assert any(
+        "BBB" in tickers[fold.origins] and "BBB" not in tickers[fold.train] for fold in outoffold.folds(late)
+    )
+    each = forecaster.fit(name, small(name), late, settings=Settings(per_ticker=True))
+    assert each.model.models_.keys() == {"AAA", "BBB"}
+    assert set(tickers[each.past.origins]) == {"AAA", "BBB"}
+
+
+def test_a_ticker_that_was_listed_late_stops_early_on_the_newest_of_its_own_past():
+    panel, fold = data().panel(), data().fold()
+    own = fold.past[panel.tickers[fold.past] == "BBB"][-120:]
+    learn, stop = _per_ticker._enough(panel, own[:0], own)
+    assert (len(learn), len(stop)) == (102 - 2, 18)
+    assert (panel.dates[learn + 3] <= panel.dates[stop].min()).all()
+    assert [len(part) for part in _per_ticker._enough(panel, own[:60], own[63:])] == [60, 57]
+    assert [len(part) for part in _per_ticker._enough(panel, own[:3], own[:0])] == [3, 0]
+    # Nothing to stop on is left where the labels would reach all of it.
+    assert [len(part) for part in _per_ticker._enough(panel, own[:0], own[:3])] == [3, 0]
+
+
 def test_history_and_summary_of_a_model_with_epochs():
     seen = []
     model = forecaster.fit(
@@ -402,6 +431,15 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
     assert set(data().origins("train")) | set(data().origins("valid")) < set(train)
     assert train.tolist() == np.flatnonzero(context & (ahead >= 3)).tolist()
     assert again.fitted_until == "2024-07-03" > made("naive").fitted_until
+
+
+def test_a_forecaster_from_a_file_is_not_refitted_without_what_it_was_calibrated_on(tmp_path):
+    loaded = Forecaster.load(made("knn").save(tmp_path / "saved"))
+    for judged in (loaded, forecaster.refit(made("knn"), data())):
+        with pytest.raises(InputError, match="expected knn as it was fitted, with the forecasts"):
+            forecaster.refit(judged, data())
+    own = Forecaster.load(made("ewma").save(tmp_path / "own"))
+    assert forecaster.refit(own, data()).calibration is None
 
 
 def test_a_refit_takes_the_best_epoch_and_keeps_the_scalers():
