@@ -268,8 +268,8 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
         for name in _naive_last(ratios.columns):
             ax.plot(ratios.index, ratios[name], **looks[name], label=name)
         far = _far(ratios.max())
-        near = ratios.drop(columns=far).stack()
-        shown += [near.min(), near.max()] if len(near) else []
+        near = ratios.drop(columns=far).to_numpy()
+        shown += near[np.isfinite(near)].tolist()
         if far:
             names = textwrap.fill(f"Above: {', '.join(far)}", 44)
             ax.text(

@@ -147,10 +147,13 @@ def test_each_quantile_of_a_quantile_model_moves_on_its_own():
     np.testing.assert_allclose(offsets[0], expected, atol=1e-12)
 
 
-def test_a_biased_centre_gets_no_lower_quantile_above_it():
+def test_a_biased_centre_gets_no_lower_quantile_above_it_and_no_upper_one_below():
     offsets = fit(Forecast(rows(50, 1)), np.linspace(1, 2, 50)[:, None], rows(50, 1, 1.0))
     assert (offsets[:, :MEDIAN] == 0).all()
     assert (offsets[:, MEDIAN + 1 :] > 1).all()
+    offsets = fit(Forecast(rows(50, 1)), -np.linspace(1, 2, 50)[:, None], rows(50, 1, 1.0))
+    assert (offsets[:, MEDIAN:] == 0).all()
+    assert (offsets[:, :MEDIAN] < -1).all()
 
 
 # --- order -------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The whole chain in one process: its run tree, what it leaves, what it reuses and how it fails."""
 
+import html
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from flow_steps import artifacts, store, tracking
 from main import main as pipeline
 from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster
+from pricecast.models import _catalog
 from pricecast.schema import FORECASTS, PRICES
 from pricecast.storage import read_json, read_parquet
 
@@ -754,6 +756,31 @@ def test_a_ticker_that_is_too_short_is_left_out_with_a_warning(experiment, tmp_p
     assert says in page
     dataset = Dataset.load(artifacts.fetch(f"runs:/{named(runs, 'transform h=5 return').info.run_id}/dataset"))
     assert dataset.spec.tickers == ("IBM",)
+
+
+def test_a_model_that_lacks_its_package_is_left_out_of_a_family_and_the_report_says_so(
+    experiment, monkeypatch, caplog
+):
+    installed = _catalog._is_installed
+    monkeypatch.setattr(_catalog, "_is_installed", lambda name: name != "xgboost-cpu" and installed(name))
+    few = '{"forest": {"trees": 5}, "lightgbm": {"epochs": 2}}'
+    with caplog.at_level("WARNING", logger="flow_steps.flow"):
+        result = succeed(*NAIVE, "--models", "naive,trees", "--model-params", few)
+    says = "xgboost needs xgboost-cpu, which is not installed (pip install -e '.[models]')"
+    assert f"left out: {says}" in caplog.text
+    assert f"Left out: {says}." in result.output
+    runs = all_runs(experiment)
+    assert {run.info.run_name for run in runs} >= {"train naive", "train forest", "train lightgbm"}
+    assert "train xgboost" not in {run.info.run_name for run in runs}
+    judged = f"runs:/{named(runs, 'evaluate').info.run_id}"
+    page = artifacts.fetch(f"{judged}/report.html").read_text(encoding="utf-8")
+    assert f"Left out: {says}." in html.unescape(page)
+    assert "Left out: " + says in artifacts.fetch(f"{judged}/summary.md").read_text(encoding="utf-8")
+    # Asked for by name, it is not passed over.
+    assert says in fail(*NAIVE, "--models", "trees,xgboost")
+    # Nothing of a family may be left.
+    monkeypatch.setattr(_catalog, "_is_installed", lambda name: False)
+    assert "expected a model that can be trained, but forest needs" in fail(*NAIVE, "--models", "trees")
 
 
 def test_the_textbook_recipe_runs_beside_naive(experiment):
