@@ -69,6 +69,20 @@ def test_a_regime_with_few_days_is_calibrated_with_the_others():
         assert (found.offsets[regime, 0] != found.offsets[0, 0]).any()
 
 
+def test_it_is_days_that_a_regime_needs_and_not_rows():
+    panel, origins = long_panel()
+    # Two tickers on 160 days: 106 rows and more in each regime, but fewer than a hundred days in one.
+    last = np.unique(panel.dates[origins])[-160:]
+    own = origins[np.isin(panel.dates[origins], last)]
+    found = calibrate(nothing(panel, own), panel, own, True, False)
+    got = regimes(panel.tickers[own], panel.scale[own], found.thresholds)
+    days = [len(np.unique(panel.dates[own][got == regime])) for regime in (1, 2, 3)]
+    assert min(days) < MIN_DAYS < max(days)
+    for regime in (1, 2, 3):
+        alike = (found.offsets[regime, 0] == found.offsets[0, 0]).all()
+        assert alike == (days[regime - 1] < MIN_DAYS)
+
+
 def test_switched_off_there_is_one_regime_and_no_following():
     panel, origins = long_panel()
     found = calibrate(nothing(panel, origins), panel, origins, False, False)
@@ -88,6 +102,17 @@ def test_following_goes_ticker_by_ticker():
         alone = found.follow(quantiles[own], forecast.take(own), panel, origins[own])
         np.testing.assert_array_equal(together[own], alone)
     assert (together != quantiles).any()
+
+
+def test_following_moves_by_the_models_own_volatility():
+    panel, origins = long_panel()
+    own = origins[panel.tickers[origins] == "AAA"]
+    sigma = panel.unit(own) * np.random.default_rng(0).uniform(0.5, 2, (len(own), 1))
+    forecast = Forecast(np.zeros_like(sigma), sigma=sigma)
+    found = calibrate(forecast, panel, own, True, True)
+    quantiles = found.apply(forecast, panel, own)
+    expected = conformal.follow(quantiles, panel.returns(own), sigma, RATE)
+    np.testing.assert_array_equal(found.follow(quantiles, forecast, panel, own), expected)
 
 
 @pytest.mark.parametrize("mondrian", [True, False])

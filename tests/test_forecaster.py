@@ -375,6 +375,21 @@ def test_a_model_for_each_ticker_learns_one_that_was_listed_late(name):
     assert set(tickers[each.past.origins]) == {"AAA", "BBB"}
 
 
+def test_a_model_for_each_ticker_learns_one_that_was_gone_early():
+    gone = market((("DEL", 600),), seed=2, last="2023-06-30")
+    prices = pd.concat([market((("AAA", 900),), seed=1), gone], ignore_index=True)
+    days = {"valid_start": pd.Timestamp("2022-10-03"), "test_start": pd.Timestamp("2023-03-01")}
+    data = dataset.build(prices, horizon=3, max_lookback=20, **days)
+    # As of a date months after its last bar.
+    later = data.as_of(pd.Timestamp("2023-10-02"), pd.Timestamp("2024-03-01"))
+    told = []
+    each = forecaster.fit(
+        "lstm", small("lstm"), later, lambda epoch, losses: told.append(losses), Settings(per_ticker=True)
+    )
+    assert each.model.models_.keys() == {"AAA", "DEL"}
+    assert [losses.keys() for losses in told] == [{"train_loss", "val_loss"}] * 2
+
+
 def test_a_ticker_that_was_listed_late_stops_early_on_the_newest_of_its_own_past():
     panel, fold = data().panel(), data().fold()
     own = fold.past[panel.tickers[fold.past] == "BBB"][-120:]
@@ -382,7 +397,8 @@ def test_a_ticker_that_was_listed_late_stops_early_on_the_newest_of_its_own_past
     assert (len(learn), len(stop)) == (102 - 2, 18)
     assert (panel.dates[learn + 3] <= panel.dates[stop].min()).all()
     assert [len(part) for part in _per_ticker._enough(panel, own[:60], own[63:])] == [60, 57]
-    assert [len(part) for part in _per_ticker._enough(panel, own[:3], own[:0])] == [3, 0]
+    # Or one that was gone before that stretch.
+    assert [len(part) for part in _per_ticker._enough(panel, own, own[:0])] == [100, 18]
     # Nothing to stop on is left where the labels would reach all of it.
     assert [len(part) for part in _per_ticker._enough(panel, own[:0], own[:3])] == [3, 0]
 

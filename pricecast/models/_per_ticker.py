@@ -33,9 +33,13 @@ class PerTicker:
         """Fits ticker by ticker; the losses that are reported are means over the tickers that still train."""
         epochs: _EPOCHS = {}
         for ticker in np.unique(panel.tickers[np.concatenate([train, valid])]):
-            rows = (part[panel.tickers[part] == ticker] for part in (train, valid))
+            learn, stop = (rows[panel.tickers[rows] == ticker] for rows in (train, valid))
+            if len(valid):
+                learn, stop = _enough(panel, learn, stop)
             model = models.create(self._name, self._params)
-            self.models_[str(ticker)] = model.fit(panel, *_enough(panel, *rows), _into(epochs))
+            # A ticker without anything to stop on has no validation loss to take a mean of.
+            told = _into(epochs) if len(stop) or not len(valid) else None
+            self.models_[str(ticker)] = model.fit(panel, learn, stop, told)
         for epoch, found in sorted(epochs.items()):
             if report:
                 report(epoch, {key: float(np.mean([losses[key] for losses in found])) for key in found[0]})
@@ -82,8 +86,8 @@ class PerTicker:
 
 
 def _enough(panel: Panel, train: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two parts as they are, or cut anew by a ticker's own dates where it was listed too late to learn from."""
-    if len(train) >= MIN_TRAIN or not len(valid):
+    """The two parts as they are, or cut anew by a ticker's own dates: it may be listed late or be gone early."""
+    if len(train) >= MIN_TRAIN and len(valid):
         return train, valid
     own = np.concatenate([train, valid])
     learn, stop = parted(panel, own, STOP_SHARE)
