@@ -28,7 +28,8 @@ class Model:
 
     One ridge regression for each horizon, shared by all tickers: a calm one differs from a wild one by the level of
     its own past variance. An intercept for each ticker would help among stocks and hurt among cryptocurrencies, and
-    a new ticker has none.
+    a new ticker has none. The market of a day holds every close of that date: where exchanges close hours apart,
+    the forecast is one of the evening after the last of them.
     """
 
     family: ClassVar[str] = "classical"
