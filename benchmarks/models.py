@@ -1,8 +1,8 @@
 """What each model costs: `python -m benchmarks.models --data bars.parquet`.
 
-Every model runs in a process of its own: seconds of one fit on training and validation rows and of the forecasts of
-the test span, without imports, and the most memory that the process took beyond what it had before the fit. The
-alternative that every line is compared with is the linear model in the same run.
+Every model runs in a process of its own, on one thread: CPU seconds of one fit on training and validation rows and
+of the forecasts of the test span, without imports; the most memory that the process took, and how much of it came
+with fit and forecast. The alternative that every line is compared with is the linear model in the same run.
 """
 
 import json
@@ -31,11 +31,11 @@ def measure(name: str, path: str) -> dict[str, float]:
     model = models.create(name, {})
     model_warm(name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started = time.process_time()
     model.fit(panel, *rows)
-    fitted = time.perf_counter()
+    fitted = time.process_time()
     model.predict(panel, fold.origins)
-    done = time.perf_counter()
+    done = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "fit": fitted - started, "forecast": done - fitted, "extra": (peak - before) / MEGABYTE,
