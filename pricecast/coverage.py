@@ -1,7 +1,5 @@
 """Do the intervals keep their promise: by level, horizon, volatility regime, year and ticker."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
@@ -39,12 +37,15 @@ def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
         )
     for percent, low, high in INTERVALS:
         table[f"inside_{percent}"] = 100.0 * table["actual"].between(table[low], table[high])
-    rows = [
-        {"model": model, "horizon": horizon, "by": by, "group": group, **_counts(part)}
-        for (model, horizon), own in table.groupby(["model", "horizon"], sort=False)
-        for by, group, part in _parts(own)
-    ]
-    return pd.DataFrame(rows)
+    table["all"] = "all"
+    rows = pd.concat([_counts(table, by) for by in GROUPINGS], ignore_index=True)
+    order = {name: place for place, name in enumerate([*known["model"].unique(), *GROUPINGS, *REGIME_NAMES])}
+    ranks = {name: rows[name].map(order).fillna(0) for name in ("model", "by", "group")}
+    place = pd.DataFrame({
+        "model": ranks["model"], "horizon": rows["horizon"], "by": ranks["by"], "group": ranks["group"],
+        "name": rows["group"],
+    })  # fmt: skip
+    return rows.loc[place.sort_values(list(place.columns)).index].reset_index(drop=True)
 
 
 def _groups(known: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
@@ -58,21 +59,15 @@ def _groups(known: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     return table.assign(regime=np.array(REGIME_NAMES)[tercile], year=year).drop(columns="scale")
 
 
-def _parts(own: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    yield "all", "all", own
-    for by in GROUPINGS[1:]:
-        order = REGIME_NAMES if by == "regime" else sorted(own[by].unique())
-        for group in order:
-            part = own[own[by] == group]
-            if len(part):
-                yield by, group, part
-
-
-def _counts(part: pd.DataFrame) -> dict[str, float]:
-    names = {percent: f"inside_{percent}" for percent in PERCENTS}
-    daily = part.groupby("cutoff")[list(names.values())].mean()
-    found: dict[str, float] = {"n_rows": len(part), "n_days": len(daily)}
-    for percent, name in names.items():
-        found[f"coverage_{percent}"] = float(part[name].mean())
-        found[f"error_{percent}"] = block_error(daily[name].to_numpy())
+def _counts(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Shares and their errors for every model, horizon and group of one grouping."""
+    keys, names = ["model", "horizon", by], [f"inside_{percent}" for percent in PERCENTS]
+    groups = table.groupby(keys, sort=False)
+    daily = table.groupby([*keys, "cutoff"], sort=True)[names].mean().groupby(keys, sort=False)
+    parts: dict[str, pd.Series] = {"n_rows": groups.size(), "n_days": daily.size()}
+    for percent, name in zip(PERCENTS, names, strict=True):
+        parts[f"coverage_{percent}"] = groups[name].mean()
+        parts[f"error_{percent}"] = pd.Series({key: block_error(own.to_numpy()) for key, own in daily[name]})
+    found = pd.DataFrame(parts).rename_axis(["model", "horizon", "group"]).reset_index()
+    found.insert(2, "by", by)
     return found

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from market_samples import SMALL, TWO, market, small_dataset
-from pricecast import evaluation, forecaster, judge, outputs, report
+from pricecast import evaluation, forecaster, judge, models, outputs, report
 from pricecast.dataset import build
 from pricecast.errors import InputError
 from pricecast.evaluation import evaluate, insample_mae, label, make_report, walk
@@ -18,7 +18,7 @@ from pricecast.schema import FORECASTS
 
 @cache
 def made(name, seed=0):
-    params = {**SMALL, "seed": seed, "epochs": 1} if name == "lstm" else {}
+    params = models.settle(name, {}, {**SMALL, "seed": seed, "epochs": 1})
     return forecaster.fit(name, params, small_dataset())
 
 
@@ -124,7 +124,7 @@ def test_other_features_are_refused():
 
 def test_a_longer_lookback_than_the_context_is_refused():
     long = small_dataset(max_lookback=40)
-    model = forecaster.fit("lstm", {**SMALL, "epochs": 1, "lookback": 40}, long)
+    model = forecaster.fit("lstm", models.settle("lstm", {}, {**SMALL, "epochs": 1, "lookback": 40}), long)
     with pytest.raises(InputError, match="a lookback of at most 20, got 40 of lstm"):
         evaluate([model], small_dataset())
 
