@@ -37,6 +37,9 @@ def ours(n: int) -> Count:
     return Count(n * len(MISTAKES), missed)
 
 
+MARKETS = 5
+
+
 def alarms(n: int) -> Count:
     """Checks every honest model and split in `n` markets; a bad one is flagged."""
     watched = [(f"{name}, market {seed}", found) for seed in range(n) for name, found in honest(seed)]
@@ -44,7 +47,7 @@ def alarms(n: int) -> Count:
 
 
 def honest(seed: int) -> Iterator[tuple[str, Found]]:
-    """What the checks say of every model, and of the splits and windows."""
+    """What the checks say of the splits and windows, and of a fifth of the models: five markets see them all."""
     for target in ("return", "price"):
         data, prices = dataset(seed, target), market(LENGTHS, seed=seed)
         panel = data.panel()
@@ -52,13 +55,16 @@ def honest(seed: int) -> Iterator[tuple[str, Found]]:
         for split in ("train", "valid", "test"):
             found = protocol.windows(panel.tickers, data.origins(split), BUILD["max_lookback"])
             yield f"windows of {split}, {target}", found
-        for name in models.names():
+        for name in models.names()[seed % MARKETS :: MARKETS]:
             params = models.settle(name, {}, SMALL)
             fit = subjects.fitting(name, params, target=target, **BUILD)
             yield f"fit of {name}, {target}", protocol.fits(fit, prices, test_start(data))
             fitted = forecaster.fit(name, params, data)
             compute = subjects.forecasting(fitted)
-            yield f"forecasts of {name}, {target}", checks.forecasts(compute, prices, FEW, seed)
+            yield (
+                f"forecasts of {name}, {target}",
+                checks.forecasts(compute, prices, FEW, seed, fitted.about.across),
+            )
             table = evaluation.walk({name: fitted}, data)
             yield f"scoring of {name}, {target}", protocol.scoring(table, data.features)
 
