@@ -150,20 +150,24 @@ class Forecaster:
         """
         # Whatever overflows on the way shows in the end.
         with np.errstate(all="ignore"):
-            found = self._quantiles(panel, origins)
-        return _check_quantiles(self.name, found, (len(origins), self.spec.horizon, len(QUANTILE_COLUMNS)))
+            # In units of a volatility gone wild, a sound forecast may end beyond any price.
+            return np.clip(self._quantiles(panel, origins), -_FARTHEST, _FARTHEST)
 
     def _quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
         if self.calibration is None:
-            return _own_quantiles(self.model.predict(panel, origins))
+            return _own_quantiles(self._forecast(panel, origins))
         walked = self._walked(panel, origins)
         rows = np.union1d(walked, origins)
-        forecast = self.model.predict(panel, rows)
+        forecast = self._forecast(panel, rows)
         quantiles = self.calibration.apply(forecast, panel, rows)
         if len(walked):
             at = np.searchsorted(rows, walked)
             quantiles[at] = self.calibration.follow(quantiles[at], forecast.take(at), panel, walked)
         return quantiles[np.searchsorted(rows, origins)]
+
+    def _forecast(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        shape = (len(origins), self.spec.horizon)
+        return _check_forecast(self.name, self.model.predict(panel, origins), shape)
 
     def _walked(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
         """The rows since the fit, up to each ticker's last origin, whose outcomes may move the quantiles."""
@@ -431,12 +435,19 @@ def _check_lookback(model: Model, spec: Spec) -> Model:
     return model
 
 
-def _check_quantiles(name: str, found: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    if found.shape != shape or not (np.abs(found) < _FARTHEST).all():
+def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Forecast:
+    """Refuses what no model of ours forecasts: other shapes, moves beyond any price, NaN."""
+    sizes = {"center": shape, "sigma": shape, "quantiles": (*shape, len(QUANTILE_COLUMNS))}
+    parts = {part: getattr(forecast, part) for part in sizes}
+    sound = all(
+        part is None or (part.shape == sizes[key] and (np.abs(part) < _FARTHEST).all())
+        for key, part in parts.items()
+    )
+    if not sound:
         raise InputError(
             f"expected forecasts of {name} that are log returns within {_FARTHEST:g}, got others: train it again"
         )
-    return found
+    return forecast
 
 
 def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
