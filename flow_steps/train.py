@@ -43,6 +43,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
+    models.check_name(params["model"])
     names = models.parts(params["model"], json.loads(params["model_params"]))
     return (*(f"pricecast.models.{name}" for name in names), "serving.model")
 
