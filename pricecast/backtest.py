@@ -1,32 +1,187 @@
-"""Walk forward: learn from the past of each fold, forecast the fold, calibrate on all forecasts before it."""
+"""Walk forward: learn from the past of each fold, forecast the fold, calibrate on all forecasts before it.
 
-from collections.abc import Sequence
+Fits are independent of one another and take the time, so they come first, in any order and place; calibration needs
+the forecasts of all folds before and takes none, so it comes after them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pricecast import forecaster, outoffold
-from pricecast.dataset import Dataset
-from pricecast.forecaster import DEFAULTS, Settings
+from pricecast import forecaster, models, outoffold
+from pricecast.calibration import calibrate
+from pricecast.dataset import Dataset, fit_scalers
+from pricecast.errors import InputError
+from pricecast.forecaster import DEFAULTS, Forecaster, Settings
 from pricecast.outoffold import OutOfFold
+from pricecast.panel import Panel
+from pricecast.recorded import Recorded
 from pricecast.splits import Fold
+
+WINDOWS = ("expanding", "rolling")
+_PARTS = ("past", "train", "valid")  # of a fold, to learn from
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to walk.
+
+    Attributes:
+        folds: how many.
+        share: of the dates, the newest ones, that is walked through.
+        window: "expanding" (learn from all of the past) or "rolling" (from as many dates as the first fold has).
+        refit_every: folds that one fit forecasts, before the model is fitted anew; calibration is renewed for each.
+    """
+
+    folds: int = 8
+    share: float = 0.6
+    window: str = WINDOWS[0]
+    refit_every: int = 1
+
+
+EVERY_FOLD = Plan()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model to walk with: its name, parameters, and how its forecasters are made."""
+
+    name: str
+    params: Mapping[str, Any]
+    settings: Settings = DEFAULTS
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One fit of a walk, and what it forecasts.
+
+    Attributes:
+        candidate: what is fitted.
+        place: "past 1", "fold 3" and so on.
+        fold: what it learns from.
+        rows: to forecast, in order; where a calibration goes on, those since the fit, too.
+        window: the first date that it learns from, None for all.
+    """
+
+    candidate: Candidate
+    place: str
+    fold: Fold
+    rows: np.ndarray
+    window: pd.Timestamp | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A fold, with the dataset and the panel as of its start."""
+
+    fold: Fold
+    own: Dataset
+    panel: Panel
 
 
 def folds(dataset: Dataset, count: int, share: float) -> list[Fold]:
-    """Cuts the newest share of the dates into folds of about equal length, each with all of its past behind it."""
+    """Cuts the newest share of the dates into folds of about equal length, each with all of its past behind it.
+
+    Raises:
+        InputError: there are fewer dates than folds, or a fold has nothing to learn from.
+    """
     dates = np.sort(dataset.features["date"].unique())
     first = round((1 - share) * len(dates))
-    starts = [pd.Timestamp(dates[int(at)]) for at in np.linspace(first, len(dates), count + 1)[:-1]]
-    return outoffold.cut(dataset, starts)
+    places = [int(at) for at in np.linspace(first, len(dates), count + 1)[:-1]]
+    found = outoffold.cut(dataset, [pd.Timestamp(dates[at]) for at in places]) if len(set(places)) == count else []
+    if len(found) < count or not all(len(fold.origins) for fold in found):
+        raise InputError(
+            f"expected dates enough for {count} folds in the newest {share:.0%} of {len(dates)} dates, each with "
+            "a past to learn from, got too few: take fewer folds, a smaller share or a longer history"
+        )
+    return found
+
+
+def fits(candidate: Candidate, dataset: Dataset, walked: Sequence[Fold], plan: Plan = EVERY_FOLD) -> list[Fit]:
+    """All that has to be fitted for one model: the folds of the first fold's past, and the folds.
+
+    A model that keeps its own quantiles needs nothing of the past.
+    """
+    first, found = walked[0], []
+    if models.about(candidate.name).calibrate:
+        own = dataset.as_of(first.valid_start, first.start)
+        found = [
+            Fit(candidate, f"past {number}", fold, fold.origins)
+            for number, fold in enumerate(outoffold.folds(own), 1)
+        ]
+    panel, lookback = dataset.panel(), prototype(candidate).lookback
+    for at in range(0, len(walked), plan.refit_every):
+        together = walked[at : at + plan.refit_every]
+        rows = [_rows(panel, fold, lookback) for fold in together]
+        since = _window(dataset, first, together[0]) if plan.window == "rolling" else None
+        found.append(Fit(candidate, f"fold {at + 1}", together[0], np.unique(np.concatenate(rows)), since))
+    return found
+
+
+def prototype(candidate: Candidate) -> models.Model:
+    """The model of a candidate, not fitted."""
+    return forecaster.make(candidate.name, dict(candidate.params), candidate.settings)
+
+
+def run(fit: Fit, dataset: Dataset) -> OutOfFold:
+    """Fits scalers and model on the past of a fold, and forecasts."""
+    scalers = fit_scalers(dataset.features, dataset.spec, _recent(dataset, fit.fold.train, fit.window))
+    panel = dataset.panel(scalers)
+    inside = (panel, fit.fold) if fit.window is None else _within(panel, fit.fold, fit.window)
+    learned = forecaster.learn(prototype(fit.candidate), models.about(fit.candidate.name), *inside)
+    return OutOfFold(fit.rows, learned.predict(panel, fit.rows))
+
+
+def _recent(dataset: Dataset, origins: np.ndarray, window: pd.Timestamp | None) -> np.ndarray:
+    if window is None:
+        return origins
+    return origins[(dataset.features["date"] >= window).to_numpy()[origins]]
+
+
+def stages(dataset: Dataset, walked: Sequence[Fold]) -> list[Stage]:
+    """What every model shares in the folds."""
+    owned = [(fold, dataset.as_of(fold.valid_start, fold.start)) for fold in walked]
+    return [Stage(fold, own, own.panel()) for fold, own in owned]
+
+
+def forecasts(
+    candidate: Candidate, through: Sequence[Stage], found: Sequence[OutOfFold], plan: Plan = EVERY_FOLD
+) -> pd.DataFrame:
+    """Calibrates what the fits forecast, fold by fold.
+
+    The first fold is calibrated on the folds of its own past, each later one on the forecasts of those before, too.
+
+    Args:
+        candidate: what was fitted.
+        through: the folds in order.
+        found: what `run` made of `fits`, in that order.
+        plan: as in `fits`.
+
+    Returns:
+        The forecasts table, in units of the adjusted close, with a column `fold` from 1 on.
+    """
+    before = len(found) - math.ceil(len(through) / plan.refit_every)
+    past, tables = outoffold.join(found[:before]) if before else None, []
+    for number, stage in enumerate(through):
+        model = Recorded(found[before + number // plan.refit_every], prototype(candidate))
+        fitted = _forecaster(candidate, stage, model, past)
+        origins, panel = stage.fold.origins, stage.panel
+        tables.append(fitted.table(panel, origins, panel.close[origins]).assign(fold=number + 1))
+        if past is not None:
+            known = origins[panel.ahead[origins] >= panel.spec.horizon]
+            past = outoffold.join([past, OutOfFold(known, model.predict(panel, known))])
+    return pd.concat(tables, ignore_index=True)
 
 
 def walk_forward(
-    name: str, params: dict[str, Any], dataset: Dataset, walked: Sequence[Fold], settings: Settings = DEFAULTS
-) -> pd.DataFrame:
-    """Forecasts every fold by a model, scalers and calibration that know nothing of it.
-
-    The first fold is calibrated on folds of its own past, each later one on the forecasts of those before it, too.
+    name: str, params: dict[str, Any], dataset: Dataset, walked: Sequence[Fold], settings: Settings = DEFAULTS,
+    plan: Plan = EVERY_FOLD,
+) -> pd.DataFrame:  # fmt: skip
+    """Forecasts every fold by a model, scalers and calibration that know nothing of it, one fit after the other.
 
     Args:
         name: of the model.
@@ -34,17 +189,49 @@ def walk_forward(
         dataset: to walk through; its own spans do not matter.
         walked: folds in order, as `folds` makes them.
         settings: how to make the forecasters.
+        plan: window and how often to refit; its folds are those given.
 
     Returns:
-        The forecasts table, in units of the adjusted close.
+        The forecasts table, in units of the adjusted close, with a column `fold`.
     """
-    past, tables = None, []
-    for fold in walked:
-        own = dataset.as_of(fold.valid_start, fold.start)
-        panel = own.panel()
-        fitted = forecaster.fit(name, params, own, settings=settings, past=past)
-        tables.append(fitted.table(panel, fold.origins, panel.close[fold.origins]))
-        if fitted.past is not None:
-            known = fold.origins[panel.ahead[fold.origins] >= own.spec.horizon]
-            past = outoffold.join([fitted.past, OutOfFold(known, fitted.model.predict(panel, known))])
-    return pd.concat(tables, ignore_index=True)
+    candidate = Candidate(name, params, settings)
+    found = [run(fit, dataset) for fit in fits(candidate, dataset, walked, plan)]
+    return forecasts(candidate, stages(dataset, walked), found, plan)
+
+
+def _forecaster(candidate: Candidate, stage: Stage, model: Recorded, past: OutOfFold | None) -> Forecaster:
+    settings, calibrated = candidate.settings, None
+    if past is not None:
+        before = past.before(stage.own, stage.fold.start)
+        calibrated = calibrate(before.forecast, stage.panel, before.origins, settings.mondrian, settings.online)
+    until = forecaster.seen_until(stage.panel, stage.fold)
+    return Forecaster(
+        candidate.name, model, calibrated, stage.own.spec, stage.own.scalers, until, settings=settings
+    )
+
+
+def _rows(panel: Panel, fold: Fold, lookback: int) -> np.ndarray:
+    """The origins of a fold, and those since its forecaster was made, whose outcomes may move the quantiles."""
+    since = pd.Timestamp(forecaster.seen_until(panel, fold))
+    return np.union1d(fold.origins, forecaster.walked_rows(panel, fold.origins, lookback, since))
+
+
+def _window(dataset: Dataset, first: Fold, fold: Fold) -> pd.Timestamp:
+    """The first of as many dates before a fold as there are before the first one."""
+    dates = np.sort(dataset.features["date"].unique())
+    longest = np.searchsorted(dates, first.start.to_datetime64())
+    return pd.Timestamp(dates[np.searchsorted(dates, fold.start.to_datetime64()) - longest])
+
+
+def _within(panel: Panel, fold: Fold, window: pd.Timestamp) -> tuple[Panel, Fold]:
+    """The panel from a date on, and a fold's origins in it with all of their context there, by its row numbers."""
+    keep = panel.dates >= window.to_datetime64()
+    arrays: dict[str, Any] = {
+        field.name: value[keep]
+        for field in fields(panel)
+        if isinstance(value := getattr(panel, field.name), np.ndarray)
+    }
+    recent = replace(panel, **arrays, bars=panel.bars[keep].reset_index(drop=True))
+    usable, place = recent.context(panel.spec.max_lookback), np.cumsum(keep) - 1
+    kept = {name: place[own[keep[own]]] for name in _PARTS for own in [getattr(fold, name)]}
+    return recent, replace(fold, **{name: own[usable[own]] for name, own in kept.items()})

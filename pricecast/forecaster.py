@@ -170,14 +170,8 @@ class Forecaster:
         return _check_forecast(self.name, self.model.predict(panel, origins), shape)
 
     def _walked(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
-        """The rows since the fit, up to each ticker's last origin, whose outcomes may move the quantiles."""
         since = self.follows_from
-        if since is None:
-            return np.empty(0, int)
-        tickers = panel.tickers[origins]
-        last = {ticker: origins[tickers == ticker].max() for ticker in np.unique(tickers)}
-        rows = np.flatnonzero(panel.context(self.model.lookback) & (panel.dates >= since.to_datetime64()))
-        return rows[[panel.tickers[row] in last and row <= last[panel.tickers[row]] for row in rows]]
+        return np.empty(0, int) if since is None else walked_rows(panel, origins, self.model.lookback, since)
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
         """The forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
@@ -270,7 +264,7 @@ class Forecaster:
         about = check_object(read_json(folder / FORECASTER_FILE), FORECASTER_KEYS, FORECASTER_FILE)
         spec = Spec.from_json(about["spec"])
         settings = Settings(**check_object(about["settings"], get_type_hints(Settings), "the settings"))
-        model = _check_lookback(_make(about["name"], about["params"], settings), spec)
+        model = _check_lookback(make(about["name"], about["params"], settings), spec)
         calibrated = _check_calibration(about["calibration"], models.about(about["name"]).calibrate, spec.horizon)
         scalers = check_scalers(Scalers.load(folder), spec)
         return cls(
@@ -318,11 +312,11 @@ def fit(
         calibrated = calibrate(before.forecast, panel, before.origins, settings.mondrian, settings.online)
     if progress:
         progress(name)
-    model = _learn(_make(name, params, settings), about, panel, main, remember)
-    until = panel.dates[main.past + dataset.spec.horizon].max()
+    model = learn(make(name, params, settings), about, panel, main, remember)
+    until = seen_until(panel, main)
     starts = {str(ticker): _day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
     return Forecaster(
-        name, model, calibrated, dataset.spec, dataset.scalers, _day(until), tuple(history), settings, starts, past
+        name, model, calibrated, dataset.spec, dataset.scalers, until, tuple(history), settings, starts, past
     )
 
 
@@ -345,7 +339,7 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
     known = rows[panel.ahead[rows] >= dataset.spec.horizon]
     best = getattr(judged.model, "best_epoch_", None)
     params = judged.params if best is None else {**judged.params, "epochs": best}
-    model = _make(judged.name, params, judged.settings).fit(panel, known, known[:0], report)
+    model = make(judged.name, params, judged.settings).fit(panel, known, known[:0], report)
     calibrated = None
     if judged.past:
         test = dataset.origins("test")
@@ -361,22 +355,36 @@ def _walk_past(
 ) -> OutOfFold:
     folds = outoffold.folds(dataset)
 
-    def learn(panel: Panel, fold: Fold) -> Model:
+    def each(panel: Panel, fold: Fold) -> Model:
         if progress:
             progress(f"{name}, out of fold {folds.index(fold) + 1} of {len(folds)}")
-        return _learn(_make(name, params, settings), models.about(name), panel, fold)
+        return learn(make(name, params, settings), models.about(name), panel, fold)
 
-    return outoffold.collect(learn, dataset, folds)
+    return outoffold.collect(each, dataset, folds)
 
 
-def _make(name: str, params: dict[str, Any], settings: Settings) -> Model:
+def make(name: str, params: dict[str, Any], settings: Settings) -> Model:
+    """A model that is not fitted yet: one for all tickers, or one for each."""
     return PerTicker(name, params) if settings.per_ticker else models.create(name, params)
 
 
-def _learn(model: Model, about: About, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
+def learn(model: Model, about: About, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
     """A model that has nothing to stop on learns from all of the past."""
     rows = (fold.train, fold.valid) if about.stops_early else (fold.past, fold.past[:0])
     return model.fit(panel, *rows, report)
+
+
+def seen_until(panel: Panel, fold: Fold) -> str:
+    """The last date whose close a forecaster of a fold has seen."""
+    return _day(panel.dates[fold.past + panel.spec.horizon].max())
+
+
+def walked_rows(panel: Panel, origins: np.ndarray, lookback: int, since: pd.Timestamp) -> np.ndarray:
+    """The rows since a fit, up to each ticker's last origin, whose outcomes may move the quantiles; (n,)."""
+    rows = np.flatnonzero(panel.context(lookback) & (panel.dates >= since.to_datetime64()))
+    last = pd.Series(origins).groupby(panel.tickers[origins]).max()
+    ends = last.reindex(panel.tickers[rows], fill_value=-1).to_numpy()
+    return rows[rows <= ends]
 
 
 def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
