@@ -8,7 +8,7 @@ import click
 
 from flow_steps import commands, options
 
-STEPS = ("download", "transform", "train", "evaluate")
+STEPS = ("download", "transform", "train", "evaluate", "backtest")
 
 
 class Pipeline(commands.Group):

@@ -70,6 +70,20 @@ models = _option(
 left_out = _option(
     "left-out", Names(empty=True), "", "Models of a family that lack a package, to be named in the report."
 )
+folds = _option("folds", click.IntRange(1, 1000), defaults.FOLDS, "Folds to walk through.")
+share = _option(
+    "share", click.FloatRange(0, 1, True, True), defaults.SHARE, "Share of the dates to walk through, the newest."
+)
+window = _option(
+    "window",
+    click.Choice(defaults.WINDOWS),
+    defaults.WINDOWS[0],
+    "Learn from all of the past, or from as much as the first fold has.",
+)
+refit_every = _option(
+    "refit-every", click.IntRange(1, 1000), defaults.REFIT_EVERY,
+    "Folds that one fit of a model that stops early (networks, boosted trees) forecasts.",
+)  # fmt: skip
 bundles = _required(("--models", "bundles"), Places(), "Models to judge: models:/<id>, separated by commas.")
 model_params = _option("model-params", Params(), "{}", "The model's parameters: '{\"dropout\": 0.1}'.")
 all_params = _option("model-params", Params(), "{}", 'Parameters by model: \'{"lstm": {"dropout": 0.1}}\'.')

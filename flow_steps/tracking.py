@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.dataset import Dataset
@@ -25,7 +26,7 @@ from mlflow.utils.uri import is_local_uri
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random
 
 from flow_steps import artifacts, launcher, owners, stopping, store
-from flow_steps.upload import upload
+from flow_steps.upload import upload, upload_file
 
 TAG = "pricecast."
 NOTE = "mlflow.note.content"
@@ -64,6 +65,10 @@ class StepRun:
         """Logs a table as a dataset input."""
         log_inputs(self.run_id, datasets=[_input(data, context)])
 
+    def upload(self, file: Path, folder: str) -> None:
+        """Uploads a file at once, so that it outlasts the run should that be killed."""
+        upload_file(file, _location(self), folder, partial(_client().log_artifact, self.run_id))
+
     def judged(self, name: str, model_uri: str | None, data: Dataset, about: "Judged") -> None:
         """Leaves a child run with a model's figures, linked to the logged model and to the dataset."""
         model_id = artifacts.model_id(model_uri) if model_uri else None
@@ -76,6 +81,9 @@ class StepRun:
             inputs = [LoggedModelInput(model_id)] if model_id else None
             log_inputs(run_id, datasets=[_input(data, "test")], models=inputs)
             _client().log_batch(run_id, metrics=metrics, params=_params(about.params))
+            for fold, found in about.by_fold.items():
+                points = [Metric(key, value, now, fold) for key, value in found.items() if np.isfinite(value)]
+                _client().log_batch(run_id, metrics=points)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class Judged:
 
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
+    by_fold: Mapping[int, Mapping[str, float]]
     tags: Mapping[str, str]
     note: str
 
@@ -170,8 +179,11 @@ def _end(run_id: str, status: str) -> None:
 
 
 def _upload(run: StepRun) -> None:
-    location = _client().get_run(run.run_id).info.artifact_uri
-    upload(run.folder, location, partial(_client().log_artifacts, run.run_id))
+    upload(run.folder, _location(run), partial(_client().log_artifacts, run.run_id))
+
+
+def _location(run: StepRun) -> str:
+    return _client().get_run(run.run_id).info.artifact_uri
 
 
 def model_ids(run_id: str) -> list[str]:

@@ -7,11 +7,11 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, bundles, chain, commands, options
+from flow_steps import artifacts, bundles, chain, commands, hyper, options
 from flow_steps.tracking import StepRun
 from pricecast import models, plots
 from pricecast.dataset import Dataset
-from pricecast.forecaster import Settings, fit, refit
+from pricecast.forecaster import fit, refit
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
@@ -19,12 +19,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     started = time.perf_counter()
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     name = params["model"]
-    common = {
-        "lookback": params["lookback"], "epochs": params["epochs"], "hidden_dim": params["lstm_units"],
-        "seed": params["seed"],
-    }  # fmt: skip
-    hyper = models.settle(name, json.loads(params["model_params"]), common)
-    settings = Settings(**{key: params[key] for key in ("per_ticker", "mondrian", "online")})
+    wanted = hyper.candidate(name, json.loads(params["model_params"]), params)
     with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
 
         def report(epoch: int, metrics: dict[str, float]) -> None:
@@ -32,7 +27,10 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
             bar.update()
             bar.set_postfix({key: f"{value:.4f}" for key, value in metrics.items()})
 
-        forecaster = fit(name, hyper, dataset, report, settings, lambda what: bar.set_description(f"train {what}"))
+        forecaster = fit(
+            name, dict(wanted.params), dataset, report, wanted.settings,
+            lambda what: bar.set_description(f"train {what}"),
+        )  # fmt: skip
     run.params({f"{name}.{key}": value for key, value in forecaster.params.items()})
     run.metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
     if forecaster.history:

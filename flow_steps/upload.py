@@ -28,6 +28,24 @@ def upload(folder: Path, location: str, remote: Callable[[str], None]) -> None:
         _send(folder, remote)
 
 
+def upload_file(file: Path, location: str, folder: str, remote: Callable[[str, str], None]) -> None:
+    """Uploads one file into a folder of artifacts at once, before the run is complete and has a manifest.
+
+    Args:
+        file: to upload under its name.
+        location: of the run's artifacts.
+        folder: below it.
+        remote: MLflow's upload of a file into a folder, for a store that is not on this machine's disks.
+    """
+    if not is_local_uri(location):
+        remote(str(file), folder)
+        return
+    destination = Path(local_file_uri_to_path(location)) / folder
+    _make(destination)
+    write_whole(destination / file.name, partial(shutil.copyfile, file))
+    _flush(destination)
+
+
 def _publish(folder: Path, destination: Path) -> None:
     """MLflow copies to the final name; a crash would leave half a file that looks like a whole one."""
     names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast import forecaster, models, outoffold
+from pricecast import defaults, forecaster, live, models, outoffold
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, fit_scalers
 from pricecast.errors import InputError
@@ -22,7 +22,7 @@ from pricecast.panel import Panel
 from pricecast.recorded import Recorded
 from pricecast.splits import Fold
 
-WINDOWS = ("expanding", "rolling")
+PARITY = "parity"
 _PARTS = ("past", "train", "valid")  # of a fold, to learn from
 
 
@@ -34,13 +34,18 @@ class Plan:
         folds: how many.
         share: of the dates, the newest ones, that is walked through.
         window: "expanding" (learn from all of the past) or "rolling" (from as many dates as the first fold has).
-        refit_every: folds that one fit forecasts, before the model is fitted anew; calibration is renewed for each.
+        refit_every: folds that one fit of a model that stops early forecasts (these take the time); any other is
+            fitted anew in each, and so is every calibration.
     """
 
-    folds: int = 8
-    share: float = 0.6
-    window: str = WINDOWS[0]
-    refit_every: int = 1
+    folds: int = defaults.FOLDS
+    share: float = defaults.SHARE
+    window: str = defaults.WINDOWS[0]
+    refit_every: int = defaults.REFIT_EVERY
+
+    def stretch(self, candidate: "Candidate") -> int:
+        """Folds that one fit of a model forecasts."""
+        return self.refit_every if models.about(candidate.name).stops_early else 1
 
 
 EVERY_FOLD = Plan()
@@ -61,7 +66,7 @@ class Fit:
 
     Attributes:
         candidate: what is fitted.
-        place: "past 1", "fold 3" and so on.
+        place: "past 1", "fold 3" and so on, or "parity".
         fold: what it learns from.
         rows: to forecast, in order; where a calibration goes on, those since the fit, too.
         window: the first date that it learns from, None for all.
@@ -114,12 +119,18 @@ def fits(candidate: Candidate, dataset: Dataset, walked: Sequence[Fold], plan: P
             for number, fold in enumerate(outoffold.folds(own), 1)
         ]
     panel, lookback = dataset.panel(), prototype(candidate).lookback
-    for at in range(0, len(walked), plan.refit_every):
-        together = walked[at : at + plan.refit_every]
+    for at in range(0, len(walked), stretch := plan.stretch(candidate)):
+        together = walked[at : at + stretch]
         rows = [_rows(panel, fold, lookback) for fold in together]
-        since = _window(dataset, first, together[0]) if plan.window == "rolling" else None
+        since = _window(dataset, first, together[0]) if plan.window != defaults.WINDOWS[0] else None
         found.append(Fit(candidate, f"fold {at + 1}", together[0], np.unique(np.concatenate(rows)), since))
     return found
+
+
+def parity_fit(candidate: Candidate, dataset: Dataset, first: Fold) -> Fit:
+    """What `parity` compares: the first fold's last cutoff, forecast by a bundle that has no later row."""
+    dates = dataset.features["date"].to_numpy()[first.origins]
+    return Fit(candidate, PARITY, first, first.origins[dates == dates.max()])
 
 
 def prototype(candidate: Candidate) -> models.Model:
@@ -129,6 +140,10 @@ def prototype(candidate: Candidate) -> models.Model:
 
 def run(fit: Fit, dataset: Dataset) -> OutOfFold:
     """Fits scalers and model on the past of a fold, and forecasts."""
+    if fit.place == PARITY:
+        return live.forecast(
+            dataset, fit.candidate.name, dict(fit.candidate.params), fit.candidate.settings, fit.fold, fit.rows
+        )
     scalers = fit_scalers(dataset.features, dataset.spec, _recent(dataset, fit.fold.train, fit.window))
     panel = dataset.panel(scalers)
     inside = (panel, fit.fold) if fit.window is None else _within(panel, fit.fold, fit.window)
@@ -164,10 +179,11 @@ def forecasts(
     Returns:
         The forecasts table, in units of the adjusted close, with a column `fold` from 1 on.
     """
-    before = len(found) - math.ceil(len(through) / plan.refit_every)
+    stretch = plan.stretch(candidate)
+    before = len(found) - math.ceil(len(through) / stretch)
     past, tables = outoffold.join(found[:before]) if before else None, []
     for number, stage in enumerate(through):
-        model = Recorded(found[before + number // plan.refit_every], prototype(candidate))
+        model = Recorded(found[before + number // stretch], prototype(candidate))
         fitted = _forecaster(candidate, stage, model, past)
         origins, panel = stage.fold.origins, stage.panel
         tables.append(fitted.table(panel, origins, panel.close[origins]).assign(fold=number + 1))

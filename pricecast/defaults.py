@@ -1,4 +1,4 @@
-"""The defaults of a dataset, for the library and the command line alike."""
+"""The defaults of a dataset and of a walk, for the library and the command line alike."""
 
 HORIZON, LONGEST_HORIZON = 5, 60
 MAX_LOOKBACK, LONGEST_LOOKBACK = 120, 1000
@@ -6,3 +6,8 @@ VALID_SIZE = 0.15
 TEST_SIZE = 0.15
 SCALER = "standard"
 TARGET = "return"
+
+FOLDS = 8
+SHARE = 0.6
+WINDOWS = ("expanding", "rolling")
+REFIT_EVERY = 1

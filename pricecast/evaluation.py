@@ -6,15 +6,27 @@ from typing import Any
 
 import pandas as pd
 
-from pricecast import judge, report
+from pricecast import backtest, judge, live, models, report
+from pricecast.backtest import Candidate, Plan
 from pricecast.coverage import coverage
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster, fit
+from pricecast.outoffold import OutOfFold
 from pricecast.report import Report
 from pricecast.schema import NAIVE, SPLITS
+from pricecast.selection import FOLD_METRICS, by_fold
+from pricecast.splits import Fold
 
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What is known of a model besides its forecasts: its parameters, and its losses by epoch where it has any."""
+
+    params: Mapping[str, Any]
+    curve: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -22,20 +34,32 @@ class Evaluation:
     """What the evaluator finds.
 
     Attributes:
-        forecasters: by label, naive and ewma among them.
-        forecasts: the forecasts table of all of them over the test origins.
+        contestants: by label, naive and ewma among them.
+        forecasts: the forecasts table of all of them.
         scores: `judge.score` of it.
         leaderboard: one row per model, naive first.
+        folds: scores by model, horizon and fold (see `selection.by_fold`).
         coverage: how its intervals kept their promise, by group (see `coverage.coverage`).
         verdict: in words and figures.
     """
 
-    forecasters: Mapping[str, Forecaster]
+    contestants: Mapping[str, Contestant]
     forecasts: pd.DataFrame
     scores: pd.DataFrame
     leaderboard: pd.DataFrame
+    folds: pd.DataFrame
     coverage: pd.DataFrame
     verdict: dict[str, Any]
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What a judgement leaves as files, by their names."""
+        return {"leaderboard": self.leaderboard, "coverage": self.coverage, "folds": self.folds}
+
+    def metrics_by_fold(self, model: str) -> dict[int, dict[str, float]]:
+        """A model's figures at the shortest horizon by fold, none where there is one fold."""
+        own = self.folds[(self.folds["model"] == model) & (self.folds["horizon"] == self.folds["horizon"].min())]
+        rows = own.set_index("fold")[list(FOLD_METRICS)].to_dict("index")
+        return {int(fold): {f"fold_{name}": value for name, value in row.items()} for fold, row in rows.items()}
 
     def metrics(self, model: str) -> dict[str, float]:
         """A model's figures under plain names."""
@@ -55,10 +79,56 @@ def evaluate(given: list[Forecaster], dataset: Dataset) -> Evaluation:
     """
     missing = [name for name in judge.NAIVES if name not in {forecaster.name for forecaster in given}]
     forecasters = label([*given, *(fit(name, {}, dataset) for name in missing)])
-    forecasts = walk(forecasters, dataset)
-    scores = judge.score(forecasts, insample_mae(dataset))
+    about = {name: Contestant(found.params, found.curve()) for name, found in forecasters.items()}
+    return judged(walk(forecasters, dataset), dataset, about, pd.Timestamp(dataset.spec.valid_start))
+
+
+def judged(
+    forecasts: pd.DataFrame, dataset: Dataset, contestants: Mapping[str, Contestant], known: pd.Timestamp
+) -> Evaluation:
+    """Judges forecasts of one fold or many.
+
+    Args:
+        forecasts: the forecasts table.
+        dataset: they are about.
+        contestants: by label.
+        known: what every model has learned from ends before this date.
+    """
+    scores = judge.score(forecasts, insample_mae(dataset, known))
     covered = coverage(forecasts, dataset.features)
-    return Evaluation(forecasters, forecasts, scores, judge.leaderboard(scores), covered, judge.verdict(scores))
+    return Evaluation(
+        contestants,
+        forecasts,
+        scores,
+        judge.leaderboard(scores),
+        by_fold(forecasts),
+        covered,
+        judge.verdict(scores),
+    )
+
+
+def judged_walk(
+    candidates: Sequence[Candidate], dataset: Dataset, walked: Sequence[Fold],
+    found: Mapping[str, Sequence[OutOfFold]], plan: Plan,
+) -> Evaluation:  # fmt: skip
+    """Judges a backtest.
+
+    Args:
+        candidates: naive and ewma among them.
+        dataset: that was walked through.
+        walked: its folds.
+        found: by model what `backtest.run` made of `backtest.parity_fit` and `backtest.fits`.
+        plan: of the walk.
+
+    Raises:
+        InputError: a bundle does not forecast what the backtest holds.
+    """
+    through = backtest.stages(dataset, walked)
+    tables = [backtest.forecasts(each, through, found[each.name][1:], plan) for each in candidates]
+    for each, table in zip(candidates, tables, strict=True):
+        _check_parity(each.name, live.difference(found[each.name][0], dataset, table))
+    about = {each.name: Contestant(models.params_of(each.name, backtest.prototype(each))) for each in candidates}
+    return judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start)
 
 
 def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
@@ -85,10 +155,10 @@ def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFram
     return pd.concat(tables, ignore_index=True)
 
 
-def insample_mae(dataset: Dataset) -> pd.Series:
-    """Mean absolute daily change of the adjusted close before validation, by ticker (the scale of MASE)."""
+def insample_mae(dataset: Dataset, before: pd.Timestamp) -> pd.Series:
+    """Mean absolute daily change of the adjusted close before a date, by ticker (the scale of MASE)."""
     table = dataset.features
-    past = table[table["date"] < pd.Timestamp(dataset.spec.valid_start)]
+    past = table[table["date"] < before]
     change = past.groupby("ticker", sort=False)["close"].diff().abs()
     return change.groupby(past["ticker"]).mean()
 
@@ -96,7 +166,7 @@ def insample_mae(dataset: Dataset) -> pd.Series:
 def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_out: Sequence[str] = ()) -> Report:
     """Puts the evaluation and the facts about its data into a report."""
     spec = dataset.spec
-    curves = {name: forecaster.curve() for name, forecaster in evaluation.forecasters.items()}
+    curves = {name: contestant.curve for name, contestant in evaluation.contestants.items()}
     ranked = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
     # Whoever ranks first, a person came to see a model beside the naive forecasts.
     shown = next((name for name in ranked if name not in judge.NAIVES), NAIVE)
@@ -140,6 +210,14 @@ def _facts(dataset: Dataset) -> dict[str, str]:
 def _listed(tickers: tuple[str, ...], limit: int = 8) -> str:
     more = f" and {len(tickers) - limit} more" if len(tickers) > limit else ""
     return ", ".join(tickers[:limit]) + more
+
+
+def _check_parity(name: str, difference: float) -> None:
+    if difference > live.TOLERANCE:
+        raise InputError(
+            f"expected a bundle of {name} to forecast what the backtest holds for the same cutoff, got quantiles "
+            f"that differ by {difference:.2g} of the 90 % interval: look for a leak with the audit step"
+        )
 
 
 def _check(name: str, forecaster: Forecaster, dataset: Dataset) -> None:

@@ -61,6 +61,12 @@ def score(forecasts: pd.DataFrame, insample_mae: pd.Series | None = None) -> pd.
     return scores.reindex(pd.MultiIndex.from_product([models, list(tables)], names=["model", "horizon"]))
 
 
+def measure(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """The metrics, skills and counts of `score` without its tests, index (horizon, model)."""
+    tables = {horizon: _measure(group) for horizon, group in _slices(forecasts, None).items()}
+    return pd.concat(tables, names=["horizon", "model"])
+
+
 def _slices(forecasts: pd.DataFrame, insample_mae: pd.Series | None) -> dict[int, dict[str, Slice]]:
     """By horizon and model (naive first), all in one order of rows."""
     missing = [name for name in FORECASTS if name not in forecasts.columns]
@@ -104,19 +110,24 @@ def _differs(model: str, horizon: int) -> InputError:
     )
 
 
-def _score_horizon(slices: dict[str, Slice], horizon: int) -> pd.DataFrame:
+def _measure(slices: dict[str, Slice]) -> pd.DataFrame:
     rows = {name: {metric: f(s) for metric, f in METRICS.items()} for name, s in slices.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     for metric in ("rmse", "crps"):
         table[f"skill_{metric}"] = 1 - table[metric] / _value(table, NAIVE, metric)
+    naive = slices[NAIVE]
+    return table.assign(n_days=len(np.unique(naive.cutoff)), n_rows=len(naive.actual))
+
+
+def _score_horizon(slices: dict[str, Slice], horizon: int) -> pd.DataFrame:
+    table = _measure(slices)
     daily = {
         loss: {name: daily_losses(s.cutoff, getattr(s, field)) for name, s in slices.items()}
         for loss, (field, *_) in LOSSES.items()
     }
     against_naive = _against(NAIVE, daily, horizon)
     against_better = _against(_reference(table), daily, horizon).add_prefix("ref_")
-    counts = {"n_days": len(daily["crps"][NAIVE]), "n_rows": len(slices[NAIVE].actual)}
-    return table.join([against_naive, against_better]).assign(**counts)
+    return table.join([against_naive, against_better])
 
 
 def _reference(table: pd.DataFrame) -> str:

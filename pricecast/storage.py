@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,6 +71,11 @@ def digest_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_array(values: np.ndarray) -> str:
+    """SHA-256 of an array's bytes, shape and kind, in hex."""
+    return digest_text(f"{values.dtype.str} {values.shape} {hashlib.sha256(values.tobytes()).hexdigest()}")
 
 
 def digest_text(text: str) -> str:

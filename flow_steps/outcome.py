@@ -1,0 +1,57 @@
+"""What a judgement leaves in its run: tables, verdict, report, and a child run for each model."""
+
+from collections.abc import Mapping, Sequence
+
+from flow_steps import artifacts
+from flow_steps.tracking import Judged, StepRun, data_of
+from pricecast.dataset import Dataset
+from pricecast.evaluation import Contestant, Evaluation, make_report
+from pricecast.outputs import REPORT, SUMMARY, VERDICT, save_pictures, summary
+from pricecast.report import render
+from pricecast.storage import write_json, write_parquet
+
+_SHORT = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
+
+
+def leave(run: StepRun, result: Evaluation, dataset: Dataset, pictures: bool, left_out: Sequence[str]) -> None:
+    """Writes tables, verdict, report and pictures, and logs the best model's figures."""
+    write_parquet(result.forecasts, run.folder / "forecasts.parquet")
+    write_json(result.verdict, run.folder / VERDICT)
+    for name, table in result.tables().items():
+        table.to_csv(run.folder / f"{name}.csv", index=False)
+    report = make_report(result, dataset, pictures, left_out)
+    (run.folder / REPORT).write_text(render(report), encoding="utf-8")
+    (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
+    save_pictures(report.figures, run.folder / "plots")
+    run.metrics(result.best_beside_naive())
+    run.tags({"best_model": result.verdict["best"]})
+    run.note(summary(report))
+
+
+def leave_models(
+    run: StepRun, result: Evaluation, dataset: Dataset, dataset_uri: str, logged: Mapping[str, str]
+) -> None:
+    """Leaves a child run for each model.
+
+    Args:
+        run: the judging one.
+        result: of it.
+        dataset: that was judged on.
+        dataset_uri: of the dataset.
+        logged: URIs of models by label, of those that were logged.
+    """
+    data = data_of(dataset.features, "dataset", artifacts.digest(dataset_uri))
+    for name, contestant in result.contestants.items():
+        about = Judged(
+            params={"model": name, "horizon": dataset.spec.horizon, **contestant.params},
+            metrics=result.metrics(name),
+            by_fold=result.metrics_by_fold(name),
+            tags={"step": "judge model", "model": name},
+            note=result.verdict["models"][name]["sentence"],
+        )
+        run.judged(_title(name, contestant, dataset.spec.horizon), logged.get(name), data, about)
+
+
+def _title(name: str, contestant: Contestant, horizon: int) -> str:
+    short = [f"{sign}={contestant.params[key]}" for sign, key in _SHORT.items() if key in contestant.params]
+    return " ".join([name, f"h={horizon}", *short])

@@ -1,0 +1,80 @@
+"""Live equals backtest: a bundle made without any later row forecasts what the backtest holds for a cutoff."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pricecast import features
+from pricecast.dataset import Dataset
+from pricecast.forecaster import Forecaster, Settings, fit
+from pricecast.models import Forecast
+from pricecast.outoffold import OutOfFold
+from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
+from pricecast.splits import Fold
+
+# Relative to the width of the widest interval.
+TOLERANCE = 1e-6
+
+
+def forecast(
+    dataset: Dataset, name: str, params: dict[str, Any], settings: Settings, fold: Fold, rows: np.ndarray
+) -> OutOfFold:
+    """Makes a bundle as of a fold's start out of the rows up to one cutoff, and lets it forecast from raw bars.
+
+    Features, scalers, calibration and model are made anew, kept in files and read again; the bundle gets as many
+    bars as it says it needs.
+
+    Args:
+        dataset: of all rows.
+        name: of the model.
+        params: of the model.
+        settings: how to make its forecaster.
+        fold: whose forecaster it is.
+        rows: the last rows of that cutoff, (n,).
+
+    Returns:
+        The calibrated quantiles, of those rows whose tickers have bars enough.
+    """
+    cutoff = dataset.features["date"].iloc[rows[0]]
+    made = fit(name, params, until(dataset, cutoff).as_of(fold.valid_start, fold.start), settings=settings)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Forecaster.load(made.save(Path(folder) / "forecaster"))
+    prices = bars_of(dataset, cutoff)
+    table = bundle.predict_bars(bundle.needed(prices).reset_index(drop=True))
+    tickers = dataset.features["ticker"].to_numpy()[rows]
+    known = rows[np.isin(tickers, table["ticker"].unique())]
+    returns = np.log(table[list(QUANTILE_COLUMNS)].to_numpy() / table[["last_close"]].to_numpy())
+    order = pd.Index(table["ticker"].unique()).get_indexer(dataset.features["ticker"].to_numpy()[known])
+    quantiles = returns.reshape(-1, dataset.spec.horizon, len(QUANTILE_COLUMNS))[order]
+    return OutOfFold(known, Forecast(quantiles[:, :, MEDIAN], quantiles=quantiles))
+
+
+def difference(found: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> float:
+    """The largest difference from a backtest's table of one model, relative to its 90 % interval; NaN if empty."""
+    rows = dataset.features.iloc[found.origins][["ticker", "date"]].rename(columns={"date": "cutoff"})
+    held = rows.merge(forecasts, on=["ticker", "cutoff"], how="left")
+    returns = np.log(held[list(QUANTILE_COLUMNS)].to_numpy() / held[["last_close"]].to_numpy())
+    assert found.forecast.quantiles is not None  # noqa: S101 - made by `forecast`
+    step = np.abs(returns - found.forecast.quantiles.reshape(returns.shape)).max(axis=1)
+    return float(
+        (step / np.maximum(returns[:, -1] - returns[:, 0], 1e-12)).max(initial=np.nan if held.empty else 0.0)
+    )
+
+
+def until(dataset: Dataset, cutoff: pd.Timestamp) -> Dataset:
+    """The dataset as if the world had ended at a cutoff; the features are computed anew."""
+    bars = dataset.bars[dataset.bars["date"] <= cutoff].reset_index(drop=True)
+    table = features.compute(bars, dataset.spec.target)
+    kept = dataset.features["date"] <= cutoff
+    table["split"] = dataset.features.loc[kept, "split"].to_numpy()
+    return replace(dataset, bars=bars, features=table)
+
+
+def bars_of(dataset: Dataset, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """The adjusted bars up to a cutoff as a prices table, so that forecasts are in units of the adjusted close."""
+    bars = dataset.bars[dataset.bars["date"] <= cutoff].drop(columns="quote")
+    return bars.assign(adj_close=bars["close"]).reset_index(drop=True)

@@ -1,0 +1,60 @@
+"""The fits of a walk in parallel processes, one thread each."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import psutil
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from pricecast import backtest
+from pricecast.backtest import Fit
+from pricecast.dataset import Dataset
+from pricecast.outoffold import OutOfFold
+
+_EVERY = 1.0  # seconds
+
+
+def results(fits: Sequence[Fit], dataset: Dataset, jobs: int) -> Iterator[tuple[int, OutOfFold]]:
+    """Runs all fits and yields the number of each with its forecasts as they come; the same bits whatever `jobs`.
+
+    Args:
+        fits: to run.
+        dataset: they learn from.
+        jobs: processes; 1 stays in this one.
+    """
+    if min(jobs, len(fits)) <= 1:
+        yield from ((number, _alone(fit, dataset)) for number, fit in enumerate(fits))
+        return
+    parallel = Parallel(min(jobs, len(fits)), backend="loky", return_as="generator_unordered", batch_size=1)
+    yield from parallel(delayed(_child)(number, fit, dataset) for number, fit in enumerate(fits))
+
+
+def cores() -> int:
+    """Cores that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _child(number: int, fit: Fit, dataset: Dataset) -> tuple[int, OutOfFold]:
+    _follow(os.getppid())
+    return number, _alone(fit, dataset)
+
+
+def _alone(fit: Fit, dataset: Dataset) -> OutOfFold:
+    with threadpool_limits(1):
+        return backtest.run(fit, dataset)
+
+
+@cache
+def _follow(parent: int) -> None:
+    """Ends this process once its parent is gone: a fit may take minutes, and nobody would wait for it."""
+
+    def watch() -> None:
+        while os.getppid() == parent and psutil.pid_exists(parent):
+            time.sleep(_EVERY)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
