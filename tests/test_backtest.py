@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 
 from market_samples import SMALL, market, same_bits, small_dataset
-from pricecast import backtest, dataset, forecaster, models, outoffold, splits
+from pricecast import backtest, dataset, forecaster, live, models, outoffold, pool, recorded, splits
+from pricecast.backtest import Candidate, Plan
 from pricecast.calibration import calibrate
 from pricecast.errors import InputError
+from pricecast.evaluation import evaluate, judged_walk
 from pricecast.forecaster import Settings
 from pricecast.guard import protocol
+from pricecast.models import Forecast
 from pricecast.outoffold import OutOfFold
 
 LONG = (("AAA", 900), ("BBB", 560))
@@ -186,3 +189,184 @@ def test_settings_reach_the_forecasters():
     folds = backtest.folds(data(), 2, 0.2)
     plain = backtest.walk_forward("naive", {}, data(), folds, Settings(mondrian=False, online=False))
     assert not plain["q05"].equals(backtest.walk_forward("naive", {}, data(), folds)["q05"])
+
+
+def candidate(name):
+    return Candidate(name, models.settle(name, {}, SMALL))
+
+
+# --- one fold ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["naive", "ewma", "har", "lstm"])
+def test_one_fold_over_the_test_span_is_what_evaluate_makes_of_a_trained_model(name):
+    own = candidate(name)
+    trained = evaluate([forecaster.fit(name, own.params, data())], data()).forecasts
+    walked = backtest.walk_forward(name, own.params, data(), [data().fold()])
+    expected = trained[trained["model"] == name].reset_index(drop=True)
+    pd.testing.assert_frame_equal(walked.drop(columns="fold"), expected)
+
+
+def test_too_many_folds_are_an_input_error():
+    with pytest.raises(InputError, match="expected dates enough for 500 folds in the newest 40% of 900 dates"):
+        backtest.folds(data(), 500, 0.4)
+    with pytest.raises(InputError, match="take fewer folds"):
+        backtest.folds(data(), 2, 0.99)
+
+
+# --- windows and refits ------------------------------------------------------------------------------------
+
+
+def learned(plan, name="lstm"):
+    """What each fold's fit is shown: the dates of its bars, of its first and of its last training origin."""
+    seen = []
+
+    def spy(model, about, panel, fold, report=None):
+        rows = fold.train if about.stops_early else fold.past
+        seen.append(
+            (panel.dates.min(), panel.dates[rows].min(), panel.dates[rows].max(), len(np.unique(panel.dates)))
+        )
+        return original(model, about, panel, fold, report)
+
+    original, own = forecaster.learn, candidate(name)
+    walked = backtest.folds(data(), 4, 0.4)
+    fits = [fit for fit in backtest.fits(own, data(), walked, plan) if fit.place.startswith("fold")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forecaster, "learn", spy)
+        found = [backtest.run(fit, data()) for fit in fits]
+    return walked, fits, found, seen
+
+
+def test_a_rolling_window_keeps_its_length_and_an_expanding_one_its_start():
+    dates = np.sort(data().features["date"].unique())
+    longest = np.searchsorted(dates, backtest.folds(data(), 4, 0.4)[0].start.to_datetime64())
+    for name in ("lstm", "drift"):
+        walked, _, _, rolling = learned(Plan(window="rolling"), name)
+        for fold, (first, origin, last, count) in zip(walked, rolling, strict=True):
+            before = dates[dates < fold.start.to_datetime64()]
+            assert first == before[-longest]
+            assert origin >= first
+            assert last < fold.start.to_datetime64()
+            assert count == len(dates[dates >= first])
+        _, _, _, expanding = learned(Plan(), name)
+        assert {entry[0] for entry in expanding} == {dates[0]}
+        assert rolling[0] == expanding[0]
+        assert rolling[-1][1] > expanding[-1][1]
+
+
+def test_the_first_fold_is_the_same_whatever_the_window():
+    walked = backtest.folds(data(), 2, 0.3)
+    tables = [
+        backtest.walk_forward("lstm", candidate("lstm").params, data(), walked, plan=Plan(window=window))
+        for window in ("expanding", "rolling")
+    ]
+    same = [table[table["fold"] == 1] for table in tables]
+    pd.testing.assert_frame_equal(*same)
+    assert not tables[0].equals(tables[1])
+
+
+def test_a_series_model_in_a_rolling_window_starts_where_the_window_does():
+    walked = backtest.folds(data(), 2, 0.3)
+    table = backtest.walk_forward("garch", {}, data(), walked, plan=Plan(window="rolling"))
+    assert np.isfinite(table["q05"]).all()
+
+
+def test_a_network_may_forecast_several_folds_and_is_calibrated_for_each():
+    walked, fits, found, _ = learned(Plan(refit_every=3))
+    assert [fit.place for fit in fits] == ["fold 1", "fold 4"]
+    assert [fit.fold.start for fit in fits] == [walked[0].start, walked[3].start]
+    own = candidate("lstm")
+    table = backtest.walk_forward("lstm", own.params, data(), walked, plan=Plan(refit_every=3))
+    every = backtest.walk_forward("lstm", own.params, data(), walked)
+    same = [
+        np.array_equal(table.loc[table["fold"] == fold, "q05"], every.loc[every["fold"] == fold, "q05"])
+        for fold in (1, 2, 4)
+    ]
+    assert same[:2] == [True, False]
+    assert set(table["fold"]) == {1, 2, 3, 4}
+    for number in (1, 2, 3):
+        assert np.isin(walked[number - 1].origins, found[0].origins).all()
+    # What does not stop early takes no time: it is fitted anew in every fold.
+    assert len(learned(Plan(refit_every=3), "drift")[1]) == 4
+
+
+# --- parallel, and kept ------------------------------------------------------------------------------------
+
+
+def test_parallel_fits_are_those_of_one_process():
+    walked = backtest.folds(data(), 2, 0.3)
+    fits = [fit for name in ("har", "lstm", "ewma") for fit in backtest.fits(candidate(name), data(), walked)]
+    alone, together = (dict(pool.results(fits, data(), jobs)) for jobs in (1, 2))
+    assert sorted(alone) == sorted(together) == list(range(len(fits)))
+    for number, one in alone.items():
+        assert np.array_equal(one.origins, together[number].origins)
+        for part in ("center", "sigma", "quantiles"):
+            ours, theirs = getattr(one.forecast, part), getattr(together[number].forecast, part)
+            assert (ours is None and theirs is None) or same_bits(ours, theirs)
+
+
+def test_an_error_in_a_child_process_is_the_error():
+    walked = backtest.folds(data(), 2, 0.3)
+    fits = backtest.fits(Candidate("linear", {}), data(), walked)
+    broken = [backtest.Fit(Candidate("knn", {"neighbours": 0}), "fold 1", walked[0], walked[0].origins), *fits]
+    with pytest.raises(InputError):
+        list(pool.results(broken, data(), 2))
+
+
+@pytest.mark.parametrize("parts", [(), ("sigma",), ("quantiles",)])
+def test_recorded_forecasts_survive_a_table(parts):
+    rng = np.random.default_rng(0)
+    shapes = {"sigma": (4, 3), "quantiles": (4, 3, 7)}
+    forecast = Forecast(rng.normal(size=(4, 3)), **{part: rng.normal(size=shapes[part]) for part in parts})
+    found = OutOfFold(np.array([3, 5, 8, 13]), forecast)
+    again = recorded.from_table(recorded.to_table(found))
+    assert same_bits(again.origins, found.origins)
+    for part in ("center", "sigma", "quantiles"):
+        ours, theirs = getattr(forecast, part), getattr(again.forecast, part)
+        assert (ours is None and theirs is None) or same_bits(ours, theirs)
+
+
+def test_recorded_forecasts_answer_for_their_origins_alone():
+    forecast = Forecast(np.arange(6.0).reshape(3, 2))
+    model = recorded.Recorded(OutOfFold(np.array([2, 4, 9]), forecast), models.create("naive", {}))
+    assert model.predict(None, np.array([9, 2])).center.tolist() == [[4, 5], [0, 1]]
+    for odd in ([3], [10], [1], [2, 5]):
+        with pytest.raises(InputError, match="origins that were forecast"):
+            model.predict(None, np.array(odd))
+
+
+# --- live equals backtest ----------------------------------------------------------------------------------
+
+
+def parity(name, table=None):
+    own, walked = candidate(name), backtest.folds(data(), 3, 0.4)
+    held = backtest.walk_forward(name, own.params, data(), walked) if table is None else table
+    return live.difference(backtest.run(backtest.parity_fit(own, data(), walked[0]), data()), data(), held)
+
+
+@pytest.mark.parametrize("name", ["naive", "ewma", "drift", "har", "garch", "lstm", "knn"])
+def test_a_bundle_of_its_time_forecasts_what_the_backtest_holds(name):
+    assert parity(name) <= live.TOLERANCE
+
+
+def test_a_backtest_that_knew_more_is_found_out():
+    held = walked("naive").copy()
+    assert parity("naive", held) <= live.TOLERANCE
+    held["q90"] *= 1.0001
+    assert parity("naive", held) > live.TOLERANCE
+
+
+def test_a_parity_that_fails_stops_the_verdict():
+    folds = backtest.folds(data(), 2, 0.3)
+    own = [candidate("naive"), candidate("ewma")]
+    fits = {
+        each.name: [backtest.parity_fit(each, data(), folds[0]), *backtest.fits(each, data(), folds)]
+        for each in own
+    }
+    found = {name: [backtest.run(fit, data()) for fit in each] for name, each in fits.items()}
+    judged_walk(own, data(), folds, found, Plan())
+    off = found["naive"][0]
+    moved = Forecast(off.forecast.center, quantiles=off.forecast.quantiles + 1e-4)
+    found["naive"][0] = OutOfFold(off.origins, moved)
+    with pytest.raises(InputError, match="a bundle of naive to forecast what the backtest holds"):
+        judged_walk(own, data(), folds, found, Plan())

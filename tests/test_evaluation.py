@@ -31,10 +31,12 @@ def judged():
 
 
 def test_naive_and_ewma_are_added_where_they_are_missing():
-    assert list(judged().forecasters) == ["drift", "lstm", "lstm_2", "naive", "ewma"]
-    assert list(evaluate([made("ewma")], small_dataset()).forecasters) == ["ewma", "naive"]
+    assert list(judged().contestants) == ["drift", "lstm", "lstm_2", "naive", "ewma"]
+    assert list(evaluate([made("ewma")], small_dataset()).contestants) == ["ewma", "naive"]
     given = evaluate([made("ewma"), made("naive")], small_dataset())
-    assert given.forecasters == {"ewma": made("ewma"), "naive": made("naive")}
+    assert list(given.contestants) == ["ewma", "naive"]
+    assert judged().contestants["lstm_2"].params == made("lstm", 1).params
+    assert judged().contestants["lstm"].curve.equals(made("lstm").curve())
 
 
 def test_nobody_given_leaves_the_naive_ones():
@@ -134,7 +136,7 @@ def test_a_longer_lookback_than_the_context_is_refused():
 
 def test_the_insample_error_equals_a_loop():
     data = small_dataset()
-    found = insample_mae(data)
+    found = insample_mae(data, pd.Timestamp(data.spec.valid_start))
     for ticker, group in data.features.groupby("ticker"):
         closes = [
             c for c, d in zip(group["close"], group["date"], strict=True) if d < pd.Timestamp(data.spec.valid_start)
@@ -148,7 +150,8 @@ def test_mase_is_measured_against_the_insample_error():
     board = judged().leaderboard.set_index("model")
     data, naive = small_dataset(), judged().forecasts.query("model == 'naive' and horizon == 1").dropna()
     errors = (naive["actual"] - naive["forecast"]).abs().groupby(naive["ticker"]).mean()
-    assert board.loc["naive", "mase"] == pytest.approx((errors / insample_mae(data)).mean())
+    scale = insample_mae(data, pd.Timestamp(data.spec.valid_start))
+    assert board.loc["naive", "mase"] == pytest.approx((errors / scale).mean())
 
 
 def test_naive_stands_beside_the_best():
@@ -246,7 +249,7 @@ def test_the_summary_is_an_aligned_table_under_the_verdict():
     assert [line.split("|")[1].strip() for line in table[2:]] == judged().leaderboard["model"].tolist()
     assert table[1].split("|")[1].strip("- ") == ""
     assert all(cell.strip().endswith("-:") for cell in table[1].split("|")[2:-1])
-    for name in judged().forecasters:
+    for name in judged().contestants:
         assert f"- {judged().verdict['models'][name]['sentence']}" in lines
     assert text.endswith("|\n")
 
