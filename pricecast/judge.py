@@ -31,7 +31,7 @@ TEST = (
 READING_ORDER = (
     *("rmse", "skill_rmse", "dm_p_point_holm", "crps", "skill_crps", "dm_p_crps_holm"),
     *("coverage_90", "width_90", "winkler_90", "direction", "majority"),
-    *("r2", "return_r2", "mae", "mape", "mase", "mse", "pinball"),
+    *("r2", "return_r2", "theils_u", "mae", "mape", "mase", "mse", "pinball", "log_loss", "qlike"),
     *("coverage_80", "width_80", "winkler_80", "coverage_50", "width_50", "winkler_50"),
     *("n_days", "n_rows"),
 )

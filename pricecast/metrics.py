@@ -5,105 +5,14 @@ metrics are pooled, in log-return percent, 100 * log(price / last_close): there,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from pricecast.errors import InputError
-from pricecast.schema import INTERVALS, QUANTILE_COLUMNS, QUANTILE_LEVELS
+from pricecast.schema import INTERVALS, QUANTILE_COLUMNS
+from pricecast.slices import Slice
 
-LEVELS = np.array(QUANTILE_LEVELS)
-# Each level stands for the probabilities nearer to it than to its neighbours; the weights add up to 1.
-LEVEL_WEIGHTS = np.diff([0.0, *(LEVELS[1:] + LEVELS[:-1]) / 2, 1.0])
 BOUNDS = {percent: (QUANTILE_COLUMNS.index(low), QUANTILE_COLUMNS.index(high)) for percent, low, high in INTERVALS}
-PRICE_FIELDS = ("last_close", "forecast", *QUANTILE_COLUMNS, "actual")
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """The rows of one model at one horizon whose future is known: the one shape every metric takes.
-
-    Attributes:
-        ticker: Codes 0..k-1, (n,).
-        cutoff: Dates, (n,).
-        last_close: Prices, (n,); so are `forecast` and `actual`.
-        quantiles: Prices, (n, levels).
-        insample_mae: Mean absolute one-day change of each ticker's training prices, (k,); NaN where unknown.
-    """
-
-    ticker: np.ndarray
-    cutoff: np.ndarray
-    last_close: np.ndarray
-    forecast: np.ndarray
-    quantiles: np.ndarray
-    actual: np.ndarray
-    insample_mae: np.ndarray
-
-    @classmethod
-    def of(cls, table: pd.DataFrame, insample_mae: pd.Series | None = None) -> "Slice":
-        """Takes the rows with an actual out of a forecasts table of one model and one horizon.
-
-        Raises:
-            InputError: no row has an actual, or a price is not finite and above zero.
-        """
-        table = table[table["actual"].notna()]
-        if table.empty:
-            raise InputError("expected a row whose actual is known, got none: forecast from earlier cutoffs")
-        prices = {name: table[name].to_numpy(float) for name in PRICE_FIELDS}
-        broken = [name for name, x in prices.items() if not (np.isfinite(x) & (x > 0)).all()]
-        if broken:
-            raise InputError(
-                f"expected prices that are finite and above zero, got others in {', '.join(broken)}: "
-                "check the model's output"
-            )
-        ticker, names = pd.factorize(table["ticker"])
-        known = pd.Series(np.nan, names) if insample_mae is None else insample_mae.reindex(names)
-        return cls(
-            ticker=ticker,
-            cutoff=table["cutoff"].to_numpy(),
-            last_close=prices["last_close"],
-            forecast=prices["forecast"],
-            quantiles=np.column_stack([prices[name] for name in QUANTILE_COLUMNS]),
-            actual=prices["actual"],
-            insample_mae=known.to_numpy(float),
-        )
-
-    @cached_property
-    def forecast_return(self) -> np.ndarray:
-        """Log return of the point forecast in percent, (n,)."""
-        return 100 * np.log(self.forecast / self.last_close)
-
-    @cached_property
-    def actual_return(self) -> np.ndarray:
-        """Log return that came in percent, (n,)."""
-        return 100 * np.log(self.actual / self.last_close)
-
-    @cached_property
-    def quantile_returns(self) -> np.ndarray:
-        """Log returns of the quantiles in percent, (n, levels)."""
-        return 100 * np.log(self.quantiles / self.last_close[:, None])
-
-    @cached_property
-    def squared_errors(self) -> np.ndarray:
-        """Squared log-return error of each row, (n,)."""
-        return (self.forecast_return - self.actual_return) ** 2
-
-    @cached_property
-    def pinball_losses(self) -> np.ndarray:
-        """Pinball loss of each row and level in percent, (n, levels)."""
-        error = self.actual_return[:, None] - self.quantile_returns
-        return np.maximum(LEVELS * error, (LEVELS - 1) * error)
-
-    @cached_property
-    def crps_losses(self) -> np.ndarray:
-        """CRPS of each row from its quantiles in percent, (n,); see `crps`."""
-        return 2 * self.pinball_losses @ LEVEL_WEIGHTS
-
-    def per_ticker(self, values: np.ndarray) -> np.ndarray:
-        """Mean of (n,) values for each ticker, (k,)."""
-        return np.bincount(self.ticker, weights=values) / np.bincount(self.ticker)
 
 
 def _over_tickers(values: np.ndarray) -> float:
@@ -154,6 +63,18 @@ def mase(s: Slice) -> float:
     return _over_tickers(s.per_ticker(np.abs(s.forecast - s.actual)) / scale)
 
 
+def theils_u(s: Slice) -> float:
+    """Theil's U2 (Theil 1966): root of the squared relative changes missed over those that came, mean over tickers.
+
+    Per ticker sqrt(sum ((forecast - actual) / last)^2 / sum ((actual - last) / last)^2), which is 1 for the
+    forecast of no change and more for worse. Tickers that never moved are left out; NaN if none did.
+    """
+    missed = s.per_ticker(((s.forecast - s.actual) / s.last_close) ** 2)
+    came = s.per_ticker(((s.actual - s.last_close) / s.last_close) ** 2)
+    # Rounding noise is no move.
+    return _over_tickers(np.sqrt(missed / np.where(came > 1e-24, came, np.nan)))
+
+
 def return_r2(s: Slice) -> float:
     """Out-of-sample R2 of log returns (Campbell & Thompson 2008), against the forecast of no change.
 
@@ -190,6 +111,11 @@ def pinball(s: Slice) -> float:
     return float(s.pinball_losses.mean())
 
 
+def pinball_at(s: Slice, level: int) -> float:
+    """Mean pinball loss of one quantile, log-return percent; `level` is its place among the levels."""
+    return float(s.pinball_losses[:, level].mean())
+
+
 def crps(s: Slice) -> float:
     """Continuous ranked probability score from the quantiles, log-return percent.
 
@@ -198,6 +124,24 @@ def crps(s: Slice) -> float:
     in itself. For a normal forecast it stands within 2 % of the exact value.
     """
     return float(s.crps_losses.mean())
+
+
+def log_loss(s: Slice) -> float:
+    """Negative mean log density of the outcomes, lower is better: the log score (Good 1952) turned into a loss.
+
+    In nats, of the density per percent of log return that the quantiles imply (see `density`).
+    """
+    return float(s.log_losses.mean())
+
+
+def qlike(s: Slice) -> float:
+    """Mean of log v + r^2 / v, lower is better: the loss of a variance forecast that noise in r^2 does not mislead.
+
+    Patton 2011, QLIKE, in the form that stays finite where the price did not move: v is the variance that the
+    quantiles imply (see `density`), r the log return, both in percent. Over- and understating a variance cost
+    differently: half of the right one costs more than double.
+    """
+    return float(s.qlike_losses.mean())
 
 
 def _bounds(s: Slice, percent: int) -> tuple[np.ndarray, np.ndarray]:
@@ -228,8 +172,9 @@ def winkler(s: Slice, percent: int) -> float:
 
 
 METRICS: dict[str, Callable[[Slice], float]] = {
-    **{f.__name__: f for f in (mse, rmse, mae, mape, r2, mase)},
-    **{f.__name__: f for f in (return_r2, direction, majority, pinball, crps)},
+    **{f.__name__: f for f in (mse, rmse, mae, mape, r2, mase, theils_u)},
+    **{f.__name__: f for f in (return_r2, direction, majority, pinball, crps, log_loss, qlike)},
+    **{f"pinball_{name[1:]}": partial(pinball_at, level=level) for level, name in enumerate(QUANTILE_COLUMNS)},
     **{
         f"{f.__name__}_{percent}": partial(f, percent=percent)
         for f in (coverage, width, winkler)

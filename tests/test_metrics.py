@@ -9,9 +9,11 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import mean_pinball_loss, r2_score
 
+from pricecast.density import log_density, variance
 from pricecast.errors import InputError
-from pricecast.metrics import LEVEL_WEIGHTS, LEVELS, METRICS, Slice
+from pricecast.metrics import METRICS
 from pricecast.schema import INTERVALS, QUANTILE_COLUMNS, QUANTILE_LEVELS
+from pricecast.slices import LEVEL_WEIGHTS, LEVELS, Slice
 
 INSAMPLE = pd.Series({"A": 1.5, "B": 20.0, "C": 0.3})
 
@@ -39,7 +41,7 @@ def values(frame: pd.DataFrame) -> dict[str, float]:
 
 def reference(frame: pd.DataFrame) -> dict[str, float]:
     """Every metric again, row by row."""
-    price: dict[str, list[float]] = {name: [] for name in ("mse", "rmse", "mae", "mape", "r2", "mase")}
+    price: dict[str, list[float]] = {name: [] for name in ("mse", "rmse", "mae", "mape", "r2", "mase", "theils_u")}
     for ticker, rows in frame.groupby("ticker"):
         errors = [f - a for f, a in zip(rows["forecast"], rows["actual"], strict=True)]
         absolute = sum(map(abs, errors)) / len(errors)
@@ -51,6 +53,10 @@ def reference(frame: pd.DataFrame) -> dict[str, float]:
         price["mape"].append(100 * sum(relative) / len(errors))
         price["r2"].append(r2_score(rows["actual"], rows["forecast"]))
         price["mase"].append(absolute / INSAMPLE[ticker])
+        lasts, outcomes = list(rows["last_close"]), list(rows["actual"])
+        missed = [(e / last) ** 2 for e, last in zip(errors, lasts, strict=True)]
+        came = [(a / last - 1) ** 2 for a, last in zip(outcomes, lasts, strict=True)]
+        price["theils_u"].append(math.sqrt(sum(missed) / sum(came)))
     result = {name: sum(found) / len(found) for name, found in price.items()}
 
     returns = {
@@ -70,6 +76,13 @@ def reference(frame: pd.DataFrame) -> dict[str, float]:
     result["pinball"] = sum(losses) / len(losses)
     weights = (0.075, 0.10, 0.20, 0.25, 0.20, 0.10, 0.075)
     result["crps"] = 2 * sum(w * loss for w, loss in zip(weights, losses, strict=True))
+    result |= {f"pinball_{name[1:]}": loss for name, loss in zip(QUANTILE_COLUMNS, losses, strict=True)}
+    logs, likes = [], []
+    for *quantiles, a in zip(*(returns[name] for name in QUANTILE_COLUMNS), actual, strict=True):
+        logs.append(-float(log_density(np.array([quantiles]), np.array([a]))[0]))
+        v = float(variance(np.array([quantiles]))[0])
+        likes.append(math.log(v) + a * a / v)
+    result["log_loss"], result["qlike"] = sum(logs) / n, sum(likes) / n
     for percent, low_name, high_name in INTERVALS:
         inside, widths, scores = 0, 0.0, 0.0
         for low, high, a in zip(returns[low_name], returns[high_name], actual, strict=True):
@@ -143,6 +156,56 @@ def test_a_price_that_never_moves_has_no_r2() -> None:
     frame = table().assign(last_close=100.1, actual=100.1)
     assert math.isnan(values(frame)["r2"])
     assert math.isnan(values(frame)["return_r2"])
+
+
+def test_theils_u_by_hand_and_of_no_change() -> None:
+    """Two rows: 1 % and 2 % came, 0.5 % and 2 % were missed."""
+    frame = table(days=2).head(2).assign(ticker="A", last_close=[100.0, 50.0], actual=[101.0, 51.0])
+    frame["forecast"] = [100.5, 50.0]
+    assert values(frame)["theils_u"] == pytest.approx(math.sqrt((0.5**2 + 2**2) / (1**2 + 2**2)))
+    assert values(table().assign(forecast=lambda t: t["last_close"]))["theils_u"] == 1
+
+
+def test_theils_u_leaves_out_a_price_that_never_moves() -> None:
+    frame = table()
+    still = frame["ticker"].eq("B")
+    assert math.isnan(values(frame[still].assign(actual=lambda t: t["last_close"]))["theils_u"])
+    frame["actual"] = frame["actual"].where(~still, frame["last_close"])
+    assert values(frame)["theils_u"] == pytest.approx(values(frame[~still])["theils_u"])
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "qlike"])
+def test_the_right_width_scores_best(metric: str) -> None:
+    """The outcomes of `table` have a daily deviation of 2 %, so do its quantiles."""
+    frame, scores = table(days=3000).assign(forecast=lambda t: t["last_close"]), []
+    for factor in (0.5, 0.8, 1.0, 1.25, 2.0):
+        for level, column in zip(QUANTILE_LEVELS, QUANTILE_COLUMNS, strict=True):
+            frame[column] = frame["last_close"] * np.exp(factor * 0.02 * norm.ppf(level))
+        scores.append(values(frame)[metric])
+    assert np.argmin(scores) == 2
+    exact = {"log_loss": norm.entropy(scale=2), "qlike": math.log(4) + 1}[metric]
+    assert scores[2] == pytest.approx(exact, abs=0.03)
+    if metric == "qlike":
+        assert scores[0] > scores[4]  # half the deviation costs more than double
+
+
+def test_pinballs_by_level_average_to_the_whole() -> None:
+    found = values(table())
+    assert np.mean([found[f"pinball_{name[1:]}"] for name in QUANTILE_COLUMNS]) == pytest.approx(found["pinball"])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_price_that_stands_still_and_quantiles_that_coincide_have_finite_scores(rows: int) -> None:
+    frame = table().head(rows)
+    still = frame.assign(**dict.fromkeys(("forecast", "actual", *QUANTILE_COLUMNS), frame["last_close"]))
+    missed = still.assign(actual=1.5 * still["last_close"])
+    same = [
+        name for name in METRICS if name not in ("r2", "mase", "theils_u", "return_r2", "direction", "majority")
+    ]
+    for part in (still, missed):
+        assert np.isfinite([values(part)[name] for name in same]).all()
+    assert values(still)["log_loss"] < values(missed)["log_loss"]
+    assert values(still)["qlike"] < values(missed)["qlike"]
 
 
 def test_interval_bounds_count_as_inside() -> None:
