@@ -1,7 +1,9 @@
 """The judged rows of one model at one horizon, and what several metrics and tests read from them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -110,3 +112,15 @@ class Slice:
     def per_ticker(self, values: np.ndarray) -> np.ndarray:
         """Mean of (n,) values for each ticker, (k,)."""
         return np.bincount(self.ticker, weights=values) / np.bincount(self.ticker)
+
+
+def slices(forecasts: pd.DataFrame) -> Iterator[tuple[str, int, Slice]]:
+    """Yields model, horizon and rows of all models (in the table's order) and horizons that have a known actual.
+
+    Raises:
+        InputError: a price is not finite and above zero.
+    """
+    known = forecasts[forecasts["actual"].notna()]
+    models = pd.Categorical(known["model"], known["model"].unique())
+    for (model, horizon), rows in known.groupby([models, "horizon"], sort=True, observed=True):
+        yield str(model), int(cast(int, horizon)), Slice.of(rows)
