@@ -1,11 +1,12 @@
 """The distribution that the forecast quantiles imply, for scores that need a density or a variance.
 
-The probability between two neighbouring quantiles is spread evenly; beyond the outer two it falls off
-exponentially. A tail's scale is the mean excess over the quantile that a normal distribution has, measured by the
-neighbouring gap or by the width between the outer two, whichever gives more: the gap knows of skewness and heavy
-tails, the width keeps a miss from costing without bound where the gap is nearly closed. For the quantiles of a
-normal both are equal, the expected log score stands .007 nats from the exact one and the variance 3 % above it.
-Seven quantiles say little about far tails: a Student t with 4 degrees of freedom gets a variance 16 % too low.
+Between two neighbouring quantiles it is a piece of a normal, the one that has both at their levels; beyond the
+outer two it falls off exponentially. A tail's scale is the mean excess over the quantile that a normal has,
+measured by the neighbouring gap or by the width between the outer two, whichever gives more: the gap knows of
+skewness and heavy tails, the width keeps a miss from costing without bound where the gap is nearly closed. For the
+quantiles of a normal both are equal, the expected log score stands .001 nats from the exact one and the variance
+.4 % above it. Seven quantiles say little about far tails: those of a Student t with 4 degrees of freedom come out
+too light, which costs .015 nats and 18 % of the variance.
 
 Quantiles that coincide are moved apart, away from the median, to gaps of 1 % of the width (the narrowest of a
 normal are 11 %). A price often stands still, so a forecast that puts a third of its probability on exactly that
@@ -17,20 +18,25 @@ Everywhere: quantiles (n, levels) at `QUANTILE_LEVELS`, ascending, and outcomes 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
 LEVELS = np.array(QUANTILE_LEVELS)
-# Probability of every piece: the left tail, between neighbours, the right tail.
-MASS = np.diff([0.0, *LEVELS, 1.0])
 MIN_GAP = 0.01
 # Widths below a basis point count as one: prices are not quoted finer, and none may be zero.
 MIN_WIDTH = 0.01
-_OUTER, _NEXT = norm.ppf(LEVELS[-1]), norm.ppf(LEVELS[-2])
-_EXCESS = norm.pdf(_OUTER) / MASS[-1] - _OUTER
-TAIL_PER_GAP = _EXCESS / (_OUTER - _NEXT)
-TAIL_PER_WIDTH = _EXCESS / (2 * _OUTER)
+# Probability of every piece: the left tail, between neighbours, the right tail.
+_MASS = np.diff([0.0, *LEVELS, 1.0])
+_SCORES = ndtri(LEVELS)
+_STEPS = np.diff(_SCORES)
+_HEIGHTS = np.exp(-(_SCORES**2) / 2) / np.sqrt(2 * np.pi)
+_EXCESS = _HEIGHTS[-1] / _MASS[-1] - _SCORES[-1]
+_TAIL_PER_GAP = _EXCESS / _STEPS[-1]
+_TAIL_PER_WIDTH = _EXCESS / (_SCORES[-1] - _SCORES[0])
+# Mean and variance of a normal cut off at two neighbouring scores, as it is known of truncated normals.
+_MEANS = -np.diff(_HEIGHTS) / _MASS[1:-1]
+_VARIANCES = 1 - np.diff(_SCORES * _HEIGHTS) / _MASS[1:-1] - _MEANS**2
 
 
 class _Pieces(NamedTuple):
@@ -49,7 +55,7 @@ class _Pieces(NamedTuple):
         median = quantiles[:, [MEDIAN]]
         lower = median - np.cumsum(below[:, ::-1], axis=1)[:, ::-1]
         knots = np.hstack([lower, median, median + np.cumsum(above, axis=1)])
-        left, right = (np.maximum(TAIL_PER_GAP * gaps[:, end], TAIL_PER_WIDTH * width) for end in (0, -1))
+        left, right = (np.maximum(_TAIL_PER_GAP * gaps[:, end], _TAIL_PER_WIDTH * width) for end in (0, -1))
         return cls(knots, gaps, left, right)
 
     def beyond(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,26 +63,37 @@ class _Pieces(NamedTuple):
         lower, upper = self.knots[:, 0], self.knots[:, -1]
         return np.maximum(lower - y, 0) / self.left, np.maximum(y - upper, 0) / self.right
 
+    def scores(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Each outcome's normal score, no further out than the outer quantiles, and its growth per percent."""
+        inside = np.clip(y, self.knots[:, 0], self.knots[:, -1])
+        piece = (self.knots[:, 1:-1] <= inside[:, None]).sum(axis=1)
+        row = np.arange(len(y))
+        slope = _STEPS[piece] / self.gaps[row, piece]
+        return _SCORES[piece] + (inside - self.knots[row, piece]) * slope, slope
+
 
 def log_density(quantiles: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Natural logarithm of the density at the outcomes, per percent of log return, (n,); always finite."""
     pieces = _Pieces.of(quantiles)
-    heights = MASS / np.column_stack([pieces.left, pieces.gaps, pieces.right])
-    piece = (pieces.knots <= y[:, None]).sum(axis=1)
-    return np.log(np.take_along_axis(heights, piece[:, None], axis=1)[:, 0]) - sum(pieces.beyond(y))
+    below, above = pieces.beyond(y)
+    score, slope = pieces.scores(y)
+    inside = np.log(slope) - score**2 / 2 - np.log(2 * np.pi) / 2
+    left, right = np.log(_MASS[0] / pieces.left) - below, np.log(_MASS[-1] / pieces.right) - above
+    return np.select([below > 0, above > 0], [left, right], inside)
 
 
 def cdf(quantiles: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Probability up to the outcomes, in [0, 1], (n,): the probability integral transform."""
     pieces = _Pieces.of(quantiles)
     below, above = pieces.beyond(y)
-    inside = np.clip((y[:, None] - pieces.knots[:, :-1]) / pieces.gaps, 0, 1) @ MASS[1:-1]
-    return np.clip(MASS[0] * np.exp(-below) + inside - MASS[-1] * np.expm1(-above), 0, 1)
+    tails = _MASS[0] * np.expm1(-below) - _MASS[-1] * np.expm1(-above)
+    return np.clip(ndtr(pieces.scores(y)[0]) + tails, 0, 1)
 
 
 def variance(quantiles: np.ndarray) -> np.ndarray:
     """Variance about the distribution's own mean, (n,): within the pieces plus between them."""
     knots, gaps, left, right = _Pieces.of(quantiles)
-    within = np.column_stack([left, gaps / np.sqrt(12), right]) ** 2
-    means = np.column_stack([knots[:, 0] - left, (knots[:, 1:] + knots[:, :-1]) / 2, knots[:, -1] + right])
-    return (within + (means - (means @ MASS)[:, None]) ** 2) @ MASS
+    means = knots[:, :-1] + gaps * (_MEANS - _SCORES[:-1]) / _STEPS
+    means = np.column_stack([knots[:, 0] - left, means, knots[:, -1] + right])
+    within = np.column_stack([left**2, gaps**2 * _VARIANCES / _STEPS**2, right**2])
+    return (within + (means - (means @ _MASS)[:, None]) ** 2) @ _MASS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import expon, norm, t, uniform
+from scipy.stats import expon, norm, t, truncnorm
 
 from pricecast.density import MIN_GAP, MIN_WIDTH, cdf, log_density, variance
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
@@ -42,7 +42,9 @@ def pieces(quantiles):
     left, right = (max(by_gap * gap, by_width * width) for gap in (knots[1] - knots[0], knots[-1] - knots[-2]))
     parts = [(0.05, lambda y: expon(scale=left).sf(knots[0] - y), lambda y: expon(scale=left).pdf(knots[0] - y))]
     for k in range(6):
-        part = uniform(knots[k], knots[k + 1] - knots[k])
+        low, high = norm.ppf(LEVELS[[k, k + 1]])
+        scale = (knots[k + 1] - knots[k]) / (high - low)
+        part = truncnorm(low, high, knots[k] - scale * low, scale)
         parts.append((LEVELS[k + 1] - LEVELS[k], part.cdf, part.pdf))
     tail = expon(knots[-1], right)
     return [*parts, (0.05, tail.cdf, tail.pdf)], knots, left, right
@@ -117,19 +119,34 @@ def expected_loss(quantiles, actual):
 def test_the_log_score_of_a_normal_is_near_the_exact_one():
     exact = norm.entropy()
     assert exact == pytest.approx(1.418938, rel=1e-6)
-    assert 0 < expected_loss(NORMAL, norm) - exact < 0.008
-    assert one(variance, NORMAL) == pytest.approx(1, rel=0.031)
+    assert 0 < expected_loss(NORMAL, norm) - exact < 0.001
+    assert one(variance, NORMAL) == pytest.approx(1, rel=0.004)
 
 
-@pytest.mark.parametrize("actual", [norm, t(4), t(3)], ids=["normal", "t4", "t3"])
-def test_the_true_width_and_place_score_best(actual):
+FACTORS = (0.5, 0.8, 0.9, 1.1, 1.25, 2.0)
+
+
+# The tails of a Student t come out too light, and those of wider quantiles are heavier.
+@pytest.mark.parametrize(
+    ("actual", "factors"),
+    [(norm, FACTORS), (t(4), FACTORS), (t(3), (0.5, 0.8, 1.25, 2.0))],
+    ids=["normal", "t4", "t3"],
+)
+def test_the_true_width_and_place_score_best(actual, factors):
     quantiles = actual.ppf(LEVELS)
     true = expected_loss(quantiles, actual)
-    wrong = [expected_loss(factor * quantiles, actual) for factor in (0.5, 0.8, 0.9, 1.1, 1.25, 2.0)]
+    half = len(factors) // 2
+    wrong = [expected_loss(factor * quantiles, actual) for factor in factors]
     assert true < min(wrong)
-    assert wrong[:3] == sorted(wrong[:3], reverse=True)
-    assert wrong[3:] == sorted(wrong[3:])
+    assert wrong[:half] == sorted(wrong[:half], reverse=True)
+    assert wrong[half:] == sorted(wrong[half:])
     assert true < min(expected_loss(quantiles + step, actual) for step in (-0.2, 0.2))
+
+
+def test_what_light_tails_cost_a_student_t():
+    heavy = t(4)
+    assert expected_loss(heavy.ppf(LEVELS), heavy) - heavy.entropy() == pytest.approx(0.015, abs=1e-3)
+    assert one(variance, heavy.ppf(LEVELS)) / heavy.var() == pytest.approx(0.82, abs=0.005)
 
 
 def test_the_right_shape_scores_better_than_the_other():
@@ -138,9 +155,21 @@ def test_the_right_shape_scores_better_than_the_other():
     assert expected_loss(NORMAL, norm) < expected_loss(heavy.ppf(LEVELS), norm)
 
 
+def test_between_the_quantiles_of_a_normal_the_density_is_that_normals():
+    y = np.linspace(NORMAL[0], NORMAL[-1], 101)[1:-1]
+    rows = np.tile(3 + 0.4 * NORMAL, (99, 1))
+    exact = norm(3, 0.4)
+    assert log_density(rows, 3 + 0.4 * y) == pytest.approx(exact.logpdf(3 + 0.4 * y), rel=1e-12)
+    assert cdf(rows, 3 + 0.4 * y) == pytest.approx(exact.cdf(3 + 0.4 * y), rel=1e-12)
+
+
 def test_a_hit_on_coinciding_quantiles_is_worth_no_more_than_the_floor():
+    # The steepest normal piece: from the median to the score .674 within the smallest gap.
+    def highest(width):
+        return math.log((NORMAL[4] - NORMAL[3]) / (MIN_GAP * width) * norm.pdf(0))
+
     two = SHAPES["two coincide"]
-    assert one(log_density, two, 0.0) <= math.log(0.25 / (MIN_GAP * (two[-1] - two[0]))) + 1e-9
-    assert one(log_density, np.zeros(7), 0.0) == pytest.approx(math.log(0.25 / (MIN_GAP * MIN_WIDTH)))
+    assert one(log_density, two, 0.0) <= highest(two[-1] - two[0])
+    assert one(log_density, np.zeros(7), 0.0) == pytest.approx(highest(MIN_WIDTH))
     # A miss by the whole width costs a few nats, however close the outer quantiles lie.
     assert one(log_density, SHAPES["one side"], -3.0) > -20
