@@ -116,9 +116,10 @@ class Forecaster:
 
     def needed(self, bars: pd.DataFrame) -> pd.DataFrame:
         """The bars that a forecast from each ticker's last one needs, without the tickers that have too few."""
-        if self.about.whole_history:
-            return bars
         counts, _ = self._counts(bars)
+        enough = bars["ticker"].map(counts) >= self.bars_needed
+        if self.about.whole_history:
+            return bars[enough]
         early, since = bars["date"].notna(), self.follows_from
         if since is not None:
             ends = bars.groupby("ticker", sort=False)["date"].transform("max")
@@ -126,7 +127,7 @@ class Forecaster:
         # How many there are from each bar on.
         later = early[::-1].astype(int).groupby(bars["ticker"], sort=False).cumsum()[::-1]
         recent = later.le(self.bars_needed) | self._is_whole(bars)
-        return bars[(bars["ticker"].map(counts) >= self.bars_needed) & recent]
+        return bars[enough & recent]
 
     def curve(self) -> pd.DataFrame:
         """The losses by epoch, empty for a model without epochs."""

@@ -37,14 +37,19 @@ def forecast(
         rows: the last rows of that cutoff, (n,).
 
     Returns:
-        The calibrated quantiles, of those rows whose tickers have bars enough.
+        The calibrated quantiles, of those rows whose tickers have bars enough for a live forecast.
     """
     cutoff = dataset.features["date"].iloc[rows[0]]
     made = fit(name, params, until(dataset, cutoff).as_of(fold.valid_start, fold.start), settings=settings)
     with tempfile.TemporaryDirectory() as folder:
         bundle = Forecaster.load(made.save(Path(folder) / "forecaster"))
     prices = bars_of(dataset, cutoff)
-    table = bundle.predict_bars(bundle.needed(prices).reset_index(drop=True))
+    bars = bundle.needed(prices).reset_index(drop=True)
+    if bars.empty or (bundle.about.across and bars["ticker"].nunique() < prices["ticker"].nunique()):
+        # A ticker is too young for a live forecast, and the model looks at all of them.
+        nothing = np.empty((0, dataset.spec.horizon, len(QUANTILE_COLUMNS)))
+        return OutOfFold(rows[:0], Forecast(nothing[:, :, MEDIAN], quantiles=nothing))
+    table = bundle.predict_bars(bars)
     tickers = dataset.features["ticker"].to_numpy()[rows]
     known = rows[np.isin(tickers, table["ticker"].unique())]
     returns = np.log(table[list(QUANTILE_COLUMNS)].to_numpy() / table[["last_close"]].to_numpy())

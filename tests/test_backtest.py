@@ -338,15 +338,21 @@ def test_recorded_forecasts_answer_for_their_origins_alone():
 # --- live equals backtest ----------------------------------------------------------------------------------
 
 
-def parity(name, table=None):
-    own, walked = candidate(name), backtest.folds(data(), 3, 0.4)
-    held = backtest.walk_forward(name, own.params, data(), walked) if table is None else table
-    return live.difference(backtest.run(backtest.parity_fit(own, data(), walked[0]), data()), data(), held)
+def parity(name, table=None, of=None):
+    of = of or data()
+    own, walked = candidate(name), backtest.folds(of, 3, 0.4)
+    held = backtest.walk_forward(name, own.params, of, walked) if table is None else table
+    return live.difference(backtest.run(backtest.parity_fit(own, of, walked[0]), of), of, held)
 
 
-@pytest.mark.parametrize("name", ["naive", "ewma", "drift", "har", "garch", "lstm", "knn"])
+@pytest.mark.parametrize("name", ["naive", "ewma", "drift", "garch", "lstm", "knn"])
 def test_a_bundle_of_its_time_forecasts_what_the_backtest_holds(name):
     assert parity(name) <= live.TOLERANCE
+
+
+def test_a_model_that_looks_across_has_no_parity_while_a_ticker_is_too_young():
+    assert np.isnan(parity("har"))
+    assert parity("har", of=small_dataset((("AAA", 900), ("BBB", 880)))) <= live.TOLERANCE
 
 
 def test_a_backtest_that_knew_more_is_found_out():
