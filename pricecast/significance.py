@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
@@ -62,6 +63,33 @@ def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMRes
     return DMResult(statistic, float(2 * stats.t.sf(abs(statistic), n - 1)), n)
 
 
+def diebold_mariano_over_horizons(loss_a: pd.DataFrame, loss_b: pd.DataFrame, naive: pd.DataFrame) -> DMResult:
+    """One Diebold-Mariano test over all horizons taken together.
+
+    Losses grow with the horizon, so each is divided by naive's mean loss there, in which unit all count alike;
+    then a day's losses are averaged over the horizons. The averages overlap as long as the longest horizon does.
+
+    Args:
+        loss_a: Losses averaged over tickers (see `daily_losses`), a row per cutoff and a column per horizon
+            (steps ahead); NaN where the future is not known yet.
+        loss_b: Those of the second forecast.
+        naive: Those of the forecast of no change.
+
+    Returns:
+        As `diebold_mariano`, over the cutoffs whose every horizon is known in all three tables.
+
+    Raises:
+        ValueError: the tables differ in cutoffs or horizons.
+    """
+    tables = [loss_a, loss_b, naive]
+    if not all(table.index.equals(naive.index) and table.columns.equals(naive.columns) for table in tables):
+        raise ValueError("expected three tables of the same cutoffs and horizons")
+    known = pd.concat(tables, axis=1).notna().all(axis=1)
+    unit = naive[known].mean()
+    a, b = ((table[known] / unit).mean(axis=1, skipna=False) for table in tables[:2])
+    return diebold_mariano(a, b, int(naive.columns.max()))
+
+
 def holm(p_values: ArrayLike) -> np.ndarray:
     """Adjusts (n,) p-values for the number of tests (Holm 1979, step-down); NaN stays NaN, it is no test."""
     p = np.asarray(p_values, float)
@@ -90,12 +118,20 @@ def _variance(series: np.ndarray, horizon: int) -> float:
     return float(covariances[0] + 2 * weights[1:] @ covariances[1:])
 
 
+def block_length(n: int, horizon: int = 1) -> int:
+    """Days in a block that is drawn whole, out of n.
+
+    2 n^(1/3) are long enough for clusters of volatility. Errors h days ahead overlap h - 1 times; a block sees
+    only overlaps within itself, so it is at least twice as long as they reach.
+    """
+    return min(n, max(math.ceil(2 * n ** (1 / 3)), 2 * horizon if horizon > 1 else 1))
+
+
 def block_error(series: np.ndarray) -> float:
     """Standard error of the mean of a series in order of time, by the circular block bootstrap.
 
     Politis & Romano (1992). The blocks of a draw are independent and each start is as likely as any other, so the
-    variance over all draws is that of the n block means, divided by the number of blocks: no draw is needed. Blocks
-    of 2 n^(1/3) days are long enough for clusters of volatility.
+    variance over all draws is that of the n block means, divided by the number of blocks: no draw is needed.
 
     Args:
         series: (n,) values, one a day.
@@ -106,7 +142,7 @@ def block_error(series: np.ndarray) -> float:
     n = len(series)
     if n < 2:
         return float("nan")
-    length = min(n, math.ceil(2 * n ** (1 / 3)))
+    length = block_length(n)
     sums = np.cumsum(np.concatenate([[0.0], series, series[:length]]))
     means = (sums[length:-1] - sums[: -length - 1]) / length
     return float(np.sqrt(means.var() * length / n))
