@@ -76,7 +76,8 @@ def diebold_mariano_over_horizons(loss_a: pd.DataFrame, loss_b: pd.DataFrame, na
         naive: Those of the forecast of no change.
 
     Returns:
-        As `diebold_mariano`, over the cutoffs whose every horizon is known in all three tables.
+        As `diebold_mariano`, over the cutoffs whose every horizon is known in all three tables; NaN where naive has
+        no loss at some horizon.
 
     Raises:
         ValueError: the tables differ in cutoffs or horizons.
@@ -85,7 +86,7 @@ def diebold_mariano_over_horizons(loss_a: pd.DataFrame, loss_b: pd.DataFrame, na
     if not all(table.index.equals(naive.index) and table.columns.equals(naive.columns) for table in tables):
         raise ValueError("expected three tables of the same cutoffs and horizons")
     known = pd.concat(tables, axis=1).notna().all(axis=1)
-    unit = naive[known].mean()
+    unit = naive[known].mean().replace(0, np.nan)
     a, b = ((table[known] / unit).mean(axis=1, skipna=False) for table in tables[:2])
     return diebold_mariano(a, b, int(naive.columns.max()))
 

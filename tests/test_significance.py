@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from pricecast.significance import daily_losses, diebold_mariano, holm
+from pricecast.significance import daily_losses, diebold_mariano, diebold_mariano_over_horizons, holm
 
 
 def correction(n: int, h: int) -> float:
@@ -122,3 +123,62 @@ def test_holm_never_helps_and_does_not_count_tests_that_were_not_made(p: list[fl
     assert np.isnan(adjusted[:gaps]).all()
     assert adjusted[gaps:] == pytest.approx(holm(p))
     assert (adjusted[gaps:] >= np.array(p)).all()
+
+
+def daily(seed: int, n: int, horizons: tuple[int, ...], noise: float) -> pd.DataFrame:
+    """Squared errors h days ahead, overlapping, of a forecast that adds noise to no change."""
+    rng = np.random.default_rng(seed)
+    actual, own = np.random.default_rng(1000).standard_normal(n + 30), noise * rng.standard_normal(n + 30)
+    sums = {h: np.convolve(actual + own, np.ones(h), "valid")[:n] ** 2 for h in horizons}
+    return pd.DataFrame(sums)
+
+
+def test_over_horizons_is_the_test_of_the_averaged_losses() -> None:
+    a, b, naive = (daily(seed, 240, (1, 5, 10), noise) for seed, noise in ((1, 0.5), (2, 0.7), (3, 0)))
+    a.loc[235:, 10] = b.loc[235:, 10] = naive.loc[235:, 10] = np.nan
+    ours, theirs = [], []
+    for day in range(235):
+        unit = {h: sum(naive.loc[: 235 - 1, h]) / 235 for h in (1, 5, 10)}
+        ours.append(sum(a.loc[day, h] / unit[h] for h in unit) / 3)
+        theirs.append(sum(b.loc[day, h] / unit[h] for h in unit) / 3)
+    found = diebold_mariano_over_horizons(a, b, naive)
+    assert found == pytest.approx(diebold_mariano(ours, theirs, 10))
+    assert found.n == 235
+    options = {"maxlags": 9, "use_correction": False, "kernel": "uniform"}
+    fit = sm.OLS(np.subtract(ours, theirs), np.ones(235)).fit(cov_type="HAC", cov_kwds=options)
+    assert found.statistic == pytest.approx(fit.tvalues[0] * correction(235, 10))
+
+
+def test_over_horizons_no_horizon_outweighs_the_others() -> None:
+    a, b, naive = (daily(seed, 240, (1, 5), noise) for seed, noise in ((1, 0.5), (2, 0.7), (3, 0)))
+    unit = {1: 1.0, 5: 1000.0}
+    assert diebold_mariano_over_horizons(a * unit, b * unit, naive * unit) == pytest.approx(
+        diebold_mariano_over_horizons(a, b, naive)
+    )
+
+
+def test_over_one_horizon_is_the_test_there() -> None:
+    a, b, naive = (daily(seed, 240, (5,), noise) for seed, noise in ((1, 0.5), (2, 0.7), (3, 0)))
+    assert diebold_mariano_over_horizons(a, b, naive) == pytest.approx(diebold_mariano(a[5], b[5], 5))
+
+
+def test_over_horizons_without_a_difference_or_enough_days() -> None:
+    a, b, naive = (daily(seed, 60, (1, 5, 10), noise) for seed, noise in ((1, 0.5), (2, 0.7), (3, 0)))
+    assert math.isnan(diebold_mariano_over_horizons(a, b, naive).p_value)
+    assert diebold_mariano_over_horizons(a[[1, 5]], a[[1, 5]], naive[[1, 5]]) == (0, 1, 60)
+    assert math.isnan(diebold_mariano_over_horizons(a, b, 0 * naive).p_value)
+    with pytest.raises(ValueError, match="same cutoffs and horizons"):
+        diebold_mariano_over_horizons(a, b[[1, 5]], naive)
+
+
+def test_over_horizons_equally_useless_forecasts_are_rarely_told_apart() -> None:
+    hits = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        actual, one, other = rng.standard_normal((3, 520)) * [[1], [0.5], [0.5]]
+        tables = [
+            pd.DataFrame({h: np.convolve(actual - x, np.ones(h), "valid")[:500] ** 2 for h in (1, 5, 10)})
+            for x in (one, other, 0 * one)
+        ]
+        hits += diebold_mariano_over_horizons(*tables).p_value < 0.05
+    assert 0.015 < hits / 200 < 0.1
