@@ -12,10 +12,14 @@ from pricecast.sources import Request
 AS_OF = pd.Timestamp("2199-12-31")
 
 
-def prices(path: str) -> pd.DataFrame:
-    """Clean prices of a csv or parquet file, or of the sample where the path is empty."""
+def bars(path: str) -> pd.DataFrame:
+    """Bars of a csv or parquet file as they are, or of the sample where the path is empty."""
     if path and not Path(path).exists():
         raise SystemExit(f"expected a file of bars, got {path}: it is not there")
     tickers = () if path else ("AAPL", "GOOG", "IBM", "MSFT")
-    raw = sources.load(Request("csv" if path else "sample", tickers, None, None, path, AS_OF, 0))
-    return clean(raw, as_of=AS_OF, strict=False, allow_splits=True)[0]
+    return sources.load(Request("csv" if path else "sample", tickers, None, None, path, AS_OF, 0))
+
+
+def prices(path: str) -> pd.DataFrame:
+    """Clean prices of a csv or parquet file, or of the sample where the path is empty."""
+    return clean(bars(path), as_of=AS_OF, strict=False, allow_splits=True)[0]
