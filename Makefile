@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-browser test-slow lint types format bench bench-models bench-coverage reliability screenshots lock clean
+.PHONY: help run ui test test-browser test-slow lint types format bench bench-models bench-coverage bench-direction reliability screenshots lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -44,6 +44,9 @@ bench-models: $(VENV)/.dev ## Time every model and measure its memory; options: 
 
 bench-coverage: $(VENV)/.dev ## Walk models through the past, and count what their intervals hold: ARGS="--models all"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage $(ARGS)
+
+bench-direction: $(VENV)/.dev ## Rise or fall tomorrow by a published protocol: ARGS="--data acl18_raw.parquet"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.direction $(ARGS)
 
 reliability: $(VENV)/.dev ## Count kills, starts, flips, ... beside stock MLflow's (hours); some: ARGS="kills disks"
 	@$(BIN)/python tests/reliability.py $(ARGS)

@@ -1,0 +1,131 @@
+"""Rise or fall tomorrow, by a published protocol: `python -m benchmarks.direction --data acl18_raw.parquet`.
+
+`benchmarks.protocol` says what a sample is; the file's name says where training, validation and test begin. A
+plain LSTM, over several seeds, stands beside a logistic regression, two constants and the paper's figures.
+
+The stocks of a day move together, so thousands of samples are hardly more independent trials than there are days.
+All 95 % intervals come from drawing whole days with all their stocks, in blocks; "less always up" compares the two
+on the same draws. Seeds share their days: the interval of their mean is that of the mean over the seeds in each
+draw, and more seeds do not make it narrower.
+
+`--choose` prints what the settings of the LSTM were chosen by: validation accuracy alone.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from benchmarks.classifiers import Settings, fit_lstm, logistic_says, lstm_says
+from benchmarks.data import bars
+from benchmarks.hits import Figure, counts, drawn_days, figures
+from benchmarks.protocol import SPANS, Samples, Spans, samples, split
+
+# Accuracy in percent and MCC of Feng et al. (2019).
+PAPER = {
+    "acl18": {"LSTM": (53.18, 0.0674), "ALSTM": (54.90, 0.1043), "Adv-ALSTM": (57.20, 0.1483)},
+    "kdd17": {"LSTM": (51.62, 0.0183), "ALSTM": (51.94, 0.0261), "Adv-ALSTM": (53.05, 0.0523)},
+}
+UNITS, L2 = (4, 8, 16, 32), (0.0, 1e-4, 1e-3)
+# Of the grid above, the highest mean validation accuracy over five seeds; see `--choose`.
+CHOSEN = {"acl18": Settings(4, 0.0), "kdd17": Settings(16, 0.0)}
+OTHERWISE = Settings(16, 0.0)
+
+
+def forecasts(parts: tuple[Samples, Samples, Samples], settings: Settings, seeds: int) -> dict[str, np.ndarray]:
+    """What each forecaster says of the test samples, (seeds, n) by name."""
+    train, valid, test = parts
+    says = {
+        f"LSTM, seed {seed}": lstm_says(fit_lstm(train, valid, settings, seed)[0], test)[None]
+        for seed in range(seeds)
+    }
+    says[f"LSTM, mean of {seeds} seeds"] = np.concatenate(list(says.values()))
+    says["logistic regression"] = logistic_says(train, test)[None]
+    says["always up"] = np.ones((1, len(test.up)), bool)
+    majority = bool(train.up.mean() >= 0.5)
+    says[f"training majority ({'up' if majority else 'down'})"] = np.full((1, len(test.up)), majority)
+    return says
+
+
+def lines(rows: dict[str, tuple[Figure, Figure, Figure]], kind: str) -> Iterator[str]:
+    """The table, the paper's rows last."""
+    yield "| forecaster | accuracy, % | 95 % | MCC | 95 % | less always up | 95 % |"
+    yield f"|---|{'--:|' * 6}"
+    for name, (right, matthews, gain) in rows.items():
+        found = [f"{right.value:.2f} | {right.low:.1f} to {right.high:.1f}"]
+        found += [f"{matthews.value:.4f} | {matthews.low:+.3f} to {matthews.high:+.3f}"]
+        found += [f"{gain.value:+.2f} | {gain.low:+.1f} to {gain.high:+.1f}"]
+        yield f"| {name} | {' | '.join(found)} |"
+    for name, (right, matthews) in PAPER.get(kind, {}).items():
+        yield f"| {name}, as published | {right:.2f} | | {matthews:.4f} | | | |"
+
+
+def verdict(lstm: tuple[Figure, Figure, Figure], up: float, days: int) -> str:
+    """What the interval of the LSTM means."""
+    right, _, gain = lstm
+    place = "inside" if right.low <= up <= right.high else "outside"
+    if gain.low <= 0 <= gain.high:
+        says = f"{days} days cannot tell the LSTM from a forecaster that always says up"
+    else:
+        says = f"on these {days} days the LSTM is {'better' if gain.value > 0 else 'worse'} than always saying up"
+    return (
+        f"The LSTM is right on {right.value:.1f} % of the samples, and drawing the days again puts that between "
+        f"{right.low:.1f} and {right.high:.1f} %. Always up, at {up:.1f} %, lies {place} this interval, and the "
+        f"difference between the two is {gain.low:+.1f} to {gain.high:+.1f} points: {says}."
+    )
+
+
+def choose(parts: tuple[Samples, Samples, Samples], seeds: int) -> None:
+    """Prints validation accuracies of the grid."""
+    print("| units | L2 | validation accuracy, % |\n|--:|--:|--:|")
+    for units, l2 in product(UNITS, L2):
+        found = [fit_lstm(*parts[:2], Settings(units, l2), seed)[1] for seed in range(seeds)]
+        print(f"| {units} | {l2:g} | {100 * np.mean(found):.2f} ± {100 * np.std(found):.2f} |", flush=True)
+
+
+def spans_of(kind: str, given: tuple[str, str, str, str]) -> Spans:
+    """The spans that are given, else those of the dataset."""
+    if kind not in SPANS and not all(given):
+        raise click.UsageError(
+            f"expected a file whose name begins with {' or '.join(SPANS)}, or --train, --valid, --test and --end"
+        )
+    found = Spans(*(mine or known for mine, known in zip(given, SPANS.get(kind, given), strict=True)))
+    if not pd.to_datetime(pd.Series(found)).is_monotonic_increasing:
+        raise click.UsageError(f"expected --train, --valid, --test and --end in order of time, got {found}")
+    return found
+
+
+@click.command()
+@click.option("--data", required=True, help="A csv or parquet file of bars; its name begins with acl18 or kdd17.")
+@click.option("--seq", default=5, type=click.IntRange(1), help="Days in a window.")
+@click.option("--seeds", default=5, type=click.IntRange(1), help="How many LSTMs.")
+@click.option("--train", default="", help="First day of training; empty: as published.")
+@click.option("--valid", default="", help="First day of validation.")
+@click.option("--test", default="", help="First day of the test.")
+@click.option("--end", default="", help="Last day of the test.")
+@click.option("--choose", "only_choose", is_flag=True, help="Print validation accuracies of the LSTM's settings.")
+def main(data: str, seq: int, seeds: int, train: str, valid: str, test: str, end: str, only_choose: bool) -> None:
+    """Prints the table of one file."""
+    kind = Path(data).stem[:5].lower()
+    spans = spans_of(kind, (train, valid, test, end))
+    parts = split(samples(bars(data), seq), spans)
+    if not all(len(part.up) for part in parts):
+        raise click.UsageError(f"expected samples in every span, got {[len(part.up) for part in parts]}")
+    days = len(np.unique(parts[2].date))
+    sizes = " / ".join(f"{len(part.up):,}" for part in parts)
+    print(f"{sizes} samples at seq {seq}; test {spans.test} to {spans.end}, {days} days\n")
+    if only_choose:
+        return choose(parts, seeds)
+    says = forecasts(parts, CHOSEN.get(kind, OTHERWISE), seeds)
+    cases = {name: np.stack([counts(parts[2], one) for one in each]) for name, each in says.items()}
+    times = drawn_days(days)
+    rows = {name: figures(each, cases["always up"][0], times) for name, each in cases.items()}
+    print("\n".join(lines(rows, kind)))
+    print(f"\n{verdict(rows[f'LSTM, mean of {seeds} seeds'], rows['always up'][0].value, days)}")
+
+
+if __name__ == "__main__":
+    main()
