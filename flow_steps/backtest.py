@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from flow_steps import artifacts, chain, commands, hyper, options
 from flow_steps.fits import Fits
+from flow_steps.flow import tell
 from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
 from pricecast import backtest, judge, models, pool
@@ -86,7 +87,7 @@ STEP = chain.Step(
 )  # fmt: skip
 def main(**params: Any) -> None:
     """Walks through the past: every model in every fold, judged together beside the naive forecast."""
-    chain.run_alone(STEP, params)
+    chain.run_alone(STEP, params, tell)
 
 
 if __name__ == "__main__":

@@ -76,11 +76,18 @@ def session() -> Iterator[None]:
         stopping.heard()
 
 
-def run_alone(step: Step, params: dict[str, Any]) -> None:
-    """Runs a step as a command of its own; it is never reused."""
+def run_alone(step: Step, params: dict[str, Any], tell: Callable[[str], None] = lambda run_id: None) -> None:
+    """Runs a step as a command of its own; it is never reused.
+
+    Args:
+        step: to run.
+        params: of the step.
+        tell: prints what the run says, from its id.
+    """
     with session():
         parts = _parts(step, params)
         run_id = _run(step, params, parts)
+        tell(run_id)
         click.echo(f"{step.name}: run {run_id}")
 
 

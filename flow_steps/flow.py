@@ -41,11 +41,19 @@ class Flow:
         """Brings the best model's figures up to the parent run and prints the outcome."""
         self.run.metrics(tracking.metrics_of(judged))
         verdict = read_json(artifacts.fetch(f"runs:/{judged}/{VERDICT}"))
-        summary = artifacts.fetch(f"runs:/{judged}/{SUMMARY}").read_text(encoding="utf-8")
-        report = tracking.artifact_location(judged, REPORT)
         self.run.tags({"best_model": verdict["best"]})
-        self.run.note(f"{summary}\n[The report]({tracking.artifact_page(judged, REPORT)})\n")
-        click.echo(secrets.masked(f"\n{summary}\nReport: {_near(report)}\nBrowse: {_browse()}"))
+        self.run.note(f"{_summary(judged)}\n[The report]({tracking.artifact_page(judged, REPORT)})\n")
+        tell(judged)
+
+
+def tell(judged: str) -> None:
+    """Prints the outcome of a run that judges, and where to read more."""
+    report = tracking.artifact_location(judged, REPORT)
+    click.echo(secrets.masked(f"\n{_summary(judged)}\nReport: {_near(report)}\nBrowse: {_browse()}"))
+
+
+def _summary(judged: str) -> str:
+    return artifacts.fetch(f"runs:/{judged}/{SUMMARY}").read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import pandas as pd
 from pricecast.errors import InputError
 from pricecast.schema import INTERVALS
 from pricecast.significance import block_error
+from pricecast.slices import crps_losses
 
 REGIME_NAMES = ("calm", "middle", "wild")
 GROUPINGS = ("all", "regime", "year", "ticker")
@@ -23,8 +24,8 @@ def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
         features: date, ticker and scale, one row for every cutoff.
 
     Returns:
-        Columns `model`, `horizon`, `by` (one of `GROUPINGS`), `group`, `n_rows`, `n_days`, and `coverage_50`,
-        `error_50` and so on in percent.
+        Columns `model`, `horizon`, `by` (one of `GROUPINGS`), `group`, `n_rows`, `n_days`, `coverage_50`,
+        `error_50` and so on in percent, and `crps` in log-return percent (see `metrics.crps`).
 
     Raises:
         InputError: a cutoff has no scale.
@@ -38,6 +39,7 @@ def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     for percent, low, high in INTERVALS:
         table[f"inside_{percent}"] = 100.0 * table["actual"].between(table[low], table[high])
     table["all"] = "all"
+    table["crps"] = crps_losses(table)
     rows = pd.concat([_counts(table, by) for by in GROUPINGS], ignore_index=True)
     order = {name: place for place, name in enumerate([*known["model"].unique(), *GROUPINGS, *REGIME_NAMES])}
     ranks = {name: rows[name].map(order).fillna(0) for name in ("model", "by", "group")}
@@ -64,7 +66,7 @@ def _counts(table: pd.DataFrame, by: str) -> pd.DataFrame:
     keys, names = ["model", "horizon", by], [f"inside_{percent}" for percent in PERCENTS]
     groups = table.groupby(keys, sort=False)
     daily = table.groupby([*keys, "cutoff"], sort=True)[names].mean().groupby(keys, sort=False)
-    parts: dict[str, pd.Series] = {"n_rows": groups.size(), "n_days": daily.size()}
+    parts: dict[str, pd.Series] = {"n_rows": groups.size(), "n_days": daily.size(), "crps": groups["crps"].mean()}
     for percent, name in zip(PERCENTS, names, strict=True):
         parts[f"coverage_{percent}"] = groups[name].mean()
         parts[f"error_{percent}"] = pd.Series({key: block_error(own.to_numpy()) for key, own in daily[name]})

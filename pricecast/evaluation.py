@@ -7,16 +7,22 @@ from typing import Any
 import pandas as pd
 
 from pricecast import backtest, judge, live, models, report
+from pricecast.answers import answers
 from pricecast.backtest import Candidate, Plan
 from pricecast.coverage import coverage
+from pricecast.cross_section import cross_section
 from pricecast.dataset import Dataset
+from pricecast.direction import direction
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster, fit
+from pricecast.money import money
 from pricecast.outoffold import OutOfFold
+from pricecast.pit import pit_counts
 from pricecast.report import Report
 from pricecast.schema import NAIVE, SPLITS
-from pricecast.selection import FOLD_METRICS, by_fold
+from pricecast.selection import FOLD_METRICS, by_fold, judge_selected
 from pricecast.splits import Fold
+from pricecast.verdict import verdict
 
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
@@ -40,6 +46,10 @@ class Evaluation:
         leaderboard: one row per model, naive first.
         folds: scores by model, horizon and fold (see `selection.by_fold`).
         coverage: how its intervals kept their promise, by group (see `coverage.coverage`).
+        direction: its calls of up and down (see `direction.direction`).
+        cross_section: how it ranks ten tickers or more (see `cross_section.cross_section`).
+        money: what a plain rule on it would have earned (see `money.money`).
+        pit: where outcomes fell in its distributions (see `pit.pit_counts`).
         verdict: in words and figures.
     """
 
@@ -49,11 +59,16 @@ class Evaluation:
     leaderboard: pd.DataFrame
     folds: pd.DataFrame
     coverage: pd.DataFrame
+    direction: pd.DataFrame
+    cross_section: pd.DataFrame
+    money: pd.DataFrame
+    pit: pd.DataFrame
     verdict: dict[str, Any]
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """What a judgement leaves as files, by their names."""
-        return {"leaderboard": self.leaderboard, "coverage": self.coverage, "folds": self.folds}
+        """What a judgement leaves as files, by their names; a table without rows is none."""
+        names = ("leaderboard", "folds", "coverage", "direction", "cross_section", "money", "pit")
+        return {name: table for name in names if len(table := getattr(self, name))}
 
     def metrics_by_fold(self, model: str) -> dict[int, dict[str, float]]:
         """A model's figures at the shortest horizon by fold, none where there is one fold."""
@@ -95,16 +110,14 @@ def judged(
         known: what every model has learned from ends before this date.
     """
     scores = judge.score(forecasts, insample_mae(dataset, known))
-    covered = coverage(forecasts, dataset.features)
+    covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
+    selected = judge_selected(forecasts, folds)
+    said = {"answers": answers(scores, covered, folds, selected), "selected": selected}
     return Evaluation(
-        contestants,
-        forecasts,
-        scores,
-        judge.leaderboard(scores),
-        by_fold(forecasts),
-        covered,
-        judge.verdict(scores),
-    )
+        contestants=contestants, forecasts=forecasts, scores=scores, leaderboard=judge.leaderboard(scores),
+        folds=folds, coverage=covered, direction=direction(forecasts), cross_section=cross_section(forecasts),
+        money=money(forecasts), pit=pit_counts(forecasts), verdict={**verdict(scores), **said},
+    )  # fmt: skip
 
 
 def judged_walk(

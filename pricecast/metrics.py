@@ -9,10 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from pricecast.schema import INTERVALS, QUANTILE_COLUMNS
-from pricecast.slices import Slice
-
-BOUNDS = {percent: (QUANTILE_COLUMNS.index(low), QUANTILE_COLUMNS.index(high)) for percent, low, high in INTERVALS}
+from pricecast.schema import QUANTILE_COLUMNS
+from pricecast.slices import BOUNDS, Slice
 
 
 def _over_tickers(values: np.ndarray) -> float:
@@ -144,20 +142,15 @@ def qlike(s: Slice) -> float:
     return float(s.qlike_losses.mean())
 
 
-def _bounds(s: Slice, percent: int) -> tuple[np.ndarray, np.ndarray]:
-    low, high = BOUNDS[percent]
-    return s.quantile_returns[:, low], s.quantile_returns[:, high]
-
-
 def coverage(s: Slice, percent: int) -> float:
     """Share in percent of actuals inside the central interval, bounds included; `percent` is the promise."""
-    low, high = _bounds(s, percent)
+    low, high = s.bounds(percent)
     return 100 * float(((low <= s.actual_return) & (s.actual_return <= high)).mean())
 
 
 def width(s: Slice, percent: int) -> float:
     """Mean width of the central interval, log-return percent; small is good only if coverage holds."""
-    low, high = _bounds(s, percent)
+    low, high = s.bounds(percent)
     return float((high - low).mean())
 
 
@@ -166,9 +159,7 @@ def winkler(s: Slice, percent: int) -> float:
 
     The width plus 2 / alpha times the distance by which an actual falls outside, alpha = 1 - percent / 100.
     """
-    low, high = _bounds(s, percent)
-    outside = np.maximum(low - s.actual_return, 0) + np.maximum(s.actual_return - high, 0)
-    return float((high - low + 2 / (1 - percent / 100) * outside).mean())
+    return float(s.interval_scores(percent).mean())
 
 
 METRICS: dict[str, Callable[[Slice], float]] = {

@@ -1,11 +1,15 @@
 """A model fold by fold: how its scores spread, and what picking the best of the past is worth on the next fold."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pricecast import judge
 from pricecast.schema import NAIVE
+from pricecast.significance import daily_losses, diebold_mariano
+from pricecast.slices import Slice
 
 SELECTED = "selected"
 # What a fold is told by.
@@ -56,6 +60,40 @@ def select(forecasts: pd.DataFrame, choice: Mapping[int, str]) -> pd.DataFrame:
     table = forecasts[forecasts["fold"].isin(list(choice))]
     own = table[table["model"].eq(table["fold"].map(choice))].assign(model=SELECTED)
     return pd.concat([table[table["model"].isin(judge.NAIVES)], own], ignore_index=True)
+
+
+def judge_selected(forecasts: pd.DataFrame, folds: pd.DataFrame) -> dict[str, Any] | None:
+    """What picking the best model of the folds before is worth on the next fold; None where there is one fold.
+
+    One procedure, fixed beforehand, is tested: its p-values need no correction for the number of models.
+
+    Returns:
+        At the shortest horizon: `choice` (by fold), `n_days`, `crps`, `winkler_90`, `coverage_90`, and `against`
+        naive and ewma on the same days: `skill_crps`, `p_crps`, `skill_winkler`, `p_winkler`.
+    """
+    choice = chosen(folds)
+    if not choice:
+        return None
+    horizon = int(folds["horizon"].min())
+    table = select(forecasts[forecasts["horizon"] == horizon], choice)
+    slices, scores = judge.slices_of(table)[horizon], judge.measure(table).loc[horizon]
+    own = scores.loc[SELECTED]
+    return {
+        "choice": {str(fold): name for fold, name in choice.items()},
+        "n_days": int(own["n_days"]),
+        **{name: float(own[name]) for name in ("crps", "winkler_90", "coverage_90")},
+        "against": {name: _against(slices[SELECTED], slices[name], horizon) for name in judge.NAIVES},
+    }
+
+
+def _against(own: Slice, other: Slice, horizon: int) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name in ("crps", "winkler"):
+        ours, theirs = (daily_losses(s.cutoff, getattr(s, f"{name}_losses")) for s in (own, other))
+        means = (getattr(s, f"{name}_losses").mean() for s in (own, other))
+        p = diebold_mariano(ours, theirs, horizon).p_value
+        found |= {f"skill_{name}": 1 - float(np.divide(*means)), f"p_{name}": p if np.isfinite(p) else None}
+    return found
 
 
 def _count(forecasts: pd.DataFrame) -> int:

@@ -11,10 +11,11 @@ import pandas as pd
 from pricecast import density
 from pricecast.density import LEVELS
 from pricecast.errors import InputError
-from pricecast.schema import QUANTILE_COLUMNS
+from pricecast.schema import INTERVALS, QUANTILE_COLUMNS
 
 # Each level stands for the probabilities nearer to it than to its neighbours; the weights add up to 1.
 LEVEL_WEIGHTS = np.diff([0.0, *(LEVELS[1:] + LEVELS[:-1]) / 2, 1.0])
+BOUNDS = {percent: (QUANTILE_COLUMNS.index(low), QUANTILE_COLUMNS.index(high)) for percent, low, high in INTERVALS}
 PRICE_FIELDS = ("last_close", "forecast", *QUANTILE_COLUMNS, "actual")
 
 
@@ -99,6 +100,11 @@ class Slice:
         return 2 * self.pinball_losses @ LEVEL_WEIGHTS
 
     @cached_property
+    def winkler_losses(self) -> np.ndarray:
+        """Interval score of each row's 90 % interval in percent, (n,); see `metrics.winkler`."""
+        return self.interval_scores(90)
+
+    @cached_property
     def log_losses(self) -> np.ndarray:
         """Negative log density of each row's outcome, (n,); see `log_loss`."""
         return -density.log_density(self.quantile_returns, self.actual_return)
@@ -109,9 +115,26 @@ class Slice:
         variance = density.variance(self.quantile_returns)
         return np.log(variance) + self.actual_return**2 / variance
 
+    def bounds(self, percent: int) -> tuple[np.ndarray, np.ndarray]:
+        """Log returns of the ends of a central interval in percent, (n,) each."""
+        low, high = BOUNDS[percent]
+        return self.quantile_returns[:, low], self.quantile_returns[:, high]
+
+    def interval_scores(self, percent: int) -> np.ndarray:
+        """Winkler score of each row's central interval in percent, (n,); see `metrics.winkler`."""
+        low, high = self.bounds(percent)
+        outside = np.maximum(low - self.actual_return, 0) + np.maximum(self.actual_return - high, 0)
+        return high - low + 2 / (1 - percent / 100) * outside
+
     def per_ticker(self, values: np.ndarray) -> np.ndarray:
         """Mean of (n,) values for each ticker, (k,)."""
         return np.bincount(self.ticker, weights=values) / np.bincount(self.ticker)
+
+
+def crps_losses(forecasts: pd.DataFrame) -> np.ndarray:
+    """CRPS of each row of a forecasts table whose actual is known, in log-return percent, (n,)."""
+    error = 100 * np.log(forecasts[["actual"]].to_numpy() / forecasts[list(QUANTILE_COLUMNS)].to_numpy())
+    return 2 * np.maximum(LEVELS * error, (LEVELS - 1) * error) @ LEVEL_WEIGHTS
 
 
 def slices(forecasts: pd.DataFrame) -> Iterator[tuple[str, int, Slice]]:

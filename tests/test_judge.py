@@ -7,10 +7,11 @@ import pytest
 from scipy.stats import norm
 
 from pricecast.errors import InputError
-from pricecast.judge import best_model, headline, leaderboard, score, verdict
+from pricecast.judge import best_model, headline, leaderboard, score
 from pricecast.metrics import METRICS, Slice
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS, QUANTILE_LEVELS
 from pricecast.significance import daily_losses, diebold_mariano, holm
+from pricecast.verdict import verdict
 
 DAYS = 250
 SIGMA = 0.01

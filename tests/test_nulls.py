@@ -1,6 +1,6 @@
 import pytest
 
-from pricecast import judge
+from pricecast import judge, verdict
 from pricecast.evaluation import evaluate
 from pricecast.forecaster import fit
 from trial_nulls import LIMIT, noise, null_walk, ours, planted
@@ -60,7 +60,7 @@ def test_a_signal_planted_in_one_market_is_found():
 def test_claims_are_what_the_verdict_says(loss):
     data = null_walk(0, loss)
     judged = evaluate([fit("drift", {}, data)], data)
-    claims = judge.claims(judged.scores)
+    claims = verdict.claims(judged.scores)
     assert set(claims["loss"]) == set(LOSSES)
     assert set(claims["horizon"]) == {1, 2, 3, 4, 5}
     assert (claims["model"] != claims["reference"]).all()

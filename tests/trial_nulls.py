@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from market_samples import market, prices_of
-from pricecast import judge
+from pricecast import judge, verdict
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, build
 from pricecast.evaluation import Evaluation, evaluate
@@ -53,7 +53,7 @@ def ours(n: int, loss: str, models: Mapping[str, dict] = MODELS) -> tuple[Count,
     for seed in range(n):
         data = null_walk(seed, loss)
         judged = evaluate([fit(name, params, data) for name, params in models.items()], data)
-        claims = judge.claims(judged.scores).query("loss == @loss and sign > 0")
+        claims = verdict.claims(judged.scores).query("loss == @loss and sign > 0")
         found = [f"{row.model} h{row.horizon} p={row.p:.3f}" for row in claims.itertuples()]
         strict = corrected(judged, loss)
         told += [f"walk {seed}: {', '.join(found)}"] if found else []
@@ -70,7 +70,7 @@ def noise(n: int) -> tuple[int, int, int]:
         forecast = Noise().predict(panel, valid)
         calibrated = calibrate(forecast, panel, valid, mondrian=True, online=True)
         opinion = replace(fit(NAIVE, {}, data), name="noise", model=Noise(), calibration=calibrated)
-        claims = judge.claims(evaluate([opinion], data).scores)
+        claims = verdict.claims(evaluate([opinion], data).scores)
         signs += claims["sign"][claims["model"] == "noise"].tolist()
     return signs.count(1), signs.count(0), signs.count(-1)
 

@@ -1,0 +1,181 @@
+"""What a sceptic asks of a verdict, and the answers that the figures support."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pricecast.confidence_set import SIZE
+from pricecast.coverage import PERCENTS
+from pricecast.judge import NAIVES, at, best_model, horizons, reference_of, value
+from pricecast.schema import NAIVE
+from pricecast.verdict import claims, listed, p_text, winning
+
+# How far in points a coverage may miss its promise, or three standard errors where they are more.
+TOLERANCE = {"all": 1.5, "regime": 3.0}
+ERRORS = 3.0
+
+
+def answers(
+    scores: pd.DataFrame, coverage: pd.DataFrame, folds: pd.DataFrame, selected: Mapping[str, Any] | None
+) -> list[dict[str, str]]:
+    """Questions and answers in the order of the page.
+
+    Args:
+        scores: of `judge.score`.
+        coverage: of `coverage.coverage`.
+        folds: of `selection.by_fold`.
+        selected: of `selection.judge_selected`.
+
+    Returns:
+        A list of `question` and `answer`.
+    """
+    shown = shown_model(scores)
+    found = {
+        "Is the point forecast better than naive?": _point(scores),
+        "Is the distribution sharper?": _distribution(scores, shown),
+        "Are the intervals honest?": _honest(coverage, shown),
+        "Over which horizons?": _horizons(scores),
+        "In which regimes?": _regimes(coverage, shown),
+        "In every fold?": _folds(folds, shown),
+        "What is picking the best worth?": _selected(selected),
+        "How sure are we?": _sure(scores),
+    }
+    return [{"question": question, "answer": answer} for question, answer in found.items() if answer]
+
+
+def shown_model(scores: pd.DataFrame) -> str:
+    """The model to speak of: the best winner, else the best model that is not naive itself."""
+    table = at(scores, horizons(scores)[0])
+    ranked = [str(name) for name in table.sort_values("crps", kind="stable").index if name not in NAIVES]
+    return next(iter([*winning(table), *ranked]), best_model(scores))
+
+
+def _point(scores: pd.DataFrame) -> str:
+    table = claims(scores)
+    own = table[table["loss"] == "point"]
+    better = own[own["sign"] > 0]
+    if own.empty:
+        return ""
+    if better.empty:
+        tried = (
+            f"none of {own['model'].nunique()} models" if own["model"].nunique() > 1 else str(own["model"].iloc[0])
+        )
+        worse = own[own["sign"] < 0]["model"].nunique()
+        return f"No: {tried} has a lower error by more than chance" + (f", {worse} worse." if worse else ".")
+    parts = [
+        f"{row['model']} at horizon {row['horizon']} ({100 * row['skill']:.1f} % lower RMSE, {p_text(row['p'])})"
+        for row in better.to_dict("records")
+    ]
+    return f"Yes: {', '.join(parts)}."
+
+
+def _distribution(scores: pd.DataFrame, shown: str) -> str:
+    table = at(scores, horizons(scores)[0])
+    own = claims(scores).query("loss == 'crps' and model == @shown")
+    own = own[own["horizon"] == horizons(scores)[0]]
+    if own.empty:
+        return ""
+    claim, reference = own.iloc[0], reference_of(table)
+    winkler = 1 - value(table, shown, "winkler_90") / value(table, reference, "winkler_90")
+    figures = (
+        f"{shown}'s CRPS is {_change(claim['skill'])} than {reference}'s ({p_text(claim['p'])}), the Winkler score "
+        f"of its 90 % interval {_change(winkler)}"
+    )
+    word = {1: "Yes", 0: "Not shown", -1: "No"}[int(claim["sign"])]
+    return f"{word}: {figures}."
+
+
+def _honest(coverage: pd.DataFrame, shown: str) -> str:
+    rows = coverage[(coverage["model"] == shown) & (coverage["by"] == "all")]
+    row = rows[rows["horizon"] == rows["horizon"].min()].iloc[0]
+    held = ", ".join(f"{row[f'coverage_{p}']:.1f} ± {row[f'error_{p}']:.1f} %" for p in PERCENTS)
+    missed = [p for p in PERCENTS if misses(row, p)]
+    promised = ", ".join(map(str, PERCENTS))
+    word = f"Not at {', '.join(map(str, missed))} %" if missed else "Yes"
+    return f"{word}: {shown}'s {promised} % intervals held {held} (± one standard error)."
+
+
+def misses(row: "pd.Series[Any]", percent: int) -> bool:
+    """Whether a row of the coverage table misses its promise by more than tolerance and chance allow."""
+    tolerance = TOLERANCE.get(str(row["by"]), TOLERANCE["regime"])
+    return bool(abs(row[f"coverage_{percent}"] - percent) > max(tolerance, ERRORS * row[f"error_{percent}"]))
+
+
+def _horizons(scores: pd.DataFrame) -> str:
+    found: dict[str, list[int]] = {}
+    for horizon in horizons(scores):
+        found.setdefault(", ".join(winning(at(scores, horizon))) or "nothing", []).append(horizon)
+    first = at(scores, horizons(scores)[0])
+    if len(horizons(scores)) == 1:
+        return ""
+    text = "; ".join(f"{names} at {listed(where)}" for names, where in found.items())
+    overall = first[(first["ref_dm_p_all_holm"] < 0.05) & (first["ref_dm_all"] < 0)]
+    names = ", ".join(map(str, overall.index)) or "none"
+    return f"Better than the reference: {text}. Over all horizons together: {names}."
+
+
+def _regimes(coverage: pd.DataFrame, shown: str) -> str:
+    table = coverage[(coverage["by"] == "regime") & (coverage["horizon"] == coverage["horizon"].min())]
+    both = {name: table[table["model"] == name].set_index("group") for name in (shown, NAIVE)}
+    parts = [
+        f"{group} {_signed(1 - both[shown].at[group, 'crps'] / both[NAIVE].at[group, 'crps'])}"
+        f" (90 % held {both[shown].at[group, 'coverage_90']:.1f} %)"
+        for group in both[shown].index
+    ]
+    return f"CRPS skill of {shown} against naive by thirds of volatility: {', '.join(parts)}." if parts else ""
+
+
+def _folds(folds: pd.DataFrame, shown: str) -> str:
+    own = folds[(folds["model"] == shown) & (folds["horizon"] == folds["horizon"].min())]
+    if own.empty or shown == NAIVE:
+        return ""
+    skill = own["skill_crps"]
+    return (
+        f"{shown}'s CRPS is below naive's in {int((skill > 0).sum())} of {len(own)} folds; its skill runs from "
+        f"{_signed(skill.min())} to {_signed(skill.max())}."
+    )
+
+
+def _selected(selected: Mapping[str, Any] | None) -> str:
+    if selected is None:
+        return ""
+    counts = pd.Series(list(selected["choice"].values())).value_counts()
+    names = ", ".join(f"{name} in {count}" for name, count in counts.items())
+    parts = [
+        f"its CRPS is {_change(found['skill_crps'])} than {name}'s ({_p(found['p_crps'])}), its Winkler score "
+        f"{_change(found['skill_winkler'])} ({_p(found['p_winkler'])})"
+        for name, found in selected["against"].items()
+    ]
+    return (
+        f"The best of the folds before ({names}), judged on the next, {selected['n_days']} days in all: "
+        f"{'; '.join(parts)}. That is what a choice made without hindsight gets."
+    )
+
+
+def _sure(scores: pd.DataFrame) -> str:
+    table = at(scores, horizons(scores)[0])
+    n, kept = int(value(table, NAIVE, "n_days")), table["mcs_p"]
+    text = f"The verdict rests on {n:,} days and {len(table)} models, all corrected for."
+    if kept.isna().all():
+        return f"{text} That is too few days for a Model Confidence Set."
+    inside = [str(name) for name in table.sort_values("crps").index if kept[name] > SIZE]
+    alike = (
+        f"{len(inside)} of the {len(table)} models cannot"
+        if len(inside) > 1
+        else f"No other model than {inside[0]} can"
+    )
+    tail = f" be told apart from the best ({', '.join(inside)})" if len(inside) > 1 else " be the best"
+    return f"{text} At {100 * (1 - SIZE):.0f} % confidence, {alike}{tail}."
+
+
+def _p(p: float | None) -> str:
+    return p_text(float("nan") if p is None else p)
+
+
+def _signed(skill: float) -> str:
+    return f"{100 * skill:+.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def _change(skill: float) -> str:
+    return f"{abs(100 * skill):.1f} % {'lower' if skill > 0 else 'higher'}"
