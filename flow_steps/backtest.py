@@ -6,9 +6,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain, commands, hyper, options
+from flow_steps import artifacts, chain, commands, flow, hyper, options
 from flow_steps.fits import Fits
-from flow_steps.flow import tell
 from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
 from pricecast import backtest, judge, models, pool
@@ -76,6 +75,7 @@ STEP = chain.Step(
     title=lambda params: f"backtest {params['folds']} folds",
     inputs=chain.digests_of("dataset"),
     plugins=_plugins,
+    outcome=flow.told,
 )
 
 
@@ -87,7 +87,7 @@ STEP = chain.Step(
 )  # fmt: skip
 def main(**params: Any) -> None:
     """Walks through the past: every model in every fold, judged together beside the naive forecast."""
-    chain.run_alone(STEP, params, tell)
+    chain.run_alone(STEP, params)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Step:
         inputs: digests of all that comes from outside, by parameter name; None when the outcome cannot be known
             beforehand (a live download without an end).
         plugins: modules that the parameters name.
+        outcome: what to tell of a finished run, from its id.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Step:
     title: Callable[[dict[str, Any]], str]
     inputs: Callable[[dict[str, Any]], dict[str, str] | None]
     plugins: Callable[[dict[str, Any]], tuple[str, ...]] = lambda params: ()
+    outcome: Callable[[str], str] = lambda run_id: ""
 
 
 def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
@@ -76,19 +78,14 @@ def session() -> Iterator[None]:
         stopping.heard()
 
 
-def run_alone(step: Step, params: dict[str, Any], tell: Callable[[str], None] = lambda run_id: None) -> None:
-    """Runs a step as a command of its own; it is never reused.
-
-    Args:
-        step: to run.
-        params: of the step.
-        tell: prints what the run says, from its id.
-    """
+def run_alone(step: Step, params: dict[str, Any]) -> None:
+    """Runs a step as a command of its own; it is never reused."""
     with session():
         parts = _parts(step, params)
         run_id = _run(step, params, parts)
-        tell(run_id)
         click.echo(f"{step.name}: run {run_id}")
+        if told := step.outcome(run_id):
+            click.echo(told)
 
 
 def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:

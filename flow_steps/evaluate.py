@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from flow_steps import artifacts, chain, commands, options
-from flow_steps.flow import tell
+from flow_steps import artifacts, chain, commands, flow, options
 from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
 from pricecast import judge, models
@@ -41,6 +40,7 @@ STEP = chain.Step(
     title=lambda params: "evaluate",
     inputs=chain.digests_of("dataset", "bundles"),
     plugins=_plugins,
+    outcome=flow.told,
 )
 
 
@@ -48,7 +48,7 @@ STEP = chain.Step(
 @options.stack(options.dataset, options.bundles, options.left_out, options.vis)
 def main(**params: Any) -> None:
     """Forecasts the test span with every model and judges each beside the naive forecast."""
-    chain.run_alone(STEP, params, tell)
+    chain.run_alone(STEP, params)
 
 
 if __name__ == "__main__":

@@ -43,13 +43,13 @@ class Flow:
         verdict = read_json(artifacts.fetch(f"runs:/{judged}/{VERDICT}"))
         self.run.tags({"best_model": verdict["best"]})
         self.run.note(f"{_summary(judged)}\n[The report]({tracking.artifact_page(judged, REPORT)})\n")
-        tell(judged)
+        click.echo(told(judged))
 
 
-def tell(judged: str) -> None:
-    """Prints the outcome of a run that judges, and where to read more."""
+def told(judged: str) -> str:
+    """What a run that judges came to, and where to read more."""
     report = tracking.artifact_location(judged, REPORT)
-    click.echo(secrets.masked(f"\n{_summary(judged)}\nReport: {_near(report)}\nBrowse: {_browse()}"))
+    return secrets.masked(f"\n{_summary(judged)}\nReport: {_near(report)}\nBrowse: {_browse()}")
 
 
 def _summary(judged: str) -> str:
