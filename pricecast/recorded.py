@@ -70,11 +70,11 @@ def from_table(table: pd.DataFrame) -> OutOfFold:
         names = list(_columns(part, horizon))
         values = table[names].to_numpy() if set(names) <= set(table.columns) else None
         parts[part] = (
-            values.reshape(len(table), horizon, -1) if part == "quantiles" and values is not None else values
+            values.reshape(len(table), horizon, len(QUANTILE_COLUMNS)) if part == "quantiles" and values is not None else values
         )
     center, sigma, quantiles = (parts[part] for part in _PARTS)
     assert center is not None  # noqa: S101 - every forecast has one
-    shaped = None if quantiles is None else quantiles.reshape(len(table), horizon, -1)
+    shaped = None if quantiles is None else quantiles.reshape(len(table), horizon, len(QUANTILE_COLUMNS))
     return OutOfFold(table["row"].to_numpy(), Forecast(center, sigma, shaped))
 
 

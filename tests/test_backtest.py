@@ -314,11 +314,12 @@ def test_an_error_in_a_child_process_is_the_error():
 
 
 @pytest.mark.parametrize("parts", [(), ("sigma",), ("quantiles",)])
-def test_recorded_forecasts_survive_a_table(parts):
+@pytest.mark.parametrize("n", [4, 0])
+def test_recorded_forecasts_survive_a_table(parts, n):
     rng = np.random.default_rng(0)
-    shapes = {"sigma": (4, 3), "quantiles": (4, 3, 7)}
-    forecast = Forecast(rng.normal(size=(4, 3)), **{part: rng.normal(size=shapes[part]) for part in parts})
-    found = OutOfFold(np.array([3, 5, 8, 13]), forecast)
+    shapes = {"sigma": (n, 3), "quantiles": (n, 3, 7)}
+    forecast = Forecast(rng.normal(size=(n, 3)), **{part: rng.normal(size=shapes[part]) for part in parts})
+    found = OutOfFold(np.array([3, 5, 8, 13][:n], int), forecast)
     again = recorded.from_table(recorded.to_table(found))
     assert same_bits(again.origins, found.origins)
     for part in ("center", "sigma", "quantiles"):
