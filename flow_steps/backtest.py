@@ -19,6 +19,7 @@ from pricecast.outoffold import OutOfFold
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Fits every model in every fold, in parallel, and judges all of them together."""
+    _, left_out = flow.choose(params["models"], json.loads(params["model_params"]))
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = backtest.folds(dataset, plan.folds, plan.share)
@@ -29,7 +30,6 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     }
     found = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
     result = judged_walk(candidates, dataset, walked, found, plan)
-    _, left_out = models.choose(params["models"].split(","))
     leave(run, result, dataset, params["vis"], [models.lacks(name) for name in left_out])
     leave_models(run, result, dataset, params["dataset"], {})
 

@@ -3,6 +3,10 @@
 A file is named by the key of the fit and by the digest of its own content; the run needs no manifest yet.
 """
 
+import json
+import shutil
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -10,7 +14,7 @@ from mlflow import MlflowClient
 from flow_steps import keys, places, tracking
 from flow_steps.tracking import TAG, StepRun
 from pricecast import models
-from pricecast.backtest import Fit
+from pricecast.backtest import PARITY, Fit
 from pricecast.errors import InputError
 from pricecast.outoffold import OutOfFold
 from pricecast.recorded import from_table, to_table
@@ -26,7 +30,11 @@ class Fits:
     """The fits of one dataset that this backtest or an earlier one has made."""
 
     def __init__(self, run: StepRun, dataset_digest: str) -> None:
-        self._run, self._dataset = run, dataset_digest
+        self._run = run
+        # Hundreds of fits share it, and a digest of code and libraries takes a tenth of a second.
+        self._code = cache(
+            lambda plugins: keys.parts("fit", {}, {"dataset": dataset_digest}, ("pricecast.backtest", *plugins))
+        )
         self._folder = run.folder / FOLDER
         self._folder.mkdir()
         self._known = _known(dataset_digest)
@@ -34,16 +42,16 @@ class Fits:
 
     def find(self, fit: Fit) -> OutOfFold | None:
         """The forecasts of an equal fit, if its file is there as it was written."""
-        key = self._key(fit)
-        for uri in self._known.get(key, ()):
+        for uri in self._known.get(self._key(fit), ()):
             try:
                 path, _ = places.find(uri)
-                table = read_parquet(path)
+                # Its own copy first: what is checked is what is read, and what this run keeps.
+                own = Path(shutil.copy(path, self._folder))
+                if digest_file(own)[:_LENGTH] == own.stem.rpartition("-")[2]:
+                    return from_table(read_parquet(own))
+                own.unlink()
             except (InputError, OSError):
                 continue
-            if digest_file(path)[:_LENGTH] == path.stem.rpartition("-")[2]:
-                write_parquet(table, self._folder / path.name)
-                return from_table(table)
         return None
 
     def keep(self, fit: Fit, found: OutOfFold) -> None:
@@ -53,24 +61,30 @@ class Fits:
         self._run.upload(named, FOLDER)
 
     def _key(self, fit: Fit) -> str:
-        candidate = fit.candidate
-        rows = {name: digest_array(getattr(fit.fold, name)) for name in ("past", "train", "valid")}
-        params = {
-            "params": dict(candidate.params), "per_ticker": candidate.settings.per_ticker, **rows,
-            "rows": digest_array(fit.rows), "window": str(fit.window),
-        }  # fmt: skip
-        plugins = [f"pricecast.models.{name}" for name in models.parts(candidate.name, dict(candidate.params))]
-        parts = keys.parts("fit", params, {"dataset": self._dataset}, ("pricecast.backtest", *plugins))
-        return keys.key(parts)[:_LENGTH]
+        candidate, settings = fit.candidate, asdict(fit.candidate.settings)
+        about = {
+            "model": candidate.name,
+            "params": dict(candidate.params),
+            # Only a bundle is calibrated; what a fold's fit forecasts may be calibrated in any way later.
+            "settings": settings if fit.place == PARITY else {"per_ticker": settings["per_ticker"]},
+            "bundle": fit.place == PARITY,
+            "start": str(fit.fold.start),
+            "window": str(fit.window),
+            **{name: digest_array(getattr(fit.fold, name)) for name in ("past", "train", "valid")},
+            "rows": digest_array(fit.rows),
+        }
+        plugins = tuple(f"pricecast.models.{name}" for name in models.parts(candidate.name, dict(candidate.params)))
+        return keys.key({**self._code(plugins), "fit": json.dumps(about, sort_keys=True)})[:_LENGTH]
 
 
 def _known(dataset_digest: str) -> dict[str, list[str]]:
     """URIs of all files of fits of a dataset, by key."""
     client, found = MlflowClient(), dict[str, list[str]]()
     rule = f"tags.`{TAG}{FOLDER}` = '{dataset_digest}'"
-    for run in client.search_runs(
-        [tracking.experiment_id()], rule, max_results=_MOST, order_by=["start_time DESC"]
-    ):
+    runs = client.search_runs([tracking.experiment_id()], rule, max_results=1000, order_by=["start_time DESC"])
+    # A copy of a reused run has the tag, and no files.
+    originals = [run for run in runs if f"{TAG}reused_from" not in run.data.tags]
+    for run in originals[:_MOST]:
         for file in client.list_artifacts(run.info.run_id, FOLDER):
             key = Path(file.path).stem.partition("-")[0]
             found.setdefault(key, []).append(f"runs:/{run.info.run_id}/{file.path}")

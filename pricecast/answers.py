@@ -53,7 +53,7 @@ def shown_model(scores: pd.DataFrame) -> str:
 
 def _point(scores: pd.DataFrame) -> str:
     table = claims(scores)
-    own = table[table["loss"] == "point"]
+    own = table[(table["loss"] == "point") & ~table["model"].isin(NAIVES)]
     better = own[own["sign"] > 0]
     if own.empty:
         return ""
@@ -145,6 +145,8 @@ def _selected(selected: Mapping[str, Any] | None) -> str:
     parts = [
         f"its CRPS is {_change(found['skill_crps'])} than {name}'s ({_p(found['p_crps'])}), its Winkler score "
         f"{_change(found['skill_winkler'])} ({_p(found['p_winkler'])})"
+        if set(counts.index) != {name}
+        else f"that is {name} itself"
         for name, found in selected["against"].items()
     ]
     return (
@@ -161,12 +163,11 @@ def _sure(scores: pd.DataFrame) -> str:
         return f"{text} That is too few days for a Model Confidence Set."
     inside = [str(name) for name in table.sort_values("crps").index if kept[name] > SIZE]
     alike = (
-        f"{len(inside)} of the {len(table)} models cannot"
+        f"{len(inside)} of the {len(table)} models cannot be told apart from the best ({', '.join(inside)})"
         if len(inside) > 1
-        else f"No other model than {inside[0]} can"
+        else f"no other model than {inside[0]} can be the best"
     )
-    tail = f" be told apart from the best ({', '.join(inside)})" if len(inside) > 1 else " be the best"
-    return f"{text} At {100 * (1 - SIZE):.0f} % confidence, {alike}{tail}."
+    return f"{text} At {100 * (1 - SIZE):.0f} % confidence, {alike}."
 
 
 def _p(p: float | None) -> str:

@@ -30,7 +30,7 @@ def results(fits: Sequence[Fit], dataset: Dataset, jobs: int) -> Iterator[tuple[
         yield from ((number, _alone(fit, dataset)) for number, fit in enumerate(fits))
         return
     parallel = Parallel(min(jobs, len(fits)), backend="loky", return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_child)(number, fit, dataset) for number, fit in enumerate(fits))
+    yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
 
 
 def cores() -> int:
@@ -38,8 +38,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _child(number: int, fit: Fit, dataset: Dataset) -> tuple[int, OutOfFold]:
-    _follow(os.getppid())
+def _child(parent: int, number: int, fit: Fit, dataset: Dataset) -> tuple[int, OutOfFold]:
+    _follow(parent)
     return number, _alone(fit, dataset)
 
 
