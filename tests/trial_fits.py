@@ -62,7 +62,7 @@ def ours(n: int | None, folder: Path) -> Count:
 
 
 def through_server(n: int | None, folder: Path) -> Count:
-    """The same on a server that keeps the artifacts: what one backtest has fitted, the next one takes from there."""
+    """On a server that keeps the artifacts: what a killed backtest has fitted, the next one takes from there."""
     dataset, home, port = _dataset(folder), folder / "home", _free_port()
     home.mkdir()
     address = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
