@@ -142,16 +142,22 @@ def _selected(selected: Mapping[str, Any] | None) -> str:
         return ""
     counts = pd.Series(list(selected["choice"].values())).value_counts()
     names = ", ".join(f"{name} in {count}" for name, count in counts.items())
-    parts = [
-        f"its CRPS is {_change(found['skill_crps'])} than {name}'s ({_p(found['p_crps'])}), its Winkler score "
-        f"{_change(found['skill_winkler'])} ({_p(found['p_winkler'])})"
-        if set(counts.index) != {name}
-        else f"that is {name} itself"
-        for name, found in selected["against"].items()
-    ]
+    parts = [_against(name, found, set(counts.index) == {name}) for name, found in selected["against"].items()]
     return (
         f"The best of the folds before ({names}), judged on the next, {selected['n_days']} days in all: "
         f"{'; '.join(parts)}. That is what a choice made without hindsight gets."
+    )
+
+
+def _against(name: str, found: Mapping[str, float | None], is_it: bool) -> str:
+    if is_it:
+        return f"that is {name} itself"
+    crps, winkler = found["skill_crps"], found["skill_winkler"]
+    if crps is None or winkler is None:
+        return f"{name} has no loss to compare with"
+    return (
+        f"its CRPS is {_change(crps)} than {name}'s ({_p(found['p_crps'])}), its Winkler score {_change(winkler)} "
+        f"({_p(found['p_winkler'])})"
     )
 
 

@@ -69,7 +69,8 @@ def judge_selected(forecasts: pd.DataFrame, folds: pd.DataFrame) -> dict[str, An
 
     Returns:
         At the shortest horizon: `choice` (by fold), `n_days`, `crps`, `winkler_90`, `coverage_90`, and `against`
-        naive and ewma on the same days: `skill_crps`, `p_crps`, `skill_winkler`, `p_winkler`.
+        naive and ewma on the same days: `skill_crps`, `p_crps`, `skill_winkler`, `p_winkler`; None where there is
+        none.
     """
     choice = chosen(folds)
     if not choice:
@@ -90,9 +91,11 @@ def _against(own: Slice, other: Slice, horizon: int) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name in ("crps", "winkler"):
         ours, theirs = (daily_losses(s.cutoff, getattr(s, f"{name}_losses")) for s in (own, other))
-        means = (getattr(s, f"{name}_losses").mean() for s in (own, other))
+        mean, reference = (float(getattr(s, f"{name}_losses").mean()) for s in (own, other))
         p = diebold_mariano(ours, theirs, horizon).p_value
-        found |= {f"skill_{name}": 1 - float(np.divide(*means)), f"p_{name}": p if np.isfinite(p) else None}
+        # A price that stands still leaves naive without a loss.
+        found[f"skill_{name}"] = 1 - mean / reference if reference else None
+        found[f"p_{name}"] = p if np.isfinite(p) else None
     return found
 
 
