@@ -11,9 +11,10 @@ import pandas as pd
 
 from pricecast import features
 from pricecast.adjust import adjust
-from pricecast.dataset import build, has_context
-from pricecast.forecaster import Forecaster, fit
+from pricecast.dataset import Dataset, build, has_context
+from pricecast.forecaster import Forecaster, Settings, fit
 from pricecast.guard.checks import Compute
+from pricecast.guard.sample import rebuilt
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_COLUMNS
 from pricecast.storage import digest_text, digests
@@ -36,6 +37,13 @@ def fitting(name: str, params: dict[str, Any], **spans: Any) -> Callable[[pd.Dat
     return lambda prices: digest(fit(name, params, build(prices, **spans)))
 
 
+def refitting(
+    name: str, params: dict[str, Any], settings: Settings, dataset: Dataset
+) -> Callable[[pd.DataFrame], str]:
+    """The same from adjusted bars, under the spec of a dataset."""
+    return lambda bars: digest(fit(name, params, rebuilt(dataset, bars), settings=settings))
+
+
 def digest(forecaster: Forecaster) -> str:
     """SHA-256 over every byte that a forecaster would be kept as."""
     with tempfile.TemporaryDirectory() as folder:
@@ -43,15 +51,21 @@ def digest(forecaster: Forecaster) -> str:
     return digest_text(json.dumps(files, sort_keys=True))
 
 
-def forecasting(forecaster: Forecaster) -> Compute:
-    """A fixed forecaster's quantiles of log returns beside each origin of a prices table, NaN elsewhere."""
+def forecasting(forecaster: Forecaster, since: pd.Timestamp | None = None) -> Compute:
+    """A fixed forecaster's quantiles of log returns beside each origin of a prices table, NaN elsewhere.
+
+    Args:
+        forecaster: fitted.
+        since: the first date to forecast from, None for all.
+    """
     spec, scalers = forecaster.spec, forecaster.scalers
 
     def compute(prices: pd.DataFrame) -> pd.DataFrame:
         bars = adjust(prices)
         table = features.compute(bars, spec.target)
         panel = Panel.build(bars, table, spec, scalers.X, scalers.y)
-        origins = np.flatnonzero(has_context(table, spec.features, spec.max_lookback))
+        usable = has_context(table, spec.features, spec.max_lookback)
+        origins = np.flatnonzero(usable if since is None else usable & (table["date"] >= since))
         names = [f"{name}_h{step}" for step in range(1, spec.horizon + 1) for name in QUANTILE_COLUMNS]
         values = np.full((len(prices), len(names)), np.nan)
         if len(origins):
