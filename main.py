@@ -1,4 +1,4 @@
-"""The pipeline: download, transform, train each model, evaluate them together, in one process."""
+"""The pipeline: download, transform, train each model, evaluate them together, audit, in one process."""
 
 import importlib
 import json
@@ -8,7 +8,7 @@ import click
 
 from flow_steps import commands, options
 
-STEPS = ("download", "transform", "train", "evaluate", "backtest")
+STEPS = ("download", "transform", "train", "evaluate", "backtest", "audit")
 
 
 class Pipeline(commands.Group):
@@ -35,7 +35,7 @@ class Pipeline(commands.Group):
 def main(context: click.Context, **params: Any) -> None:
     """Honest, calibrated market price forecasts.
 
-    Without a command: download, transform, train and evaluate in one go. Tickers and options as below.
+    Without a command: download, transform, train, evaluate and a quick audit in one go.
     """
     if context.invoked_subcommand is None:
         _run(params)
@@ -58,7 +58,11 @@ def _run(params: dict[str, Any]) -> None:
         judged = flow.step(
             "evaluate", dataset=f"runs:/{dataset}/dataset", bundles=",".join(bundles), left_out=",".join(left_out)
         )
-        flow.finish(judged)
+        audit = flow.step(
+            "audit", dataset=f"runs:/{dataset}/dataset", audited=",".join(bundles), model_params="{}",
+            forecasts=f"runs:/{judged}/forecasts.parquet", quick=True,
+        )  # fmt: skip
+        flow.finish(judged, audit)
 
 
 if __name__ == "__main__":

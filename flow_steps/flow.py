@@ -14,6 +14,7 @@ import click
 
 from flow_steps import artifacts, chain, secrets, tracking
 from pricecast import models
+from pricecast.audit import in_words
 from pricecast.errors import InputError
 from pricecast.outputs import REPORT, SUMMARY, VERDICT
 from pricecast.storage import read_json
@@ -37,23 +38,34 @@ class Flow:
         run_id = self.step(name, model=model, **overrides)
         return tracking.model_uri(run_id, model)
 
-    def finish(self, judged: str) -> None:
+    def finish(self, judged: str, audit: str) -> None:
         """Brings the best model's figures up to the parent run and prints the outcome."""
         self.run.metrics(tracking.metrics_of(judged))
         verdict = read_json(artifacts.fetch(f"runs:/{judged}/{VERDICT}"))
         self.run.tags({"best_model": verdict["best"]})
-        self.run.note(f"{_summary(judged)}\n[The report]({tracking.artifact_page(judged, REPORT)})\n")
-        click.echo(told(judged))
+        self.run.note(f"{_summary(judged)}
+[The report]({tracking.artifact_page(judged, REPORT)})
+")
+        click.echo(told(judged, audited(audit)))
 
 
-def told(judged: str) -> str:
+def told(judged: str, *more: str) -> str:
     """What a run that judges came to, and where to read more."""
     report = tracking.artifact_location(judged, REPORT)
-    return secrets.masked(f"\n{_summary(judged)}\nReport: {_near(report)}\nBrowse: {_browse()}")
+    lines = [f"
+{_summary(judged)}", *more, f"Report: {_near(report)}", f"Browse: {_browse()}"]
+    return secrets.masked("
+".join(lines))
 
 
 def _summary(judged: str) -> str:
     return artifacts.fetch(f"runs:/{judged}/{SUMMARY}").read_text(encoding="utf-8")
+
+
+def audited(run_id: str) -> str:
+    """What an audit came to, in one line."""
+    found = tracking.metrics_of(run_id)
+    return f"Audit: {in_words(*(int(found[f'checks_{name}']) for name in ('passed', 'failed', 'not_tried')))}"
 
 
 @contextmanager

@@ -85,6 +85,14 @@ refit_every = _option(
     "Folds that one fit of a model that stops early (networks, boosted trees) forecasts.",
 )  # fmt: skip
 bundles = _required(("--models", "bundles"), Places(), "Models to judge: models:/<id>, separated by commas.")
+audited = _required(
+    ("--models", "audited"), Places(),
+    f"Models to audit: models:/<id>, names, {', '.join(registry.FAMILIES)} or {registry.ALL}, separated by commas.",
+)  # fmt: skip
+forecasts = _option(
+    "forecasts", Place(), "", "Forecasts that were judged: runs:/<id>/forecasts.parquet; empty: made anew."
+)
+quick = _switch("quick", False, "Audit in seconds: features, spans, scores and live forecasts, no fits.")
 model_params = _option("model-params", Params(), "{}", "The model's parameters: '{\"dropout\": 0.1}'.")
 all_params = _option("model-params", Params(), "{}", 'Parameters by model: \'{"lstm": {"dropout": 0.1}}\'.')
 lookback = _option(

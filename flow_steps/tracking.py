@@ -3,7 +3,7 @@
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -68,6 +68,14 @@ class StepRun:
     def upload(self, file: Path, folder: str) -> None:
         """Uploads a file at once, so that it outlasts the run should that be killed."""
         upload_file(file, _location(self), folder, partial(_client().log_artifact, self.run_id))
+
+    def models(self, model_ids: Sequence[str]) -> None:
+        """Logs models as inputs."""
+        log_inputs(self.run_id, models=[LoggedModelInput(model_id) for model_id in model_ids])
+
+    def keep(self) -> None:
+        """Uploads the folder now: what is there already outlasts a failure."""
+        _upload(self)
 
     def judged(self, name: str, model_uri: str | None, data: Dataset, about: "Judged") -> None:
         """Leaves a child run with a model's figures, linked to the logged model and to the dataset."""
@@ -196,6 +204,11 @@ def model_uri(run_id: str, name: str) -> str:
     """The URI of the model that a run logged under a name."""
     found = {_client().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
     return f"models:/{found[name]}"
+
+
+def tag_model(model_id: str, tags: Mapping[str, str]) -> None:
+    """Sets tags of ours on a logged model."""
+    _client().set_logged_model_tags(model_id, {TAG + name: value for name, value in tags.items()})
 
 
 def metrics_of(run_id: str) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The audit: the leak guard on somebody's own dataset, features and models, as a table of checks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from pricecast.dataset import Dataset
-from pricecast.evaluation import label
 from pricecast.forecaster import DEFAULTS, Forecaster
 from pricecast.guard import data, fitted, results, sample
 from pricecast.guard.data import DATA
@@ -75,7 +74,10 @@ def complaint(audit: Audit) -> str:
 
 
 def full(
-    dataset: Dataset, subjects: Sequence[Subject], lacking: Iterable[str] = (), progress: Progress = lambda what: None
+    dataset: Dataset,
+    subjects: Sequence[Subject],
+    lacking: Iterable[str] = (),
+    progress: Progress = lambda what: None,
 ) -> Audit:
     """Every check on the data and on every model; models are fitted on a part of the data.
 
@@ -104,21 +106,20 @@ def full(
 
 
 def quick(
-    dataset: Dataset, forecasters: Sequence[Forecaster], forecasts: pd.DataFrame | None = None,
+    dataset: Dataset, made: Mapping[str, Forecaster], forecasts: pd.DataFrame | None = None,
     progress: Progress = lambda what: None,
 ) -> Audit:  # fmt: skip
     """What can be seen in a few seconds: features, spans, scores, and a live forecast of each model.
 
     Args:
         dataset: whose spans need not be sound.
-        forecasters: in the order in which they were judged.
+        made: the models, by the label under which they were judged.
         forecasts: the table that the evaluator left; None makes one of the last dates.
         progress: told what is being looked at.
 
     Raises:
         InputError: a model does not belong to the dataset.
     """
-    made = label(list(forecasters))
     for name, forecaster in made.items():
         fitted.check_belongs(name, forecaster, dataset)
     tickers = sample.fullest(dataset, QUICK_TICKERS, sample.length(dataset.spec))
@@ -153,9 +154,9 @@ def _alive(
     return [fitted.parity(name, made, bars, lambda: own, n=1)]
 
 
-def named(name: str, params: dict[str, Any]) -> Subject:
+def named(name: str, params: dict[str, Any], label: str = "") -> Subject:
     """The subject of a model that is there by name only."""
-    return Subject(name, name, params, DEFAULTS)
+    return Subject(label or name, name, params, DEFAULTS)
 
 
 def _facts(dataset: Dataset, part: Dataset) -> dict[str, str]:

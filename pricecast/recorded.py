@@ -70,7 +70,9 @@ def from_table(table: pd.DataFrame) -> OutOfFold:
         names = list(_columns(part, horizon))
         values = table[names].to_numpy() if set(names) <= set(table.columns) else None
         parts[part] = (
-            values.reshape(len(table), horizon, len(QUANTILE_COLUMNS)) if part == "quantiles" and values is not None else values
+            values.reshape(len(table), horizon, len(QUANTILE_COLUMNS))
+            if part == "quantiles" and values is not None
+            else values
         )
     center, sigma, quantiles = (parts[part] for part in _PARTS)
     assert center is not None  # noqa: S101 - every forecast has one

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pricecast", "flow_steps", "serving")
 SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ROOT / "main.py"]
 # What the pipeline itself passes from step to step.
-WIRES = {"prices", "dataset", "model", "bundles", "left_out"}
+WIRES = {"prices", "dataset", "model", "bundles", "left_out", "audited", "forecasts", "quick"}
 
 
 def entry_points():

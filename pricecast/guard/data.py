@@ -112,5 +112,7 @@ def _scalers(dataset: Dataset) -> list[Violation]:
     y = targets(table, train, spec.horizon, spec.target)
     stored, expected = (np.hstack([made.X.transform(X), made.y.transform(y)]) for made in (dataset.scalers, again))
     names = [*spec.features, *(f"target {step}" for step in range(1, spec.horizon + 1))]
-    frames = (pd.DataFrame(values, columns=names) for values in (stored, expected))
-    return moved("scaler", *frames, table.iloc[train], "not scaled as the training rows ask", tolerance=ROUNDING)
+    left, right = (pd.DataFrame(values, columns=names) for values in (stored, expected))
+    return moved(
+        "scaler", left, right, table.iloc[train], "not scaled as the training rows ask", tolerance=ROUNDING
+    )

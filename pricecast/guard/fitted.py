@@ -22,7 +22,7 @@ WAYS = "noise, shuffled, times a million"
 # Dates that a fixed model is asked about: what it does there, it does elsewhere.
 DATES = 250
 # A fit that knows the future knows it from the first epoch and tree on.
-CAPS = {"epochs": 3, "trees": 20}
+CAPS = {"epochs": 2, "trees": 20}
 CAPPED = "with at most " + ", ".join(f"{most} {name}" for name, most in CAPS.items())
 # Beyond as many rows, no model is trained to the end only to be compared.
 MOST_ROWS = 20_000
@@ -110,7 +110,8 @@ def _capped(subject: Subject) -> dict[str, Any]:
 def _fits(subject: Subject, part: Dataset) -> Check:
     start = pd.Timestamp(part.spec.test_start)
     state = subjects.refitting(subject.name, _capped(subject), subject.settings, part)
-    how = f"{len(VALID_GARBAGE)} refits on {len(part.bars):,} bars of {', '.join(part.spec.tickers)}, {CAPPED}: {WAYS}"
+    where = f"{len(part.bars):,} bars of {', '.join(part.spec.tickers)}"
+    how = f"{len(VALID_GARBAGE)} refits on {where}, {CAPPED}: {WAYS}"
     return tried(results.FITS, subject.label, how, lambda: protocol.fits(state, part.bars, start))
 
 
@@ -160,7 +161,7 @@ def _forecasts(label: str, made: Forecaster, bars: pd.DataFrame, n: int, seed: i
 
 
 def _scores(label: str, made: Forecaster, bars: pd.DataFrame, dataset: Dataset) -> Iterator[Check]:
-    """Scores the origins of the last dates as the evaluator does, and forecasts from some of them as a user does."""
+    """Scores the last dates' origins as the evaluator does, and forecasts from some of them as a user does."""
     part = sample.unspanned(dataset, bars)
     walked = cache(lambda: backtest(made, part))
     yield scored(label, f"all forecasts of {DATES} dates", walked, part.features)
