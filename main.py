@@ -43,7 +43,8 @@ def main(context: click.Context, **params: Any) -> None:
 
 def _run(params: dict[str, Any]) -> None:
     # Here, because `--help` and typing mistakes need not wait for MLflow.
-    from flow_steps.flow import choose, pipeline
+    from flow_steps.choice import choose
+    from flow_steps.flow import pipeline
 
     given = json.loads(params["model_params"])
     with pipeline("main", params) as flow:

@@ -8,14 +8,14 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain, commands, flow, options
-from flow_steps.tracking import StepRun, data_of, tag_model
+from flow_steps import artifacts, chain, commands, options
+from flow_steps.choice import choose
+from flow_steps.tracking import StepRun, data_of, metrics_of, tag_model
 from pricecast import audit, models
 from pricecast.audit_page import render, summary
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
-from pricecast.evaluation import label
-from pricecast.forecaster import Forecaster
+from pricecast.forecaster import Forecaster, label
 from pricecast.guard import fitted
 from pricecast.guard.results import FAILED, NOT_TRIED, PASSED
 from pricecast.schema import FORECASTER_FILE
@@ -84,7 +84,7 @@ def _full(
         raise InputError(
             "expected --model-params for models that are named, got some for none: name them in --models"
         )
-    names, left_out = flow.choose(",".join(asked.words), given) if asked.words else ([], [])
+    names, left_out = choose(",".join(asked.words), given) if asked.words else ([], [])
     subjects = [fitted.of(name, forecaster) for name, forecaster in kept.items()]
     for name in names:
         shown = f"{name}, fitted here" if name in kept else name
@@ -128,13 +128,18 @@ def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     return tuple(sorted({f"pricecast.models.{part}" for each in used for part in models.parts(*each)}))
 
 
+def _outcome(run_id: str) -> str:
+    found = metrics_of(run_id)
+    return f"Audit: {audit.in_words(*(int(found[f'checks_{name}']) for name in ('passed', 'failed', 'not_tried')))}"
+
+
 STEP = chain.Step(
     name="audit",
     body=body,
     title=lambda params: "audit",
     inputs=_inputs,
     plugins=_plugins,
-    outcome=flow.audited,
+    outcome=_outcome,
 )
 
 

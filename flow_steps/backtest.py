@@ -6,7 +6,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain, commands, flow, hyper, options
+from flow_steps import artifacts, chain, commands, hyper, options, telling
+from flow_steps.choice import choose
 from flow_steps.fits import Fits
 from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
@@ -19,7 +20,7 @@ from pricecast.outoffold import OutOfFold
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Fits every model in every fold, in parallel, and judges all of them together."""
-    _, left_out = flow.choose(params["models"], json.loads(params["model_params"]))
+    _, left_out = choose(params["models"], json.loads(params["model_params"]))
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = backtest.folds(dataset, plan.folds, plan.share)
@@ -75,7 +76,7 @@ STEP = chain.Step(
     title=lambda params: f"backtest {params['folds']} folds",
     inputs=chain.digests_of("dataset"),
     plugins=_plugins,
-    outcome=flow.told,
+    outcome=telling.told,
 )
 
 

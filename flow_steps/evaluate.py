@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from flow_steps import artifacts, chain, commands, flow, options
+from flow_steps import artifacts, chain, commands, options, telling
 from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
 from pricecast import judge, models
@@ -40,7 +40,7 @@ STEP = chain.Step(
     title=lambda params: "evaluate",
     inputs=chain.digests_of("dataset", "bundles"),
     plugins=_plugins,
-    outcome=flow.told,
+    outcome=telling.told,
 )
 
 

@@ -14,7 +14,7 @@ from pricecast.cross_section import cross_section
 from pricecast.dataset import Dataset
 from pricecast.direction import direction
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster, fit
+from pricecast.forecaster import Forecaster, fit, label
 from pricecast.money import money
 from pricecast.outoffold import OutOfFold
 from pricecast.pit import pit_counts
@@ -142,15 +142,6 @@ def judged_walk(
         _check_parity(each.name, live.difference(found[each.name][0], dataset, table))
     about = {each.name: Contestant(models.params_of(each.name, backtest.prototype(each))) for each in candidates}
     return judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start)
-
-
-def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
-    """Names forecasters by their model, numbered where one model comes more than once."""
-    labels: dict[str, Forecaster] = {}
-    for forecaster in forecasters:
-        taken = sum(other.name == forecaster.name for other in labels.values())
-        labels[f"{forecaster.name}_{taken + 1}" if taken else forecaster.name] = forecaster
-    return labels
 
 
 def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:

@@ -351,6 +351,15 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
     return replace(judged, model=model, calibration=calibrated, fitted_until=_day(panel.dates.max()), past=None)
 
 
+def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
+    """Names forecasters by their model, numbered where one model comes more than once."""
+    labels: dict[str, Forecaster] = {}
+    for forecaster in forecasters:
+        taken = sum(other.name == forecaster.name for other in labels.values())
+        labels[f"{forecaster.name}_{taken + 1}" if taken else forecaster.name] = forecaster
+    return labels
+
+
 def _walk_past(
     name: str, params: dict[str, Any], dataset: Dataset, settings: Settings, progress: Progress | None
 ) -> OutOfFold:

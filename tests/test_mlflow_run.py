@@ -129,7 +129,7 @@ def test_mlflow_run_and_python_do_the_same(project, tmp_path):
     options = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", value)]
     succeed(execute([sys.executable, str(project / "main.py"), *options], homes["python"], homes["python"]))
     ours, theirs = story(homes["mlflow"]), story(homes["python"])
-    assert len(ours) == 9
+    assert len(ours) == 10
     assert ours.keys() == theirs.keys()
     for path, run in ours.items():
         assert run == theirs[path], path
@@ -157,13 +157,18 @@ def test_every_step_runs_alone_through_mlflow_run(project, tmp_path):
             "evaluate",
         )
     )
+    bundle = f"models:/{output.model_id}"
+    succeed(mlflow_run(project, tmp_path, {"dataset": dataset, "models": f"{bundle},drift"}, "audit"))
+    assert client.get_logged_model(output.model_id).tags["pricecast.audit"] == "passed"
     told = story(tmp_path)
-    steps = ("download synthetic", "transform h=5 return", "train naive", "evaluate")
+    steps = ("download synthetic", "transform h=5 return", "train naive", "evaluate", "audit")
     assert [path for path in told if len(path) == 1] == [(step,) for step in steps]
     assert {path[1] for path in told if len(path) == 2} == {"naive h=5", "ewma h=5"}
     assert {run["status"] for run in told.values()} == {"FINISHED"}
     assert told[("evaluate",)]["metrics"]["test_crps"] > 0
     assert "forecasts.parquet" in told[("evaluate",)]["artifacts"]
+    assert told[("audit",)]["artifacts"] == ["audit.html", "audit.json", "manifest.json"]
+    assert told[("audit",)]["metrics"]["checks_failed"] == 0
 
 
 @pytest.mark.slow

@@ -179,7 +179,7 @@ def test_the_run_tree(first):
     judged = [("naive h=5", []), ("lstm h=5 L=10 hd=4 lr=0.001", []), ("ewma h=5", [])]
     steps = [
         ("download synthetic", []), ("transform h=5 return", []), ("train naive", []), ("train lstm", []),
-        ("evaluate", judged),
+        ("evaluate", judged), ("audit", []),
     ]  # fmt: skip
     assert tree(runs) == [("synthetic h=5", steps)]
     assert {run.info.status for run in runs} == {"FINISHED"}
@@ -201,11 +201,13 @@ def test_every_step_leaves_its_artifacts(first):
 
 def test_every_run_says_what_it_is(first):
     _, _, runs = first
-    steps = {"main": 1, "download": 1, "transform": 1, "train": 2, "evaluate": 1, "evaluate model": 3}
+    steps = {"main": 1, "download": 1, "transform": 1, "train": 2, "evaluate": 1, "evaluate model": 3, "audit": 1}
     found = [tag(run, "step") for run in runs]
     assert {step: found.count(step) for step in set(found)} == steps
     for run in runs:
-        assert bool(tag(run, "key")) == (tag(run, "step") in ("download", "transform", "train", "evaluate"))
+        assert bool(tag(run, "key")) == (
+            tag(run, "step") in ("download", "transform", "train", "evaluate", "audit")
+        )
 
 
 def test_parameters_are_logged_as_they_were_typed(first):
@@ -421,7 +423,7 @@ def test_the_bundle_pins_what_it_imports(first):
 
 def test_a_second_call_reuses_every_step_and_says_so(second):
     _, log, _, _ = second
-    assert [line.partition(": ")[2] for line in log] == ["reused"] * 5
+    assert [line.partition(": ")[2] for line in log] == ["reused"] * 6
 
 
 def test_a_reused_tree_looks_like_the_first(first, second):
@@ -515,10 +517,10 @@ def test_the_default_sample_is_downloaded_once(experiment, monkeypatch):
     for _ in range(2):
         succeed("--models", "naive", "--vis", "false")
     assert log[0] == "download sample: running (first run)"
-    assert log[4:] == [f"{name}: reused" for name in ("download sample", *THEN)]
+    assert log[5:] == [f"{name}: reused" for name in ("download sample", *THEN)]
 
 
-THEN = ("transform h=5 return", "train naive", "evaluate")
+THEN = ("transform h=5 return", "train naive", "evaluate", "audit")
 
 
 def test_artifacts_that_vanished_or_changed_are_a_miss(experiment, monkeypatch):
@@ -540,7 +542,7 @@ def test_artifacts_that_vanished_or_changed_are_a_miss(experiment, monkeypatch):
     state.write_bytes(state.read_bytes() + b" ")
     log.clear()
     succeed(*NAIVE)
-    assert [line.partition(": ")[2][:6] for line in log] == ["reused", "reused", "runnin", "reused"]
+    assert [line.partition(": ")[2][:6] for line in log] == ["reused", "reused", "runnin", "reused", "reused"]
 
 
 # Mistakes
@@ -764,7 +766,7 @@ def test_a_model_that_lacks_its_package_is_left_out_of_a_family_and_the_report_s
     installed = _catalog._is_installed
     monkeypatch.setattr(_catalog, "_is_installed", lambda name: name != "xgboost-cpu" and installed(name))
     few = '{"forest": {"trees": 5}, "lightgbm": {"epochs": 2}}'
-    with caplog.at_level("WARNING", logger="flow_steps.flow"):
+    with caplog.at_level("WARNING", logger="flow_steps.choice"):
         result = succeed(*NAIVE, "--models", "naive,trees", "--model-params", few)
     says = "xgboost needs xgboost-cpu, which is not installed (pip install -e '.[models]')"
     assert f"left out: {says}" in caplog.text

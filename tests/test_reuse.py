@@ -51,7 +51,11 @@ class Finished:
             "transform": {"prices": f"runs:/{self.runs['download']}/prices.parquet"},
             "train": {"dataset": f"runs:/{self.runs['transform']}/dataset", "model": "naive", "model_params": "{}"},
             "evaluate": {"dataset": f"runs:/{self.runs['transform']}/dataset", "bundles": self.bundle},
-        }
+            "audit": {
+                "dataset": f"runs:/{self.runs['transform']}/dataset", "audited": self.bundle, "quick": True,
+                "forecasts": f"runs:/{self.runs['evaluate']}/forecasts.parquet",
+            },
+        }  # fmt: skip
 
     def folder(self, step):
         return artifacts.fetch(f"runs:/{self.runs[step]}/")
@@ -123,7 +127,7 @@ def test_a_parameter_runs_the_steps_again_that_take_it(done, changes, again):
 
 
 CODE = {
-    "pricecast/calendars.py": {"download", "train", "evaluate"},
+    "pricecast/calendars.py": {"download", "train", "evaluate", "audit"},
     "pricecast/metrics.py": {"evaluate"},
     "pricecast/models/lstm.py": NONE,
     "pricecast/report.html.jinja": {"evaluate"},
@@ -131,11 +135,13 @@ CODE = {
 }
 MORE_CODE = {
     "pricecast/judge.py": {"evaluate"},
-    "pricecast/adjust.py": {"transform", "train", "evaluate"},
-    "pricecast/splits.py": {"transform", "train", "evaluate"},
+    "pricecast/adjust.py": {"transform", "train", "evaluate", "audit"},
+    "pricecast/splits.py": {"transform", "train", "evaluate", "audit"},
+    "pricecast/guard/protocol.py": {"audit"},
+    "pricecast/audit_page.html.jinja": {"audit"},
     "pricecast/sources/csv.py": {"download"},
     "pricecast/sources/yahoo.py": NONE,
-    "pricecast/models/naive.py": {"train", "evaluate"},
+    "pricecast/models/naive.py": {"train", "evaluate", "audit"},
     "pricecast/models/ewma.py": {"evaluate"},
     "serving/model.py": {"train"},
     "flow_steps/transform.py": {"transform"},
@@ -296,7 +302,7 @@ def finish(process):
 def said(output):
     """What the log said of each step, by run name."""
     return dict(
-        re.findall(r"^(download|transform|train|evaluate)[^:]*: (reused|running .*)$", output, re.MULTILINE)
+        re.findall(r"^(download|transform|train|evaluate|audit)[^:]*: (reused|running .*)$", output, re.MULTILINE)
     )
 
 

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
 MODELS = ("naive h=5", "ewma h=5", "lstm h=5 L=10 hd=4 lr=0.001")
-STEPS = ("download synthetic", "transform h=5 return", "train naive", "train lstm", "evaluate")
+STEPS = ("download synthetic", "transform h=5 return", "train naive", "train lstm", "evaluate", "audit")
 
 
 @pytest.fixture(scope="module")

@@ -283,6 +283,7 @@ def _home(folder: Path):
         "transform": {"prices": str(prices), "max_lookback": "20"},
         "train": {"dataset": dataset, "model": "naive"},
         "evaluate": {"dataset": dataset, "models": bundle, "vis": "false"},
+        "audit": {"dataset": dataset, "models": bundle, "quick": "true"},
     }
     # A stream that a handler of the first command kept would be closed for the second.
     logging.getLogger().addHandler(logging.NullHandler())

@@ -1,0 +1,33 @@
+"""Which models a command means."""
+
+import logging
+from typing import Any
+
+from pricecast import models
+from pricecast.errors import InputError
+
+_log = logging.getLogger(__name__)
+
+
+def choose(wanted: str, given: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Names the models to train, and those that lack a package, before anything is downloaded.
+
+    Args:
+        wanted: names and families, separated by commas.
+        given: parameters by model.
+
+    Raises:
+        InputError: a model is not known, lacks a package though it is named, or has parameters but is not trained.
+    """
+    names, left_out = models.choose(wanted.split(","))
+    for name in left_out:
+        _log.warning("left out: %s", models.lacks(name))
+    if not names:
+        raise InputError(f"expected a model that can be trained, but {'; '.join(map(models.lacks, left_out))}")
+    unknown = sorted(given.keys() - set(names))
+    if unknown:
+        raise InputError(
+            f"expected --model-params by model ({', '.join(names)}), got {', '.join(unknown)}: "
+            'write them as \'{"lstm": {"dropout": 0.1}}\''
+        )
+    return names, left_out
