@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from forecast_samples import sample_forecasts
 from pricecast import plots
 from pricecast.errors import InputError
+from pricecast.plots.ink import GREY
+from pricecast.plots.rows import MAX_POINTS
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
 
 CURVE = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 1.5, 2.0]})
@@ -175,7 +177,7 @@ def test_styles_are_stable_and_distinct() -> None:
     names = [f"m{i:02}" for i in range(40)]
     looks = plots.styles([*names, "naive"])
     assert looks == plots.styles(["naive", *reversed(names)])
-    assert looks["naive"]["color"] == plots.GREY
+    assert looks["naive"]["color"] == GREY
     assert len({(look["color"], look["marker"]) for look in looks.values()}) == 41
 
 
@@ -192,5 +194,5 @@ def test_many_tickers_stay_fast_and_draw_the_same_sample() -> None:
     start = time.perf_counter()
     first, second = (plots.predicted_vs_actual(table, "lstm").axes[0].collections[0] for _ in range(2))
     assert time.perf_counter() - start < 3
-    assert len(first.get_offsets()) == plots.MAX_POINTS
+    assert len(first.get_offsets()) == MAX_POINTS
     np.testing.assert_array_equal(first.get_offsets(), second.get_offsets())

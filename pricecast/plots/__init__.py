@@ -1,0 +1,19 @@
+"""Pictures of a forecasts table: one function per picture, each returns a matplotlib Figure.
+
+Every picture shows the naive forecast beside the model's, and none of them touches pyplot's global state.
+"""
+
+from pricecast.plots.calibration import coverage
+from pricecast.plots.fan import fan_chart
+from pricecast.plots.files import save, svg
+from pricecast.plots.folds import skill_by_fold
+from pricecast.plots.ink import styles
+from pricecast.plots.losses import error_by_horizon
+from pricecast.plots.residuals import residuals
+from pricecast.plots.scatter import predicted_vs_actual
+from pricecast.plots.training import loss_curves
+
+__all__ = (
+    "coverage", "error_by_horizon", "fan_chart", "loss_curves", "predicted_vs_actual", "residuals", "save",
+    "skill_by_fold", "styles", "svg",
+)  # fmt: skip

@@ -1,0 +1,29 @@
+"""Pictures as SVG."""
+
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Text as outlines looks the same everywhere; the fixed salt makes equal pictures equal files.
+SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "pricecast", "savefig.dpi": 150}
+
+
+@lru_cache(maxsize=32)
+def svg(figure: Figure) -> bytes:
+    """A picture as SVG; drawn once, for the report and for the file beside it."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(SVG_STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def save(figure: Figure | None, path: Path) -> Path | None:
+    """Writes a picture as SVG; None (see `loss_curves`) writes nothing."""
+    if figure is None:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(svg(figure))
+    return path

@@ -1,0 +1,102 @@
+"""How all pictures look: colours, fonts, panels, axes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from matplotlib.colors import to_rgb
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+
+from pricecast.schema import NAIVE
+
+GREY = "#767676"
+INK = "#222222"
+# What chance alone may do; models beyond those in colour.
+CHANCE, FAINT = "#EDEDED", "#B9B9B9"
+# Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, it vanishes on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+# As many markers as make the pairs (colour, marker) differ for 42 models, and lines differ without colour.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+# Inches that a row of a legend takes; the first is part of a picture's height.
+LEGEND_ROW, LEGEND_COLUMNS = 0.22, 6
+WIDTH = 9.4
+STYLE: dict[str, Any] = {
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    # Names come from the user: a dollar sign in one is a dollar sign, not the start of a formula.
+    "text.parse_math": False,
+}
+styled = matplotlib.rc_context(STYLE)
+
+
+def styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Line style per model: naive grey and dashed, the others by their place in the alphabet."""
+    others = sorted(set(models) - {NAIVE})
+    looks: dict[str, dict[str, Any]] = {NAIVE: {"color": GREY, "marker": "", "linestyle": "--"}}
+    for i, name in enumerate(others):
+        looks[name] = {
+            "color": PALETTE[i % len(PALETTE)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "linestyle": "-",
+        }
+    return looks
+
+
+def colour_of(forecasts: pd.DataFrame, model: str) -> str:
+    """The colour that a model has in all pictures of a table."""
+    return str(styles(forecasts["model"].unique())[model]["color"])
+
+
+def tint(colour: str, share: float) -> tuple[float, ...]:
+    """A colour mixed with white; unlike transparency it prints and does not add up."""
+    return tuple(1 - share * (1 - part) for part in to_rgb(colour))
+
+
+def naive_last(models: Iterable[Any]) -> list[str]:
+    """Names in drawing order: naive on top of the others, so that it stays visible."""
+    return sorted(map(str, models), key=lambda name: (name == NAIVE, name))
+
+
+def panels(height: float, widths: list[float], sharey: bool = False) -> tuple[Figure, Any]:
+    """A picture of the common width and its panels side by side."""
+    fig = Figure(figsize=(WIDTH, height))
+    return fig, fig.subplots(1, len(widths), width_ratios=widths, sharey=sharey)
+
+
+def tall(entries: int) -> float:
+    """Height of a picture whose legend has so many entries."""
+    return 4.2 + LEGEND_ROW * max(0, -(-entries // LEGEND_COLUMNS) - 1)
+
+
+def date_axis(ax: Any) -> None:
+    """Few dates, each as short as it can be."""
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def ahead(horizon: int) -> str:
+    """A horizon in words."""
+    return f"{horizon} trading day{'' if horizon == 1 else 's'} ahead"
+
+
+def note_if_empty(ax: Any, rows: pd.DataFrame) -> None:
+    """Says so where there is nothing to draw."""
+    if rows.empty:
+        ax.text(0.5, 0.6, "No outcome is known yet", ha="center", transform=ax.transAxes, color=INK)
