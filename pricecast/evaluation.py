@@ -6,20 +6,22 @@ from typing import Any
 
 import pandas as pd
 
-from pricecast import backtest, judge, live, models, report
-from pricecast.answers import answers
+from pricecast import backtest, judge, live, models
+from pricecast.answers import answers, shown_model
 from pricecast.backtest import Candidate, Plan
 from pricecast.coverage import coverage
 from pricecast.cross_section import cross_section
 from pricecast.dataset import Dataset
 from pricecast.direction import direction
 from pricecast.errors import InputError
+from pricecast.facts import facts, kicker, listed
 from pricecast.forecaster import Forecaster, fit, label
 from pricecast.money import money
 from pricecast.outoffold import OutOfFold
+from pricecast.pictures import draw
 from pricecast.pit import pit_counts
 from pricecast.report import Report
-from pricecast.schema import NAIVE, SPLITS
+from pricecast.schema import NAIVE
 from pricecast.selection import FOLD_METRICS, by_fold, judge_selected
 from pricecast.splits import Fold
 from pricecast.verdict import verdict
@@ -51,6 +53,7 @@ class Evaluation:
         money: what a plain rule on it would have earned (see `money.money`).
         pit: where outcomes fell in its distributions (see `pit.pit_counts`).
         verdict: in words and figures.
+        plan: of the walk, None where the folds are the dataset's own test span.
     """
 
     contestants: Mapping[str, Contestant]
@@ -64,6 +67,7 @@ class Evaluation:
     money: pd.DataFrame
     pit: pd.DataFrame
     verdict: dict[str, Any]
+    plan: Plan | None = None
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """What a judgement leaves as files, by their names; a table without rows is none."""
@@ -99,8 +103,9 @@ def evaluate(given: list[Forecaster], dataset: Dataset) -> Evaluation:
 
 
 def judged(
-    forecasts: pd.DataFrame, dataset: Dataset, contestants: Mapping[str, Contestant], known: pd.Timestamp
-) -> Evaluation:
+    forecasts: pd.DataFrame, dataset: Dataset, contestants: Mapping[str, Contestant], known: pd.Timestamp,
+    plan: Plan | None = None,
+) -> Evaluation:  # fmt: skip
     """Judges forecasts of one fold or many.
 
     Args:
@@ -108,6 +113,7 @@ def judged(
         dataset: they are about.
         contestants: by label.
         known: what every model has learned from ends before this date.
+        plan: of the walk that they come from, if from one.
     """
     scores = judge.score(forecasts, insample_mae(dataset, known))
     covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
@@ -116,7 +122,7 @@ def judged(
     return Evaluation(
         contestants=contestants, forecasts=forecasts, scores=scores, leaderboard=judge.leaderboard(scores),
         folds=folds, coverage=covered, direction=direction(forecasts), cross_section=cross_section(forecasts),
-        money=money(forecasts), pit=pit_counts(forecasts), verdict={**verdict(scores), **said},
+        money=money(forecasts), pit=pit_counts(forecasts), verdict={**verdict(scores), **said}, plan=plan,
     )  # fmt: skip
 
 
@@ -141,7 +147,7 @@ def judged_walk(
     for each, table in zip(candidates, tables, strict=True):
         _check_parity(each.name, live.difference(found[each.name][0], dataset, table))
     about = {each.name: Contestant(models.params_of(each.name, backtest.prototype(each))) for each in candidates}
-    return judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start)
+    return judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start, plan)
 
 
 def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:
@@ -169,20 +175,24 @@ def insample_mae(dataset: Dataset, before: pd.Timestamp) -> pd.Series:
 
 def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_out: Sequence[str] = ()) -> Report:
     """Puts the evaluation and the facts about its data into a report."""
-    spec = dataset.spec
+    spec, shown = dataset.spec, shown_model(evaluation.scores)
     curves = {name: contestant.curve for name, contestant in evaluation.contestants.items()}
-    ranked = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
     # Whoever ranks first, a person came to see a model beside the naive forecasts.
-    shown = next((name for name in ranked if name not in judge.NAIVES), NAIVE)
+    others = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
+    ranked = list(dict.fromkeys([shown, *map(str, others)]))
     return Report(
-        title=f"{_listed(spec.tickers)}: {spec.horizon} trading days ahead",
+        title=f"{listed(spec.tickers)}: {spec.horizon} trading days ahead",
+        kicker=kicker(evaluation.forecasts, evaluation.plan),
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
         coverage=_shown_coverage(evaluation, shown),
+        direction=evaluation.direction,
+        money=evaluation.money,
+        cross_section=evaluation.cross_section,
         warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)],
-        facts=_facts(dataset),
+        facts=facts(dataset, evaluation.forecasts, evaluation.plan),
         quality=dataset.quality,
-        figures=report.figures(evaluation.forecasts, curves, shown) if pictures else {},
+        figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if pictures else {},
     )
 
 
@@ -193,27 +203,6 @@ def _shown_coverage(evaluation: Evaluation, model: str) -> pd.DataFrame:
     few = table.loc[table["by"] == "ticker", "group"].nunique() <= MAX_TICKERS
     table = table[few | table["by"].ne("ticker")]
     return table[table["model"].isin([NAIVE, model])]
-
-
-def _facts(dataset: Dataset) -> dict[str, str]:
-    spec, dates = dataset.spec, dataset.features["date"]
-    counts = {split: len(dataset.origins(split)) for split in SPLITS}
-    return {
-        "Tickers": _listed(spec.tickers),
-        "Source": str(dataset.quality.get("source", "a prices table")),
-        "Bars": f"{len(dates):,} from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}",
-        "Validation from": spec.valid_start,
-        "Test from": spec.test_start,
-        "Origins": ", ".join(f"{count:,} {split}" for split, count in counts.items()),
-        "Horizon": f"{spec.horizon} trading days",
-        "Target": "log return in units of volatility" if spec.target == "return" else "price level (textbook)",
-        "Prices": f"adjusted closes ({spec.adjustment}); later dividends move levels, not returns",
-    }
-
-
-def _listed(tickers: tuple[str, ...], limit: int = 8) -> str:
-    more = f" and {len(tickers) - limit} more" if len(tickers) > limit else ""
-    return ", ".join(tickers[:limit]) + more
 
 
 def _check_parity(name: str, difference: float) -> None:

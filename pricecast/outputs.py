@@ -1,41 +1,76 @@
 """An evaluation for the terminal and the file system: a summary in Markdown, pictures as files."""
 
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from pricecast import plots
-from pricecast.report import HEADLINE, Report, format_cell
+from pricecast.board import CONFIDENCE, board
+from pricecast.report import SENTENCES, Report
+from pricecast.tables import Table
 
 # Files of an evaluation.
 REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
+# Columns of a terminal that the text is for; what the table leaves out there, and shorter labels.
+WIDTH = 120
+LEFT_OUT = "RMSE skill"
+SHORT = {"90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90"}
 
 
 def summary(report: Report) -> str:
-    """Verdict, a sentence per model and the leaderboard, as Markdown that also reads well in a terminal."""
-    board = report.leaderboard
-    columns = {"model": "model", **{name: label for name, (label, _) in HEADLINE.items() if name in board}}
-    rows = [list(columns.values())] + [
-        [format_cell(name, row[name]) for name in columns] for row in board.to_dict("records")
+    """Verdict, answers, a sentence per model where they are few, and the leaderboard.
+
+    Markdown that also reads well in a terminal.
+    """
+    verdict = report.verdict
+    sentences = [about["sentence"] for about in verdict["models"].values()]
+    lists = [
+        [f"{each['question']} {each['answer']}" for each in verdict.get("answers", ())],
+        sentences if len(sentences) <= SENTENCES else [],
+        report.warnings,
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [
-        [
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in [rows[0], rule, *rows[1:]]
-    ]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    sentences = "\n".join(f"- {about['sentence']}" for about in report.verdict["models"].values())
-    warnings = "".join(f"- {warning}\n" for warning in report.warnings)
-    return f"{report.verdict['sentence']}\n\n{sentences}\n{warnings}\n{table}\n"
+    blocks = ["\n".join(map(_item, items)) for items in lists if items]
+    table = board(report.leaderboard, verdict)
+    return "\n\n".join([verdict["sentence"], *blocks, _markdown(table)]) + f"\n{_legend(table, report)}"
 
 
 def save_pictures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> None:
     """Writes each figure to a file named after its title."""
     for title, (figure, _) in figures.items():
         plots.save(figure, folder / f"{re.sub('[^a-z0-9]+', '_', title.lower()).strip('_')}.svg")
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(
+        text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _markdown(table: Table) -> str:
+    kept = [place for place, (label, _) in enumerate(table.columns) if label != LEFT_OUT]
+    labels = [SHORT.get(table.columns[place][0], table.columns[place][0]) for place in kept]
+    rows = [["model", *labels]] + [
+        [row.name + (" *" if row.marked else ""), *(row.cells[place][0] for place in kept)] for row in table.rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [
+        [cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        for row in [rows[0], rule, *rows[1:]]
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _legend(table: Table, report: Report) -> str:
+    """What the marks and the last row mean, where there are any."""
+    selected = report.verdict.get("selected")
+    lines = []
+    if any(row.marked for row in table.rows):
+        lines.append(f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %).")
+    if selected:
+        days = f"{selected['n_days']:,} days of the folds from the second on"
+        lines.append(f"selected: the best of the folds before, judged on the next; on the {days}.")
+    return "".join(f"\n{line}\n" for line in lines)
