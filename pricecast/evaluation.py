@@ -197,10 +197,10 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_o
 
 
 def _shown_coverage(evaluation: Evaluation, model: str) -> pd.DataFrame:
-    """Coverage of a model beside naive's at the shortest horizon; tickers only where they are few."""
+    """Coverage of a model beside naive's at the shortest horizon; tickers only where they are few, but not one."""
     table = evaluation.coverage
     table = table[table["horizon"] == table["horizon"].min()]
-    few = table.loc[table["by"] == "ticker", "group"].nunique() <= MAX_TICKERS
+    few = 1 < table.loc[table["by"] == "ticker", "group"].nunique() <= MAX_TICKERS
     table = table[few | table["by"].ne("ticker")]
     return table[table["model"].isin([NAIVE, model])]
 

@@ -57,14 +57,16 @@ def _spans(dataset: Dataset) -> dict[str, str]:
 def _walk(forecasts: pd.DataFrame, plan: Plan) -> dict[str, str]:
     days = forecasts.groupby("fold")["cutoff"].nunique()
     size = f"{days.min():,}" if days.min() == days.max() else f"{days.min():,} to {days.max():,}"
-    learned = "all of its past" if plan.window == defaults.WINDOWS[0] else "as many dates as the first has behind it"
+    learned = (
+        "all of its past" if plan.window == defaults.WINDOWS[0] else "as many dates as the first has behind it"
+    )
     refits = {"Refits": f"models that stop early in every {_ordinal(plan.refit_every)} fold, others in each"}
     return {
         "Folds": f"{len(days)} of {size} trading days each",
         "Window": f"{plan.window}: each fold learns from {learned}, and from nothing after it",
         **(refits if plan.refit_every > 1 else {}),
         "Cutoffs": f"{forecasts['cutoff'].min():%Y-%m-%d} to {forecasts['cutoff'].max():%Y-%m-%d}",
-        "Origins": f"{len(forecasts[['ticker', 'cutoff']].drop_duplicates()):,} judged",
+        "Origins": f"{len(forecasts[['ticker', 'cutoff']].drop_duplicates()):,} (a ticker on a day)",
     }
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from pricecast import plots
 from pricecast.board import CONFIDENCE, board
-from pricecast.report import SENTENCES, Report
+from pricecast.report import SENTENCES, Report, unbroken
 from pricecast.tables import Table
 
 # Files of an evaluation.
@@ -45,8 +45,13 @@ def save_pictures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> No
 
 def _item(text: str) -> str:
     return textwrap.fill(
-        text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
+        unbroken(text),
+        WIDTH,
+        initial_indent="- ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _markdown(table: Table) -> str:
@@ -58,7 +63,10 @@ def _markdown(table: Table) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [
-        [cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        [
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         for row in [rows[0], rule, *rows[1:]]
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -8,9 +8,12 @@ from matplotlib.figure import Figure
 
 from pricecast import plots
 from pricecast.metrics import METRICS, Slice
+from pricecast.plots.ink import PALETTE
 from pricecast.schema import NAIVE
 from pricecast.tables import MINUS
 
+# With more models than colours and naive, pictures show the first ones.
+MOST = len(PALETTE)
 Pictures = dict[str, tuple[Figure, str]]
 
 
@@ -21,7 +24,7 @@ def draw(
     folds: pd.DataFrame | None = None,
     ticker: str | None = None,
 ) -> Pictures:
-    """Draws the first model, all models together, and one ticker where a picture shows prices.
+    """Draws the first model, the first few together, and one ticker where a picture shows prices.
 
     Args:
         forecasts: table with the columns of `schema.FORECASTS`, and `fold` where there are folds; it must hold the
@@ -35,13 +38,17 @@ def draw(
         InputError: the table does not hold the first model, naive or the ticker.
     """
     best, shown = ranked[0], str(forecasts["ticker"].iloc[0]) if ticker is None else ticker
+    others = [name for name in ranked if name != NAIVE]
+    few = f" Of {len(others)} models the first {MOST} by CRPS are drawn." if len(others) > MOST else ""
+    if few:
+        forecasts = forecasts[forecasts["model"].isin([NAIVE, *others[:MOST]])]
     made: Pictures = {}
     if folds is not None and len(folds):
         made["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked), FOLDS)
     made |= {
         f"Prices and intervals: {best}, {shown}": (plots.fan_chart(forecasts, best, shown), FAN),
-        "Does it beat naive, by horizon?": (plots.error_by_horizon(forecasts), ERRORS),
-        "Do the intervals keep their promise?": (plots.coverage(forecasts), COVERAGE),
+        "Does it beat naive, by horizon?": (plots.error_by_horizon(forecasts), ERRORS + few),
+        "Do the intervals keep their promise?": (plots.coverage(forecasts), COVERAGE + few),
     }
     for model in _with_opinion(forecasts, ranked)[:1]:
         caption = SCATTER + _r2_note(forecasts, model, shown)
@@ -78,7 +85,7 @@ SCATTER = (
 RESIDUALS = (
     "Left: how often outcomes fell into each tenth of their forecast distribution (PIT), relative to the promise. "
     "Bars at 1 are calibrated, high outer bars mean intervals too narrow, a hill in the middle too wide; bars that "
-    "end inside the grey area may differ from 1 by chance alone. Right: residuals in units of the interval's "
+    "end between the dotted lines may differ from 1 by chance alone. Right: residuals in units of the interval's "
     "half-width; dark points lie outside. They should be rare, spread evenly over time and on both sides."
 )
 LOSSES = (

@@ -65,13 +65,14 @@ def render(report: Report) -> str:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     models = naive_first(report.leaderboard)
-    headline, _, more = _unbroken(report.verdict["sentence"]).partition(". ")
+    order = [str(name) for name in models["model"]]
+    headline, _, more = unbroken(report.verdict["sentence"]).partition(". ")
     return environment.get_template("report.html.jinja").render(
         report=report,
         headline=f"{headline}." if more else headline,
         more=more,
         answers=_answers(report.verdict),
-        sentences=_sentences(report.verdict, [str(name) for name in models["model"]]),
+        sentences=_sentences(report.verdict, order),
         many=SENTENCES,
         board=board(report.leaderboard, report.verdict, report.direction),
         confidence=CONFIDENCE,
@@ -79,9 +80,9 @@ def render(report: Report) -> str:
         columns=[column for column in models.columns if column != "model"],
         cell=format_cell,
         covered=[] if report.coverage is None else covered(report.coverage),
-        money=money_table(report.money) if len(report.money) else None,
+        money=money_table(report.money, order) if len(report.money) else None,
         cost=f"{COST_BPS:g}",
-        ranking=ranking_table(report.cross_section) if len(report.cross_section) else None,
+        ranking=ranking_table(report.cross_section, order) if len(report.cross_section) else None,
         findings=[_finding(finding) for finding in report.quality.get("findings", ())],
         pictures=[
             {"title": title, "caption": caption, **_picture(figure)}
@@ -107,11 +108,10 @@ def _answers(verdict: Mapping[str, Any]) -> list[dict[str, str]]:
     """Question, the answer's first word where it is yes or no, and the rest of it."""
     found = []
     for each in verdict.get("answers") or ():
-        text = _unbroken(each["answer"])
+        text = unbroken(each["answer"])
         lead = LEAD.match(text)
-        found.append({
-            "question": str(each["question"]), "lead": lead[1] if lead else "", "text": text[lead.end() if lead else 0:],
-        })  # fmt: skip
+        first, rest = (lead[1], text[lead.end() :]) if lead else ("", text)
+        found.append({"question": str(each["question"]), "lead": first, "text": rest})
     return found
 
 
@@ -119,10 +119,10 @@ def _sentences(verdict: Mapping[str, Any], order: list[str]) -> list[tuple[str, 
     """Model and what the verdict says of it, in the leaderboard's order; the name is not said twice."""
     models = verdict.get("models") or {}
     names = sorted(models, key=lambda name: order.index(name) if name in order else len(order))
-    return [(name, _unbroken(models[name]["sentence"]).removeprefix(f"{name}: ")) for name in names]
+    return [(name, unbroken(models[name]["sentence"]).removeprefix(f"{name}: ")) for name in names]
 
 
-def _unbroken(text: Any) -> str:
+def unbroken(text: Any) -> str:
     """Keeps a number and its percent sign on one line, and so a p and its value."""
     return re.sub(r" (?=%)|(?<=\bp) (?=[<=])|(?<=[<=±]) | (?=±)", "\N{NO-BREAK SPACE}", str(text))
 

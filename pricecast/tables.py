@@ -18,7 +18,11 @@ MONEY = {
     "return": ("Return a year", "Compound, after costs", "{:.1f} %"),
     "volatility": ("Volatility a year", "Standard deviation of the daily returns", "{:.1f} %"),
     "sharpe": ("Sharpe ratio", "Mean over standard deviation, of a year, without an interest rate", "{:.2f}"),
-    "deflated_sharpe": ("Deflated Sharpe", "Probability that the ratio is not the best of many lucky ones", "{:.2f}"),
+    "deflated_sharpe": (
+        "Deflated Sharpe",
+        "Probability that the ratio is not the best of many lucky ones",
+        "{:.2f}",
+    ),
     "max_drawdown": ("Deepest fall", "From a peak to the lowest point after it", "{:.1f} %"),
     "turnover": ("Turnover a year", "Capital bought or sold, 1 = all of it once", "{:.1f}"),
     "invested": ("Invested", "Mean share of the tickers that are held", "{:.1f} %"),
@@ -54,22 +58,24 @@ class Table:
     rows: Sequence[Row]
 
 
-def money_table(money: pd.DataFrame) -> Table:
-    """What the rule of `money.money` earned, buy and hold first."""
+def money_table(money: pd.DataFrame, order: Sequence[str] = ()) -> Table:
+    """What the rule of `money.money` earned: buy and hold first, the models in the order of the leaderboard."""
     rows = [
         Row(
             str(row["model"]),
             [(_written(text, row[name]), "") for name, (*_, text) in MONEY.items()],
             kind="naive" if row["model"] == HOLD else "",
         )
-        for row in _first(money, HOLD).to_dict("records")
+        for row in _sorted(money, [HOLD, *order]).to_dict("records")
     ]
     return Table([(label, meaning) for label, meaning, _ in MONEY.values()], rows)
 
 
-def ranking_table(cross_section: pd.DataFrame) -> Table:
+def ranking_table(cross_section: pd.DataFrame, order: Sequence[str] = ()) -> Table:
     """How models ranked the tickers of a day at the shortest horizon; those that rank nothing are left out."""
-    table = cross_section[cross_section["horizon"].eq(cross_section["horizon"].min()) & cross_section["n_days"].gt(0)]
+    table = cross_section[
+        cross_section["horizon"].eq(cross_section["horizon"].min()) & cross_section["n_days"].gt(0)
+    ]
     rows = [
         Row(
             str(row["model"]),
@@ -78,7 +84,7 @@ def ranking_table(cross_section: pd.DataFrame) -> Table:
                 for name, (_, _, text, error) in RANKING.items()
             ],
         )
-        for row in table.to_dict("records")
+        for row in _sorted(table, order).to_dict("records")
     ]
     return Table([(label, meaning) for label, meaning, *_ in RANKING.values()], rows)
 
@@ -116,8 +122,10 @@ def _is_missing(value: Any) -> bool:
 
 def naive_first(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of naive first, the others as they were."""
-    return _first(table, NAIVE)
+    return _sorted(table, [NAIVE])
 
 
-def _first(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    return table.sort_values("model", key=lambda names: names != name, kind="stable")
+def _sorted(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    """Rows by the place of their model in an order; what that does not name comes last."""
+    places = {name: place for place, name in enumerate(order)}
+    return table.sort_values("model", key=lambda names: names.map(places).fillna(len(places)), kind="stable")

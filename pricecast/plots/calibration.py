@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from pricecast.plots.ink import (
     CHANCE,
     INK,
-    LEGEND_COLUMNS,
     ahead,
+    columns_for,
     naive_last,
     note_if_empty,
     panels,
@@ -28,15 +28,16 @@ def coverage(forecasts: pd.DataFrame) -> Figure:
     observation, and so do days whose horizons overlap.
     """
     looks, nominal = styles(forecasts["model"].unique()), np.array(QUANTILE_LEVELS)
+    labels = ["chance alone", *looks]
     known, counts = forecasts.loc[forecasts["actual"].notna(), ["horizon", "cutoff"]], _below(forecasts)
     first, last = forecasts["horizon"].min(), forecasts["horizon"].max()
-    fig, axes = panels(tall(len(looks) + 1), [1, 1], sharey=True)
+    fig, axes = panels(tall(labels), [1, 1], sharey=True)
     for ax, rows, longest, title in (
         (axes[0], known[known["horizon"] == first], first, ahead(first).capitalize()),
         (axes[1], known, last, "All horizons" if last > first else "All horizons (there is one)"),
     ):
         half = 196 * np.sqrt(nominal * (1 - nominal) / max(1, rows["cutoff"].nunique() // longest))
-        ax.fill_between(100 * nominal, -half, half, color=CHANCE, lw=0, label="chance alone")
+        ax.fill_between(100 * nominal, -half, half, color=CHANCE, lw=0, label=labels[0])
         ax.axhline(0, color=INK, lw=1)
         shares = counts.loc[:longest].groupby("model", observed=True).sum()
         shares = shares[list(QUANTILE_COLUMNS)].div(shares["n"].where(shares["n"] > 0), axis=0)
@@ -47,7 +48,7 @@ def coverage(forecasts: pd.DataFrame) -> Figure:
     axes[0].set_ylabel("Observed minus nominal (% points)")
     reach = max(5.0, *(abs(limit) for limit in axes[0].get_ylim()))
     axes[0].set_ylim(-reach, reach)
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND_COLUMNS)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns_for(labels))
     return fig
 
 

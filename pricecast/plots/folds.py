@@ -7,35 +7,36 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pricecast.plots.ink import FAINT, GREY, INK, PLATE, WIDTH, ahead, styled, styles
+from pricecast.plots.ink import FAINT, GREY, INK, PLATE, WIDTH, ahead, columns_for, styled, styles
 from pricecast.schema import NAIVE
 
-# Models drawn in colour; dates under the axis.
-COLOURED, DATES = 5, 9
+# Dates under the axis.
+DATES = 9
 # A model that is worse than this in a fold (in percent) would press all others into one line.
 FLOOR = -25.0
-# How far below the coloured lines the picture goes on for the grey ones, as a share of their range.
-ROOM = 0.6
+# How far below the coloured lines the picture goes on, as a share of their range.
+ROOM = 0.25
 
 
 @styled
 def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence[str]) -> Figure:
     """CRPS skill against naive at the shortest horizon, fold by fold; zero is naive.
 
-    The first few models have a colour and the others are grey. Models far below leave the picture, so that the
+    Models of the forecasts table have a colour and others are grey. Models far below leave the picture, so that the
     others can be told apart; a line of text names them.
 
     Args:
         folds: of `selection.by_fold`, with rows.
-        forecasts: table with a column `fold`, for the dates.
+        forecasts: table with a column `fold`, of the models to colour.
         ranked: models in the order of interest; naive is left out.
     """
     own = folds[folds["horizon"] == folds["horizon"].min()]
     skill = 100 * own.pivot_table(index="fold", columns="model", values="skill_crps")
     names = [name for name in ranked if name in skill and name != NAIVE]
-    coloured, grey = names[:COLOURED], names[COLOURED:]
+    looks = styles(forecasts["model"].unique())
+    coloured, grey = ([name for name in names if (name in looks) is wanted] for wanted in (True, False))
     spans = forecasts.groupby("fold")["cutoff"].agg(["min", "max"]).loc[skill.index]
-    looks, middle = styles(forecasts["model"].unique()), spans["min"] + (spans["max"] - spans["min"]) / 2
+    middle = spans["min"] + (spans["max"] - spans["min"]) / 2
     fig = Figure(figsize=(WIDTH, 3.9))
     ax = fig.subplots()
     ax.axhline(0, color=GREY, ls="--", label=NAIVE)
@@ -48,7 +49,7 @@ def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence
     _mark_folds(ax, spans)
     ax.set(title=ahead(int(own["horizon"].iloc[0])).capitalize(), ylabel="CRPS lower than naive's by (%)")
     handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=7)
+    fig.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=columns_for(labels))
     return fig
 
 

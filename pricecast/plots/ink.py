@@ -1,6 +1,6 @@
 """How all pictures look: colours, fonts, panels, axes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib
@@ -20,8 +20,9 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 # As many markers as make the pairs (colour, marker) differ for 42 models, and lines differ without colour.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-# Inches that a row of a legend takes; the first is part of a picture's height.
-LEGEND_ROW, LEGEND_COLUMNS = 0.22, 6
+# Inches that a row of a legend takes (the first is part of a picture's height), a line's sample, and a letter.
+LEGEND_ROW, LEGEND_COLUMNS = 0.22, 7
+LEGEND_SAMPLE, LETTER = 0.6, 0.088
 WIDTH = 9.4
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
@@ -79,9 +80,15 @@ def panels(height: float, widths: list[float], sharey: bool = False) -> tuple[Fi
     return fig, fig.subplots(1, len(widths), width_ratios=widths, sharey=sharey)
 
 
-def tall(entries: int) -> float:
-    """Height of a picture whose legend has so many entries."""
-    return 4.2 + LEGEND_ROW * max(0, -(-entries // LEGEND_COLUMNS) - 1)
+def columns_for(labels: Sequence[str]) -> int:
+    """Columns of a legend that is no wider than the picture."""
+    fitting = int(WIDTH / (LEGEND_SAMPLE + LETTER * max(map(len, labels), default=1)))
+    return max(1, min(LEGEND_COLUMNS, fitting))
+
+
+def tall(labels: Sequence[str]) -> float:
+    """Height of a picture whose legend has these labels."""
+    return 4.2 + LEGEND_ROW * max(0, -(-len(labels) // columns_for(labels)) - 1)
 
 
 def date_axis(ax: Any) -> None:

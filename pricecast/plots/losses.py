@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pricecast.plots.ink import INK, LEGEND_COLUMNS, PLATE, naive_last, note_if_empty, panels, styled, styles, tall
+from pricecast.plots.ink import INK, PLATE, columns_for, naive_last, note_if_empty, panels, styled, styles, tall
 from pricecast.schema import NAIVE, QUANTILE_COLUMNS, QUANTILE_LEVELS
 
 # A model that loses this many times naive's loss would press all others into one line.
@@ -21,7 +21,7 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
     naive leave the picture, so that the others can be told apart; a line of text names them.
     """
     errors, looks = _errors(forecasts), styles(forecasts["model"].unique())
-    fig, axes = panels(tall(len(looks)), [1, 1], sharey=True)
+    fig, axes = panels(tall(list(looks)), [1, 1], sharey=True)
     shown = [0.98, 1.02]
     for ax, column, title in (
         (axes[0], "rmse", "Point: RMSE of the median"),
@@ -47,7 +47,7 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
     axes[0].set_ylabel("Loss / naive's (below 1 is better)")
     margin = 0.12 * (max(shown) - min(shown))
     axes[0].set_ylim(min(shown) - margin, max(shown) + margin)
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND_COLUMNS)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns_for(list(looks)))
     return fig
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pricecast.pit import BINS, pit_counts
-from pricecast.plots.ink import CHANCE, INK, colour_of, date_axis, note_if_empty, panels, styled, tint
+from pricecast.plots.ink import INK, colour_of, date_axis, note_if_empty, panels, styled, tint
 from pricecast.plots.rows import log_return, outcomes_of, sample
 from pricecast.schema import INTERVALS, NAIVE
 
@@ -17,7 +17,7 @@ from pricecast.schema import INTERVALS, NAIVE
 def residuals(forecasts: pd.DataFrame, model: str) -> Figure:
     """Outcomes by tenth of their forecast distribution, and residuals over time in units of the 90 % interval.
 
-    The grey area holds 95 % of the tenths of right forecasts if the tickers of a day count as one observation.
+    The dotted lines hold 95 % of the tenths of right forecasts if the tickers of a day count as one observation.
 
     Raises:
         InputError: the table has no row of this model.
@@ -49,7 +49,8 @@ def _histogram(ax: Any, outcomes: Mapping[str, pd.DataFrame], model: str, colour
         edges[:-1], frequency[model], np.diff(edges), align="edge", color=tint(colour, 0.55), edgecolor="white",
         label=model,
     )  # fmt: skip
-    ax.axhspan(max(0, 1 - half), 1 + half, color=CHANCE, lw=0, zorder=0, label="chance alone")
+    for level, label in ((1 - half, None), (1 + half, "chance alone")):
+        ax.axhline(level, color=INK, lw=1, ls=":", label=label)
     if model != NAIVE:
         ax.stairs(frequency[NAIVE], edges, color=INK, ls="--", baseline=None, label=NAIVE)
 
