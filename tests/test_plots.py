@@ -1,3 +1,4 @@
+import itertools
 import time
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from matplotlib.figure import Figure
 from forecast_samples import sample_forecasts
 from pricecast import plots
 from pricecast.errors import InputError
-from pricecast.plots.ink import GREY
+from pricecast.pit import pit_counts
+from pricecast.plots.ink import FAINT, GREY, WIDTH, columns_for
 from pricecast.plots.rows import MAX_POINTS
-from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
+from pricecast.schema import FORECASTS, NAIVE, QUANTILE_COLUMNS
+from pricecast.selection import by_fold
 
 CURVE = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 1.5, 2.0]})
 
@@ -19,6 +22,13 @@ CURVE = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_lo
 @pytest.fixture(scope="module")
 def forecasts() -> pd.DataFrame:
     return sample_forecasts(days=80)
+
+
+def in_folds(table: pd.DataFrame, count: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A table cut into folds by date, and its scores by fold."""
+    place = table["cutoff"].rank(method="dense").astype(int) - 1
+    table = table.assign(fold=1 + place * count // (place.max() + 1))
+    return table, by_fold(table)
 
 
 def draw_all(table: pd.DataFrame, model: str) -> list[Figure]:
@@ -138,6 +148,75 @@ def test_a_long_legend_makes_a_picture_taller_and_cuts_nothing_off() -> None:
         heights = [ax.get_window_extent().height for ax in figure.axes]
         assert min(heights) > 0.5 * 4.2 * figure.dpi
         assert all(ax.yaxis.label.get_window_extent().y1 <= figure.bbox.height for ax in figure.axes)
+
+
+def test_legends_are_no_wider_than_the_picture() -> None:
+    names = ("naive", *(f"a_model_with_a_long_name_{i:02}" for i in range(9)))
+    for draw in (plots.coverage, plots.error_by_horizon):
+        figure = draw(sample_forecasts(days=20, horizons=2, models=names))
+        figure.draw_without_rendering()
+        (box,) = [legend.get_window_extent() for legend in figure.legends]
+        assert box.x0 >= 0
+        assert box.x1 <= WIDTH * figure.dpi
+    assert columns_for(["a", "b"]) == 2
+    assert columns_for([]) == 1
+
+
+def test_skill_by_fold_is_one_minus_the_ratio_of_losses(forecasts: pd.DataFrame) -> None:
+    table, folds = in_folds(forecasts)
+    figure = plots.skill_by_fold(folds, table, ["lstm", "drift", "ewma"])
+    own = folds[folds["horizon"] == 1].set_index(["model", "fold"])["crps"]
+    expected = [100 * (1 - own["lstm", fold] / own[NAIVE, fold]) for fold in (1, 2, 3, 4)]
+    np.testing.assert_allclose(line(figure, "lstm"), expected)
+    np.testing.assert_array_equal(line(figure, NAIVE), [0, 0])
+    starts = table.groupby("fold")["cutoff"].min()
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert ticks == [*(f"{date:%Y-%m-%d}" for date in starts), f"{table['cutoff'].max():%Y-%m-%d}"]
+    middle = next(one for one in figure.axes[0].lines if one.get_label() == "lstm").get_xdata()
+    assert all(starts[fold] < pd.Timestamp(middle[fold - 1]) for fold in (1, 2, 3, 4))
+    assert labels(figure) == [*reversed(["naive", "ewma", "drift", "lstm"][1:]), "naive"]
+
+
+def test_models_that_are_not_to_be_coloured_are_grey_lines_with_one_label() -> None:
+    names = [f"m{i:02}" for i in range(20)]
+    table, folds = in_folds(sample_forecasts(days=40, horizons=1, models=("naive", *names)))
+    figure = plots.skill_by_fold(folds, table[table["model"].isin(["naive", *names[:3]])], names)
+    grey = [one for one in figure.axes[0].lines if one.get_color() == FAINT]
+    assert len(grey) == 17
+    assert sorted(labels(figure)) == ["17 others", *names[:3], "naive"]
+
+
+def test_a_fold_far_below_leaves_the_picture_and_is_named(forecasts: pd.DataFrame) -> None:
+    rows = forecasts[forecasts["model"] == "lstm"]
+    columns = ["forecast", *QUANTILE_COLUMNS]
+    far = rows.assign(model="lagging", **{name: 1.3 * rows[name] for name in columns})
+    table, folds = in_folds(pd.concat([forecasts, far]))
+    figure = plots.skill_by_fold(folds, table, ["lstm", "lagging"])
+    (text,) = [text.get_text() for text in figure.axes[0].texts]
+    assert text == "Lower in some folds: lagging"
+    low, high = figure.axes[0].get_ylim()
+    assert low > -50
+    assert all((low < line(figure, "lstm")) & (line(figure, "lstm") < high))
+
+
+@pytest.mark.parametrize("count", [2, 8, 30])
+def test_any_number_of_folds_can_be_read(forecasts: pd.DataFrame, count: int) -> None:
+    table, folds = in_folds(forecasts, count)
+    figure = plots.skill_by_fold(folds, table, ["lstm"])
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert len(boxes) <= 11
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+    assert len(line(figure, "lstm")) == count
+
+
+def test_the_histogram_of_outcomes_is_that_of_their_probabilities(forecasts: pd.DataFrame) -> None:
+    panel = plots.residuals(forecasts, "lstm").axes[0]
+    rows = pit_counts(forecasts).query("horizon == 1").set_index(["model", "bin"])["share"]
+    bars = [bar.get_height() for bar in panel.patches if bar.get_width() == 10]
+    np.testing.assert_allclose(bars, [rows["lstm", place] / 10 for place in range(1, 11)])
+    naive = next(patch for patch in panel.patches if patch.get_label() == NAIVE)
+    np.testing.assert_allclose(naive.get_data().values, [rows[NAIVE, place] / 10 for place in range(1, 11)])
 
 
 def test_residuals_count_what_lies_outside(forecasts: pd.DataFrame) -> None:

@@ -74,7 +74,7 @@ def _mark_folds(ax: Any, spans: pd.DataFrame) -> None:
     for edge in edges:
         ax.axvline(edge, color="#D5D5D5", lw=0.8, zorder=0.5)
     step = -(-len(spans) // DATES)
-    shown = [*edges[:-1:step], edges[-1]]
+    shown = [*edges[: len(spans) - step + 1 : step], edges[-1]]
     ax.set_xticks(shown, [f"{date:%Y-%m-%d}" for date in shown], fontsize=9)
     ax.set_xlim(edges[0], edges[-1])
     ax.grid(visible=False, axis="x")

@@ -82,8 +82,10 @@ def panels(height: float, widths: list[float], sharey: bool = False) -> tuple[Fi
 
 def columns_for(labels: Sequence[str]) -> int:
     """Columns of a legend that is no wider than the picture."""
-    fitting = int(WIDTH / (LEGEND_SAMPLE + LETTER * max(map(len, labels), default=1)))
-    return max(1, min(LEGEND_COLUMNS, fitting))
+    widths = [LEGEND_SAMPLE + LETTER * len(label) for label in labels]
+    if sum(widths) <= WIDTH:
+        return max(1, len(labels))
+    return max(1, min(LEGEND_COLUMNS, int(WIDTH / max(widths))))
 
 
 def tall(labels: Sequence[str]) -> float:
