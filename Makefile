@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-browser test-slow lint types format bench bench-models bench-coverage bench-direction reliability screenshots lock clean
+.PHONY: help run ui test test-browser test-notebooks test-slow lint types format bench bench-models bench-coverage bench-direction reliability screenshots notebooks lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -22,6 +22,9 @@ test: $(VENV)/.dev ## Run the fast tests (minutes, offline)
 test-browser: $(VENV)/.dev ## Run the tests that need Chromium (installed through apt where it is missing)
 	@sh .ci/chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+test-notebooks: $(VENV)/.dev ## Execute the notebooks, and hold what they say against what comes out
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m notebooks $(ARGS)
 
 test-slow: $(VENV)/.dev ## Run every test, the long ones too
 	@sh .ci/chromium
@@ -55,10 +58,13 @@ screenshots: $(VENV)/.dev ## Take the README's pictures again
 	@sh .ci/chromium
 	@$(BIN)/python tests/screenshots.py docs/images
 
+notebooks: $(VENV)/.dev ## Execute the notebooks and keep what they show; some: ARGS="01_eda"
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/notebooks.py notebooks $(ARGS)
+
 # What torch wants of a GPU comes with its own wheel, or not at all.
 lock: $(VENV)/.dev ## Resolve pyproject.toml anew into the lock files
 	@$(BIN)/uv pip compile -q pyproject.toml --extra models --no-header --no-annotate -o requirements.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --extra models --extra dev --no-header --no-annotate -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra models --extra notebooks --extra dev --no-header --no-annotate -o requirements-dev.lock
 	@perl -ni -e 's/^(torch==[0-9.]+)\+cpu/$$1/; print unless /^(nvidia|cuda|triton)/' requirements.lock requirements-dev.lock
 
 clean: ## Remove the environment and the caches; results stay

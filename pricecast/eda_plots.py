@@ -115,12 +115,13 @@ def trailing(forecasts: pd.DataFrame, model: str, days: int = 40) -> Figure:
     """
     rows = forecasts[(forecasts["horizon"] == 1) & forecasts["actual"].notna()]
     looks, errors = styles([model]), eda.lagged_errors(rows)
+    size = 4 if days <= 100 else 0  # markers of more days run into one another
     fig, (left, right) = _panels(4.0, 2, widths=(3, 2))
     own = rows[rows["model"] == model].sort_values("date").tail(days)
-    left.plot(own["date"], own["actual"], color=INK, marker=".", lw=1.2, label="actual close")
+    left.plot(own["date"], own["actual"], color=INK, marker=".", ms=size, lw=1.2, label="actual close")
     for name in (model, NAIVE):
         shown = rows[rows["model"] == name].sort_values("date").tail(days)
-        left.plot(shown["date"], shown["forecast"], **{**looks[name], "ms": 4}, label=name)
+        left.plot(shown["date"], shown["forecast"], **{**looks[name], "ms": size}, label=name)
         right.plot(errors[name], **looks[name], label=name)
     left.xaxis.set_major_formatter(ConciseDateFormatter(left.xaxis.get_major_locator()))
     left.set(title=f"{own['ticker'].iloc[0]}: one day ahead", ylabel="Price")
@@ -149,7 +150,7 @@ def widths(forecasts: pd.DataFrame, models: Sequence[str], start: str, end: str)
     for name in models:
         look = {"color": looks[name]["color"], "ls": looks[name]["linestyle"], "lw": 1.3}
         above.plot(width.index, width[name], **look, label=name)
-    below.vlines(move.index, 0, move, color=PALETTE[0], lw=0.8)
+    below.vlines(move.index, 0, move, color=INK, lw=0.8)
     above.set(
         title=f"{forecasts['ticker'].iloc[0]}: width of the 90 % interval for tomorrow", ylabel="%", ylim=(0, None)
     )
