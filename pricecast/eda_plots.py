@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.dates import ConciseDateFormatter
@@ -12,15 +11,14 @@ from matplotlib.ticker import LogLocator, NullLocator
 from scipy import stats
 
 from pricecast import eda
-from pricecast.plots import GREY, INK, PALETTE, STYLE, WIDTH, styles
+from pricecast.plots.ink import GREY, INK, PALETTE, WIDTH, styled, styles
 from pricecast.schema import INTERVALS, MEDIAN, NAIVE, QUANTILE_COLUMNS
 
 # Tints of the first colour, widest interval first.
 TINTS = ("#CCE3F0", "#99C7E0", "#4D9CC9")
-_styled = matplotlib.rc_context(STYLE)
 
 
-@_styled
+@styled
 def adjustment(prices: pd.DataFrame, ticker: str) -> Figure:
     """Quoted and adjusted closes of one ticker on a logarithmic axis, and their daily moves."""
     own = prices[prices["ticker"] == ticker].set_index("date")
@@ -39,7 +37,7 @@ def adjustment(prices: pd.DataFrame, ticker: str) -> Figure:
     return fig
 
 
-@_styled
+@styled
 def tails(returns: pd.DataFrame) -> Figure:
     """Histogram of all standardised returns on a logarithmic axis, and each ticker's quantiles against a normal's.
 
@@ -66,7 +64,7 @@ def tails(returns: pd.DataFrame) -> Figure:
     return fig
 
 
-@_styled
+@styled
 def clustering(features: pd.DataFrame, ticker: str) -> Figure:
     """Daily returns of one ticker between plus and minus twice the volatility that was known the day before.
 
@@ -86,7 +84,7 @@ def clustering(features: pd.DataFrame, ticker: str) -> Figure:
     return fig
 
 
-@_styled
+@styled
 def autocorrelations(returns: pd.DataFrame, lags: int = 40) -> Figure:
     """Autocorrelation of returns with its 95 % band (see `eda.autocorrelation_error`), and of absolute returns."""
     fig, (left, right) = _panels(4.1, 2, sharey=True)
@@ -104,7 +102,7 @@ def autocorrelations(returns: pd.DataFrame, lags: int = 40) -> Figure:
     return fig
 
 
-@_styled
+@styled
 def trailing(forecasts: pd.DataFrame, model: str, days: int = 40) -> Figure:
     """A price forecast beside the price, and its error against the prices of that day and of days before.
 
@@ -131,7 +129,7 @@ def trailing(forecasts: pd.DataFrame, model: str, days: int = 40) -> Figure:
     return fig
 
 
-@_styled
+@styled
 def widths(forecasts: pd.DataFrame, models: Sequence[str], start: str, end: str) -> Figure:
     """Width of the 90 % intervals one day ahead, above the absolute moves that came.
 
@@ -159,7 +157,7 @@ def widths(forecasts: pd.DataFrame, models: Sequence[str], start: str, end: str)
     return fig
 
 
-@_styled
+@styled
 def fans(tables: Mapping[str, np.ndarray]) -> Figure:
     """Quantiles by horizon of one origin, one panel per table.
 
