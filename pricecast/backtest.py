@@ -97,7 +97,8 @@ def folds(dataset: Dataset, count: int, share: float) -> list[Fold]:
     dates = np.sort(dataset.features["date"].unique())
     first = round((1 - share) * len(dates))
     places = [int(at) for at in np.linspace(first, len(dates), count + 1)[:-1]]
-    found = outoffold.cut(dataset, [pd.Timestamp(dates[at]) for at in places]) if len(set(places)) == count else []
+    distinct = len(set(places)) == count and first < len(dates)
+    found = outoffold.cut(dataset, [pd.Timestamp(dates[at]) for at in places]) if distinct else []
     if len(found) < count or not all(len(fold.origins) for fold in found):
         raise InputError(
             f"expected dates enough for {count} folds in the newest {share:.0%} of {len(dates)} dates, each with "

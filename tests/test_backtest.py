@@ -210,8 +210,9 @@ def test_one_fold_over_the_test_span_is_what_evaluate_makes_of_a_trained_model(n
 def test_too_many_folds_are_an_input_error():
     with pytest.raises(InputError, match="expected dates enough for 500 folds in the newest 40% of 900 dates"):
         backtest.folds(data(), 500, 0.4)
-    with pytest.raises(InputError, match="take fewer folds"):
-        backtest.folds(data(), 2, 0.99)
+    for count, share in ((2, 0.99), (1, 1e-6), (2, 1e-6)):
+        with pytest.raises(InputError, match="take fewer folds"):
+            backtest.folds(data(), count, share)
 
 
 # --- windows and refits ------------------------------------------------------------------------------------
