@@ -50,20 +50,16 @@ def _run(params: dict[str, Any]) -> None:
     with pipeline("main", params) as flow:
         names, left_out = choose(params["models"], given)
         prices = flow.step("download")
-        dataset = flow.step("transform", prices=f"runs:/{prices}/prices.parquet")
+        transformed = flow.step("transform", prices=f"runs:/{prices}/prices.parquet")
+        dataset = f"runs:/{transformed}/dataset"
         settings = {name: json.dumps(given.get(name, {})) for name in names}
-        bundles = [
-            flow.model("train", name, dataset=f"runs:/{dataset}/dataset", model_params=settings[name])
-            for name in names
-        ]
-        judged = flow.step(
-            "evaluate", dataset=f"runs:/{dataset}/dataset", bundles=",".join(bundles), left_out=",".join(left_out)
-        )
+        bundles = [flow.model("train", name, dataset=dataset, model_params=settings[name]) for name in names]
+        judged = flow.step("evaluate", dataset=dataset, bundles=",".join(bundles), left_out=",".join(left_out))
         audit = flow.step(
-            "audit", dataset=f"runs:/{dataset}/dataset", audited=",".join(bundles), model_params="{}",
+            "audit", dataset=dataset, audited=",".join(bundles), model_params="{}",
             forecasts=f"runs:/{judged}/forecasts.parquet", quick=True,
         )  # fmt: skip
-        flow.finish(judged, audit)
+        flow.finish(judged, audit, dataset)
 
 
 if __name__ == "__main__":

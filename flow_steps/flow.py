@@ -28,14 +28,14 @@ class Flow:
         run_id = self.step(name, model=model, **overrides)
         return tracking.model_uri(run_id, model)
 
-    def finish(self, judged: str, audit: str) -> None:
-        """Brings the best model's figures up to the parent run and prints the outcome."""
+    def finish(self, judged: str, audit: str, dataset: str) -> None:
+        """Brings the best model's figures up to the parent run and prints the outcome, and what to go on with."""
         self.run.metrics(tracking.metrics_of(judged))
         verdict = read_json(artifacts.fetch(f"runs:/{judged}/{VERDICT}"))
         self.run.tags({"best_model": verdict["best"]})
         note = f"{telling.summary_of(judged)}\n[The report]({tracking.artifact_page(judged, REPORT)})\n"
         self.run.note(note)
-        click.echo(telling.told(judged, chain.told("audit", audit)))
+        click.echo(telling.told(judged, chain.told("audit", audit), f"Dataset: {dataset}"))
 
 
 @contextmanager
