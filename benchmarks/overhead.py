@@ -25,6 +25,7 @@ WORK = {
     "transform": ("read_parquet", "build"),
     "train": ("fit",),
     "evaluate": ("evaluate", *REPORT),
+    "audit": ("_quick",),
 }
 
 

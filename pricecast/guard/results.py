@@ -19,9 +19,9 @@ FITS, AS_TRAINED, LAG, START = "fit isolation", "as trained", "execution lag", "
 MODEL = "a model to audit"
 RULES = {
     PREFIX: "A value known at a close has the same bits when all later rows are gone.",
-    HOLES: "It has them also where the rows right before the cut are empty, so that nothing is filled from behind.",
-    FUTURE: "It has them whatever is to come: noise, shuffled rows, a scale of a million, nothing, or 1e12.",
-    ISOLATION: "It has them alone and beside tickers full of garbage.",
+    HOLES: "The same holds where the rows right before the cut are empty: no gap is filled from behind.",
+    FUTURE: "A value known at a close has the same bits whatever comes after it.",
+    ISOLATION: "A ticker's values have the same bits alone and beside tickers full of garbage.",
     ADJUSTMENT: "A later split or dividend, which rescales all adjusted closes, moves no feature.",
     STORED: "The dataset's features are those that the code computes from the dataset's bars.",
     PURGE: "No label reaches a date that a later span forecasts, and the spans follow from the dates.",
