@@ -17,6 +17,7 @@ REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
 # Columns of a terminal that the text is for; what the table leaves out there, and shorter labels.
 WIDTH = 120
 LEFT_OUT = "RMSE skill"
+MARKED = f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %)."
 SHORT = {"90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90"}
 
 
@@ -77,7 +78,7 @@ def _legend(table: Table, report: Report) -> str:
     selected = report.verdict.get("selected")
     lines = []
     if any(row.marked for row in table.rows):
-        lines.append(f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %).")
+        lines.append(MARKED)
     if selected:
         days = f"{selected['n_days']:,} days of the folds from the second on"
         lines.append(f"selected: the best of the folds before, judged on the next; on the {days}.")

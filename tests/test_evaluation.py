@@ -9,7 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from market_samples import SMALL, TWO, market, small_dataset
-from pricecast import evaluation, forecaster, judge, models, outputs, report
+from pricecast import evaluation, facts, forecaster, judge, models, outputs, report, tables
+from pricecast.backtest import Plan
+from pricecast.confidence_set import SIZE
 from pricecast.dataset import build
 from pricecast.errors import InputError
 from pricecast.evaluation import evaluate, insample_mae, label, make_report, walk
@@ -198,6 +200,65 @@ def test_the_report_states_the_facts():
     assert made_report.leaderboard["model"].iloc[0] == "naive"
 
 
+def test_the_report_says_on_what_the_models_were_judged():
+    known = judged().forecasts.query("horizon == 1").dropna(subset="actual")
+    days, first, last = known["cutoff"].nunique(), known["cutoff"].min(), known["cutoff"].max()
+    expected = f"Judged on {days} test days from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+    assert make_report(judged(), small_dataset(), False).kicker == expected
+    assert expected in report.render(make_report(judged(), small_dataset(), False))
+    assert facts.kicker(judged().forecasts.assign(actual=np.nan)) == ""
+
+
+def walked(plan):
+    """The forecasts as if they came from a backtest, cut into folds by date."""
+    table = judged().forecasts
+    place = table["cutoff"].rank(method="dense").astype(int) - 1
+    table = table.assign(fold=1 + place * plan.folds // (place.max() + 1))
+    known = pd.Timestamp(small_dataset().spec.valid_start)
+    return evaluation.judged(table, small_dataset(), judged().contestants, known, plan)
+
+
+@pytest.mark.parametrize(
+    ("plan", "window", "refits"),
+    [
+        (Plan(folds=2), "expanding: each fold learns from all of its past, and from nothing after it", None),
+        (
+            Plan(folds=3, window="rolling", refit_every=2),
+            "rolling: each fold learns from as many dates as the first has behind it, and from nothing after it",
+            "models that stop early in every 2nd fold, others in each",
+        ),
+    ],
+)
+def test_the_report_of_a_backtest_tells_its_folds_and_not_the_datasets_spans(plan, window, refits):
+    found = walked(plan)
+    made_report = make_report(found, small_dataset(), pictures=False)
+    days = found.forecasts.groupby("fold")["cutoff"].nunique()
+    size = str(days.min()) if days.min() == days.max() else f"{days.min()} to {days.max()}"
+    cutoffs = found.forecasts["cutoff"]
+    assert not {"Validation from", "Test from"} & made_report.facts.keys()
+    assert made_report.facts["Folds"] == f"{plan.folds} of {size} trading days each"
+    assert made_report.facts["Window"] == window
+    assert made_report.facts.get("Refits") == refits
+    assert made_report.facts["Cutoffs"] == f"{cutoffs.min():%Y-%m-%d} to {cutoffs.max():%Y-%m-%d}"
+    assert made_report.facts["Origins"] == f"{len(small_dataset().origins('test'))} (a ticker on a day)"
+    assert made_report.kicker.startswith(f"Backtest of {plan.folds} folds: ")
+    assert "Validation from" not in report.render(made_report)
+
+
+@pytest.mark.parametrize(("number", "text"), [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st")])
+def test_ordinals(number, text):
+    assert facts._ordinal(number) == text
+
+
+def test_the_report_of_a_backtest_has_its_folds_as_a_picture_and_the_selected_row():
+    page = report.render(make_report(walked(Plan(folds=3)), small_dataset(), pictures=True))
+    assert "Is it better in every fold?" in page
+    assert '<tr class="selected">' in page
+    one = report.render(make_report(judged(), small_dataset(), pictures=True))
+    assert "Is it better in every fold?" not in one
+    assert '<tr class="selected">' not in one
+
+
 def test_a_report_without_pictures_has_none_and_renders():
     made_report = make_report(judged(), small_dataset(), pictures=False)
     assert made_report.figures == {}
@@ -209,13 +270,15 @@ def test_a_report_without_pictures_has_none_and_renders():
 
 def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(monkeypatch):
     asked = []
-    monkeypatch.setattr(report, "figures", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
+    monkeypatch.setattr(evaluation, "draw", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
     made_report = make_report(judged(), small_dataset(), pictures=True)
     assert list(made_report.figures) == ["One"]
-    table, curves, best = asked[0]
+    table, curves, ranked, folds = asked[0]
     assert table is judged().forecasts
-    ranked = judged().leaderboard.sort_values("crps")["model"]
-    assert best == next(name for name in ranked if name not in ("naive", "ewma"))
+    assert folds is judged().folds
+    best = judged().leaderboard.sort_values("crps")["model"].tolist()
+    assert ranked[0] == next(name for name in best if name not in ("naive", "ewma"))
+    assert ranked[1:] == [name for name in best if name != ranked[0]]
     assert {name: len(curve) for name, curve in curves.items()} == {
         "drift": 0, "lstm": 1, "lstm_2": 1, "naive": 0, "ewma": 0,
     }  # fmt: skip
@@ -228,30 +291,61 @@ def test_the_textbook_recipe_is_called_so():
 
 def test_a_long_list_of_tickers_is_cut():
     tickers = tuple(f"T{i}" for i in range(11))
-    assert evaluation._listed(tickers) == "T0, T1, T2, T3, T4, T5, T6, T7 and 3 more"
-    assert evaluation._listed(tickers[:8]) == "T0, T1, T2, T3, T4, T5, T6, T7"
+    assert facts.listed(tickers) == "T0, T1, T2, T3, T4, T5, T6, T7 and 3 more"
+    assert facts.listed(tickers[:8]) == "T0, T1, T2, T3, T4, T5, T6, T7"
 
 
 # --- for the terminal --------------------------------------------------------------------------------------
 
 
 def test_the_summary_is_an_aligned_table_under_the_verdict():
-    made_report = make_report(judged(), small_dataset(), pictures=False)
-    text = outputs.summary(made_report)
+    text = outputs.summary(make_report(judged(), small_dataset(), pictures=False))
     lines = text.splitlines()
     assert lines[0] == judged().verdict["sentence"]
     table = [line for line in lines if line.startswith("|")]
-    assert lines[-len(table) :] == table
+    assert lines[-len(table) - 2 :] == [*table, "", outputs.MARKED]
     assert len(table) == 2 + 5
     assert len({len(line) for line in table}) == 1
     bars = [[i for i, letter in enumerate(line) if letter == "|"] for line in table]
     assert all(places == bars[0] for places in bars)
-    assert [line.split("|")[1].strip() for line in table[2:]] == judged().leaderboard["model"].tolist()
+    names = [line.split("|")[1].strip() for line in table[2:]]
+    assert [name.removesuffix(" *") for name in names] == judged().leaderboard["model"].tolist()
+    kept = judged().leaderboard.set_index("model")["mcs_p"] > SIZE
+    assert [name.endswith(" *") for name in names] == kept.tolist()
     assert table[1].split("|")[1].strip("- ") == ""
     assert all(cell.strip().endswith("-:") for cell in table[1].split("|")[2:-1])
-    for name in judged().contestants:
-        assert f"- {judged().verdict['models'][name]['sentence']}" in lines
-    assert text.endswith("|\n")
+
+
+def unwrapped(text):
+    """List items in one line each, as Markdown reads them."""
+    return text.replace("\n  ", " ").splitlines()
+
+
+def test_the_summary_answers_and_says_a_sentence_for_each_of_few_models():
+    made_report = make_report(judged(), small_dataset(), pictures=False)
+    text = outputs.summary(made_report)
+    lines = unwrapped(text)
+    for each in judged().verdict["answers"]:
+        assert f"- {each['question']} {each['answer']}" in lines
+    sentences = [f"- {about['sentence']}" for about in judged().verdict["models"].values()]
+    assert set(sentences) <= set(lines)
+    assert max(map(len, text.splitlines()[1:])) <= outputs.WIDTH
+    assert not [line for line in text.splitlines() if line.strip().startswith(("%", "= ", "< "))]
+    names = {f"{name}_{i}": about for name, about in judged().verdict["models"].items() for i in (1, 2)}
+    many = replace(made_report, verdict={**judged().verdict, "models": names})
+    assert not set(sentences) & set(unwrapped(outputs.summary(many)))
+
+
+def test_the_summary_of_a_backtest_ends_with_the_selected_row_and_what_it_is():
+    found = walked(Plan(folds=3))
+    lines = outputs.summary(make_report(found, small_dataset(), pictures=False)).splitlines()
+    row = [line for line in lines if line.startswith("|")][-1]
+    selected = found.verdict["selected"]
+    assert [cell.strip() for cell in row.split("|")][1:3] == ["selected", f"{selected['crps']:#.4g}"]
+    assert lines[-1] == (
+        f"selected: the best of the folds before, judged on the next; on the {selected['n_days']:,} days of the "
+        "folds from the second on."
+    )
 
 
 def test_the_summary_shows_the_figures_of_the_leaderboard():
@@ -263,16 +357,17 @@ def test_the_summary_shows_the_figures_of_the_leaderboard():
     header = [cell.strip() for cell in table[0].split("|")[1:-1]]
     cells = dict(zip(header, [cell.strip() for cell in table[2].split("|")[1:-1]], strict=True))
     naive = judged().leaderboard.iloc[0]
-    assert cells["model"] == "naive"
-    assert cells["RMSE"] == report.format_cell("rmse", naive["rmse"])
-    assert cells["90 % coverage"] == f"{naive['coverage_90']:.1f} %"
+    assert cells["model"].removesuffix(" *") == "naive"
+    assert cells["RMSE"] == tables.format_cell("rmse", naive["rmse"])
+    assert "RMSE skill" not in cells
+    assert cells["90 % held"] == f"{naive['coverage_90']:.1f} %"
     assert cells["Direction"] == "\N{EN DASH}"
 
 
 def test_the_summary_says_what_was_left_out():
     data = build(market((*TWO, ("NEW", 150))), horizon=3, max_lookback=20)
     text = outputs.summary(make_report(evaluate([], data), data, pictures=False))
-    assert f"- Left out: {data.spec.dropped['NEW']}." in text.splitlines()
+    assert f"- Left out: {data.spec.dropped['NEW']}." in unwrapped(text)
 
 
 def test_pictures_are_named_after_their_titles(tmp_path):
