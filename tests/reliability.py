@@ -42,6 +42,8 @@ ROWS = (
         6, 3, "through_mlflow", "stock"),
     Row("fits", "trial_fits", "a backtest gets SIGTERM or SIGKILL after some of its fits, with one process or two",
         "a process or a `RUNNING` run is left, a kept fit is made anew, other figures at the next start", None, 2),
+    Row("fits-server", "trial_fits", "a backtest is shot, whose fits are kept by a tracking server",
+        "a kept fit is made anew, a run stays `RUNNING`, the next start fails", 1, 1, "through_server"),
     Row("starts", "trial_starts", "six processes at once come to a store that is not there",
         "a process fails, a run that is not `FINISHED`, other figures", 50, 1, stock="stock"),
     Row("disks", "trial_full", "the disk is full, at one moment after another",

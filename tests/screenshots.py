@@ -204,7 +204,7 @@ def open_report(driver: webdriver.Chrome, store: str, runs: list[Run], folder: P
 
 def judged(runs: list[Run]) -> list[Run]:
     """The runs of judged models, in order."""
-    return [run for run in runs if run.data.tags.get("pricecast.step") == "evaluate model"]
+    return [run for run in runs if run.data.tags.get("pricecast.step") == "judge model"]
 
 
 def experiment_of(runs: list[Run]) -> str:

@@ -201,7 +201,7 @@ def test_every_step_leaves_its_artifacts(first):
 
 def test_every_run_says_what_it_is(first):
     _, _, runs = first
-    steps = {"main": 1, "download": 1, "transform": 1, "train": 2, "evaluate": 1, "evaluate model": 3, "audit": 1}
+    steps = {"main": 1, "download": 1, "transform": 1, "train": 2, "evaluate": 1, "judge model": 3, "audit": 1}
     found = [tag(run, "step") for run in runs]
     assert {step: found.count(step) for step in set(found)} == steps
     for run in runs:
@@ -242,7 +242,7 @@ def test_the_parent_has_the_best_models_figures_beside_naives(first):
     _, _, runs = first
     parent, best = named(runs, "synthetic h=5"), tag(named(runs, "evaluate"), "best_model")
     assert tag(parent, "best_model") == best
-    by_model = {tag(run, "model"): run.data.metrics for run in runs if tag(run, "step") == "evaluate model"}
+    by_model = {tag(run, "model"): run.data.metrics for run in runs if tag(run, "step") == "judge model"}
     assert by_model.keys() == {"naive", "ewma", "lstm"}
     assert by_model[best]["test_crps"] == min(metrics["test_crps"] for metrics in by_model.values())
     expected = by_model[best] | {f"naive_{name}": value for name, value in by_model["naive"].items()}
@@ -791,7 +791,7 @@ def test_the_textbook_recipe_runs_beside_naive(experiment):
     assert {"naive h=5", "ewma h=5", "lstm h=5 L=10 hd=4 lr=0.001"} <= {run.info.run_name for run in runs}
     dataset = Dataset.load(artifacts.fetch(f"runs:/{named(runs, 'transform h=5 price').info.run_id}/dataset"))
     assert (dataset.spec.target, dataset.spec.scaler) == ("price", "minmax")
-    metrics = {tag(run, "model"): run.data.metrics for run in runs if tag(run, "step") == "evaluate model"}
+    metrics = {tag(run, "model"): run.data.metrics for run in runs if tag(run, "step") == "judge model"}
     # On levels doing nothing scores an R2 near one.
     assert metrics["naive"]["test_r2"] > 0.9
     assert "lstm" in result.output
