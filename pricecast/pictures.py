@@ -86,7 +86,7 @@ RESIDUALS = (
     "Left: how often outcomes fell into each tenth of their forecast distribution (PIT), relative to the promise. "
     "Bars at 1 are calibrated, high outer bars mean intervals too narrow, a hill in the middle too wide; bars that "
     "end between the dotted lines may differ from 1 by chance alone. Right: residuals in units of the interval's "
-    "half-width; dark points lie outside. They should be rare, spread evenly over time and on both sides."
+    "half-width; the larger points lie outside. They should be rare, spread evenly over time and on both sides."
 )
 LOSSES = (
     "Loss after each epoch, dashed on the training rows and solid on the validation rows; the dot marks the "

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from forecast_samples import sample_forecasts
 from pricecast import plots
@@ -213,7 +214,7 @@ def test_any_number_of_folds_can_be_read(forecasts: pd.DataFrame, count: int) ->
 def test_the_histogram_of_outcomes_is_that_of_their_probabilities(forecasts: pd.DataFrame) -> None:
     panel = plots.residuals(forecasts, "lstm").axes[0]
     rows = pit_counts(forecasts).query("horizon == 1").set_index(["model", "bin"])["share"]
-    bars = [bar.get_height() for bar in panel.patches if bar.get_width() == 10]
+    bars = [bar.get_height() for bar in panel.patches if isinstance(bar, Rectangle)]
     np.testing.assert_allclose(bars, [rows["lstm", place] / 10 for place in range(1, 11)])
     naive = next(patch for patch in panel.patches if patch.get_label() == NAIVE)
     np.testing.assert_allclose(naive.get_data().values, [rows[NAIVE, place] / 10 for place in range(1, 11)])
