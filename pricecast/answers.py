@@ -62,7 +62,9 @@ def _point(scores: pd.DataFrame) -> str:
             f"none of {own['model'].nunique()} models" if own["model"].nunique() > 1 else str(own["model"].iloc[0])
         )
         worse = own[own["sign"] < 0]["model"].nunique()
-        return f"No: {tried} has a lower error by more than chance" + (f", {worse} worse." if worse else ".")
+        return f"No: {tried} has a lower error by more than chance" + (
+            f"; {worse} worse than naive." if worse else "."
+        )
     parts = [
         f"{row['model']} at horizon {row['horizon']} ({100 * row['skill']:.1f} % lower RMSE, {p_text(row['p'])})"
         for row in better.to_dict("records")
@@ -144,7 +146,7 @@ def _selected(selected: Mapping[str, Any] | None) -> str:
     names = ", ".join(f"{name} in {count}" for name, count in counts.items())
     parts = [_against(name, found, set(counts.index) == {name}) for name, found in selected["against"].items()]
     return (
-        f"The best of the folds before ({names}), judged on the next, {selected['n_days']} days in all: "
+        f"The best of the folds before ({names}), judged on the next, {selected['n_days']:,} days in all: "
         f"{'; '.join(parts)}. That is what a choice made without hindsight gets."
     )
 

@@ -130,7 +130,7 @@ def _overall(tables: dict[int, pd.DataFrame]) -> str:
     table, *later = tables.values()
     reference, n = reference_of(table), int(value(table, NAIVE, "n_days"))
     winners = winning(table)
-    days = f"{n} day" if n == 1 else f"{n} days"
+    days = f"{n:,} day" if n == 1 else f"{n:,} days"
     if winners:
         # Better ones first, but what it is not better at stands beside them.
         claims = sorted(_claims(table, winners[0]), key=lambda claim: -claim.sign)

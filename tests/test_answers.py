@@ -94,7 +94,7 @@ def test_the_point_forecast():
     assert said(scores(h1=both))[question] == expected
     assert said(scores(h1=board(**NAIVES, lstm={})))[question] == "No: lstm has a lower error by more than chance."
     worse = board(**NAIVES, lstm={"rmse": 1.1, "ref_dm_point": 3, "ref_dm_p_point_holm": 0.01}, drift={})
-    assert said(scores(h1=worse))[question].endswith("by more than chance, 1 worse.")
+    assert said(scores(h1=worse))[question].endswith("by more than chance; 1 worse than naive.")
     late = scores(h1=both, h5=board(**NAIVES, lstm=POINT, drift={}))
     assert said(late)[question] == "Yes: lstm at horizon 5 (2.0 % lower RMSE, p = .030)."
     assert question not in said(scores(h1=board(**NAIVES)))
