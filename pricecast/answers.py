@@ -1,5 +1,6 @@
 """What a sceptic asks of a verdict, and the answers that the figures support."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,13 @@ from pricecast.confidence_set import SIZE
 from pricecast.coverage import PERCENTS
 from pricecast.judge import NAIVES, at, best_model, horizons, reference_of, value
 from pricecast.schema import NAIVE
-from pricecast.verdict import claims, listed, p_text, winning
+from pricecast.verdict import ALPHA, MATERIAL, claims, listed, p_text, winning
 
 # How far in points a coverage may miss its promise, or three standard errors where they are more.
 TOLERANCE = {"all": 1.5, "regime": 3.0}
 ERRORS = 3.0
+# A coverage of fewer days says nothing.
+FEWEST = 20
 
 
 def answers(
@@ -57,19 +60,26 @@ def _point(scores: pd.DataFrame) -> str:
     better = own[own["sign"] > 0]
     if own.empty:
         return ""
+    first = horizons(scores)[0]
+    if own["p"].isna().all():
+        return "Not known: too few days to test."
     if better.empty:
-        tried = (
-            f"none of {own['model'].nunique()} models" if own["model"].nunique() > 1 else str(own["model"].iloc[0])
-        )
+        count = own["model"].nunique()
+        none = f"none of {count} models has" if count > 1 else f"{own['model'].iloc[0]} has no"
         worse = own[own["sign"] < 0]["model"].nunique()
-        return f"No: {tried} has a lower error by more than chance" + (
+        return f"No: {none} {'a ' if count > 1 else ''}lower error by more than chance" + (
             f"; {worse} worse than naive." if worse else "."
         )
-    parts = [
-        f"{row['model']} at horizon {row['horizon']} ({100 * row['skill']:.1f} % lower RMSE, {p_text(row['p'])})"
-        for row in better.to_dict("records")
-    ]
-    return f"Yes: {', '.join(parts)}."
+    now, later = (better[rule] for rule in (better["horizon"] == first, better["horizon"] != first))
+    word = (
+        "Yes" if len(now) else f"Not at horizon {first}; the tests of longer ones do not correct for their number"
+    )
+    return f"{word}: {', '.join(map(_better, [*now.to_dict('records'), *later.to_dict('records')]))}."
+
+
+def _better(claim: Mapping[Any, Any]) -> str:
+    figures = f"{100 * claim['skill']:.1f} % lower RMSE, {p_text(claim['p'])}"
+    return f"{claim['model']} at horizon {claim['horizon']} ({figures})"
 
 
 def _distribution(scores: pd.DataFrame, shown: str) -> str:
@@ -79,12 +89,13 @@ def _distribution(scores: pd.DataFrame, shown: str) -> str:
     if own.empty:
         return ""
     claim, reference = own.iloc[0], reference_of(table)
-    winkler = 1 - value(table, shown, "winkler_90") / value(table, reference, "winkler_90")
+    theirs = value(table, reference, "winkler_90")
+    winkler = 1 - value(table, shown, "winkler_90") / theirs if theirs else 0.0
     figures = (
         f"{shown}'s CRPS is {_change(claim['skill'])} than {reference}'s ({p_text(claim['p'])}), the Winkler score "
         f"of its 90 % interval {_change(winkler)}"
     )
-    word = {1: "Yes", 0: "Not shown", -1: "No"}[int(claim["sign"])]
+    word = "Not known" if pd.isna(claim["p"]) else {1: "Yes", 0: "Not shown", -1: "No"}[int(claim["sign"])]
     return f"{word}: {figures}."
 
 
@@ -92,6 +103,8 @@ def _honest(coverage: pd.DataFrame, shown: str) -> str:
     rows = coverage[(coverage["model"] == shown) & (coverage["by"] == "all")]
     row = rows[rows["horizon"] == rows["horizon"].min()].iloc[0]
     held = ", ".join(f"{row[f'coverage_{p}']:.1f} ± {row[f'error_{p}']:.1f} %" for p in PERCENTS)
+    if row["n_days"] < FEWEST:
+        return f"Not known: {shown}'s intervals were tried on {row['n_days']} days, which is too few."
     missed = [p for p in PERCENTS if misses(row, p)]
     promised = ", ".join(map(str, PERCENTS))
     word = f"Not at {', '.join(map(str, missed))} %" if missed else "Yes"
@@ -101,23 +114,40 @@ def _honest(coverage: pd.DataFrame, shown: str) -> str:
 def misses(row: "pd.Series[Any]", percent: int) -> bool:
     """Whether a row of the coverage table misses its promise by more than tolerance and chance allow."""
     tolerance = TOLERANCE.get(str(row["by"]), TOLERANCE["regime"])
-    return bool(abs(row[f"coverage_{percent}"] - percent) > max(tolerance, ERRORS * row[f"error_{percent}"]))
+    # Days that all hit, or all miss, have no error of their own.
+    chance = math.sqrt(percent * (100 - percent) / row["n_rows"])
+    error = max(chance, row[f"error_{percent}"])
+    return bool(abs(row[f"coverage_{percent}"] - percent) > max(tolerance, ERRORS * error))
 
 
 def _horizons(scores: pd.DataFrame) -> str:
-    found: dict[str, list[int]] = {}
-    for horizon in horizons(scores):
-        found.setdefault(", ".join(winning(at(scores, horizon))) or "nothing", []).append(horizon)
-    first = at(scores, horizons(scores)[0])
     if len(horizons(scores)) == 1:
         return ""
+    found: dict[str, list[int]] = {}
+    for horizon in horizons(scores):
+        table = at(scores, horizon)
+        names = ", ".join(winning(table)) or "nothing"
+        untested = table[["ref_dm_p_point", "ref_dm_p_crps"]].isna().to_numpy().all()
+        found.setdefault("too few days to tell" if untested else names, []).append(horizon)
     text = "; ".join(f"{names} at {listed(where)}" for names, where in found.items())
-    overall = first[(first["ref_dm_p_all_holm"] < 0.05) & (first["ref_dm_all"] < 0)]
-    names = ", ".join(map(str, overall.index)) or "none"
-    return f"Better than the reference: {text}. Over all horizons together: {names}."
+    return f"Better than the reference: {text}. Over all horizons together: {_together(scores)}."
+
+
+def _together(scores: pd.DataFrame) -> str:
+    """Models whose CRPS over all horizons is lower, by more than chance and by enough to matter."""
+    first = at(scores, horizons(scores)[0])
+    if first["ref_dm_p_all"].isna().all():
+        return "too few days to tell"
+    reference = reference_of(first)
+    ratio = scores["crps"].unstack("horizon").loc[first.index]
+    skill = 1 - (ratio / ratio.loc[reference]).mean(axis=1)
+    sure = (first["ref_dm_p_all_holm"] < ALPHA) & (first["ref_dm_all"] < 0) & (skill >= MATERIAL)
+    return ", ".join(map(str, first.index[sure])) or "none"
 
 
 def _regimes(coverage: pd.DataFrame, shown: str) -> str:
+    if shown == NAIVE:
+        return ""
     table = coverage[(coverage["by"] == "regime") & (coverage["horizon"] == coverage["horizon"].min())]
     both = {name: table[table["model"] == name].set_index("group") for name in (shown, NAIVE)}
     parts = [
@@ -183,8 +213,9 @@ def _p(p: float | None) -> str:
 
 
 def _signed(skill: float) -> str:
-    return f"{100 * skill:+.1f} %".replace("-", "\N{MINUS SIGN}")
+    return f"{round(100 * skill, 1) + 0.0:+.1f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def _change(skill: float) -> str:
-    return f"{abs(100 * skill):.1f} % {'lower' if skill > 0 else 'higher'}"
+    size = f"{abs(100 * skill):.1f}"
+    return f"{size} % {'lower' if skill > 0 else 'higher'}" if float(size) else "no lower"

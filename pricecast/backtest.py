@@ -4,7 +4,6 @@ Fits are independent of one another and take the time, so they come first, in an
 the forecasts of all folds before and takes none, so it comes after them.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -42,10 +41,6 @@ class Plan:
     share: float = defaults.SHARE
     window: str = defaults.WINDOWS[0]
     refit_every: int = defaults.REFIT_EVERY
-
-    def stretch(self, candidate: "Candidate") -> int:
-        """Folds that one fit of a model forecasts."""
-        return self.refit_every if models.about(candidate.name).stops_early else 1
 
 
 EVERY_FOLD = Plan()
@@ -120,11 +115,24 @@ def fits(candidate: Candidate, dataset: Dataset, walked: Sequence[Fold], plan: P
             for number, fold in enumerate(outoffold.folds(own), 1)
         ]
     panel, lookback = dataset.panel(), prototype(candidate).lookback
-    for at in range(0, len(walked), stretch := plan.stretch(candidate)):
-        together = walked[at : at + stretch]
-        rows = [_rows(panel, fold, lookback) for fold in together]
-        since = _window(dataset, first, together[0]) if plan.window != defaults.WINDOWS[0] else None
-        found.append(Fit(candidate, f"fold {at + 1}", together[0], np.unique(np.concatenate(rows)), since))
+    for together in stretches(candidate, panel, walked, plan):
+        rows = [_rows(panel, walked[at], lookback) for at in together]
+        head = walked[together[0]]
+        since = _window(dataset, first, head) if plan.window != defaults.WINDOWS[0] else None
+        found.append(Fit(candidate, f"fold {together[0] + 1}", head, np.unique(np.concatenate(rows)), since))
+    return found
+
+
+def stretches(candidate: Candidate, panel: Panel, walked: Sequence[Fold], plan: Plan) -> list[list[int]]:
+    """The folds that one fit forecasts, by their places; a ticker that has come since wants a fit that knows it."""
+    longest = plan.refit_every if models.about(candidate.name).stops_early else 1
+    found: list[list[int]] = []
+    known: set[str] = set()
+    for at, fold in enumerate(walked):
+        if not found or len(found[-1]) == longest or not set(panel.tickers[fold.origins]) <= known:
+            found.append([])
+            known = set(panel.tickers[fold.origins])
+        found[-1].append(at)
     return found
 
 
@@ -180,11 +188,13 @@ def forecasts(
     Returns:
         The forecasts table, in units of the adjusted close, with a column `fold` from 1 on.
     """
-    stretch = plan.stretch(candidate)
-    before = len(found) - math.ceil(len(through) / stretch)
+    walked = [stage.fold for stage in through]
+    together = stretches(candidate, through[0].panel, walked, plan)
+    before = len(found) - len(together)
+    place = {at: before + number for number, own in enumerate(together) for at in own}
     past, tables = outoffold.join(found[:before]) if before else None, []
     for number, stage in enumerate(through):
-        model = Recorded(found[before + number // stretch], prototype(candidate))
+        model = Recorded(found[place[number]], prototype(candidate))
         fitted = _forecaster(candidate, stage, model, past)
         origins, panel = stage.fold.origins, stage.panel
         tables.append(fitted.table(panel, origins, panel.close[origins]).assign(fold=number + 1))
@@ -203,7 +213,7 @@ def walk_forward(
     Args:
         name: of the model.
         params: of the model.
-        dataset: to walk through; its own spans do not matter.
+        dataset: to walk through; its own spans only decide which tickers it holds (those long enough for them).
         walked: folds in order, as `folds` makes them.
         settings: how to make the forecasters.
         plan: window and how often to refit; its folds are those given.

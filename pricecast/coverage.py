@@ -69,7 +69,8 @@ def _counts(table: pd.DataFrame, by: str) -> pd.DataFrame:
     parts: dict[str, pd.Series] = {"n_rows": groups.size(), "n_days": daily.size(), "crps": groups["crps"].mean()}
     for percent, name in zip(PERCENTS, names, strict=True):
         parts[f"coverage_{percent}"] = groups[name].mean()
-        parts[f"error_{percent}"] = pd.Series({key: block_error(own.to_numpy()) for key, own in daily[name]})
+        errors = {key: block_error(own.to_numpy(), int(str(key[1]))) for key, own in daily[name]}
+        parts[f"error_{percent}"] = pd.Series(errors)
     found = pd.DataFrame(parts).rename_axis(["model", "horizon", "group"]).reset_index()
     found.insert(2, "by", by)
     return found

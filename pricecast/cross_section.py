@@ -41,7 +41,7 @@ def cross_section(forecasts: pd.DataFrame) -> pd.DataFrame:
     known = forecasts[forecasts["actual"].notna()]
     sizes = known.groupby(["model", "horizon", "cutoff"], sort=False)["ticker"].transform("size")
     wide = known[sizes >= MIN_TICKERS]
-    rows = [(model, horizon, *_summary(_daily(own))) for model, horizon, own in slices(wide)]
+    rows = [(model, horizon, *_summary(_daily(own), horizon)) for model, horizon, own in slices(wide)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -107,12 +107,12 @@ def _correlation(day: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return xy / np.sqrt(np.where((xx > 0) & (yy > 0), xx * yy, np.nan))
 
 
-def _summary(daily: _Daily) -> tuple[float, ...]:
+def _summary(daily: _Daily, horizon: int) -> tuple[float, ...]:
     """Everything from `n_days` on."""
     n = len(daily.ic)
     if n == 0:
         return (0, *[float("nan")] * (len(COLUMNS) - 3))
     deviation = daily.ic.std(ddof=1) if n > 1 else 0.0
     icir = daily.ic.mean() / deviation if deviation > SAME else float("nan")
-    ic, rank_ic, spread = ((float(series.mean()), block_error(series)) for series in daily)
+    ic, rank_ic, spread = ((float(series.mean()), block_error(series, horizon)) for series in daily)
     return (n, *ic, *rank_ic, float(icir), *spread)

@@ -1,7 +1,7 @@
 """The one evaluator: every model forecasts from every test origin, beside the naive ones, and is judged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -22,7 +22,7 @@ from pricecast.pictures import draw
 from pricecast.pit import pit_counts
 from pricecast.report import Report
 from pricecast.schema import NAIVE
-from pricecast.selection import FOLD_METRICS, by_fold, judge_selected
+from pricecast.selection import FOLD_METRICS, by_fold, judge_selected, spread_over
 from pricecast.splits import Fold
 from pricecast.verdict import verdict
 
@@ -98,8 +98,13 @@ def evaluate(given: list[Forecaster], dataset: Dataset) -> Evaluation:
     """
     missing = [name for name in judge.NAIVES if name not in {forecaster.name for forecaster in given}]
     forecasters = label([*given, *(fit(name, {}, dataset) for name in missing)])
-    about = {name: Contestant(found.params, found.curve()) for name, found in forecasters.items()}
+    about = {name: Contestant(_params(found), found.curve()) for name, found in forecasters.items()}
     return judged(walk(forecasters, dataset), dataset, about, pd.Timestamp(dataset.spec.valid_start))
+
+
+def _params(forecaster: Forecaster) -> dict[str, Any]:
+    # Somebody may bring a model of their own that is no file here.
+    return forecaster.params if forecaster.name in models.names() else {}
 
 
 def judged(
@@ -118,9 +123,10 @@ def judged(
     scores = judge.score(forecasts, insample_mae(dataset, known))
     covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
     selected = judge_selected(forecasts, folds)
+    board = spread_over(judge.leaderboard(scores), folds)
     said = {"answers": answers(scores, covered, folds, selected), "selected": selected}
     return Evaluation(
-        contestants=contestants, forecasts=forecasts, scores=scores, leaderboard=judge.leaderboard(scores),
+        contestants=contestants, forecasts=forecasts, scores=scores, leaderboard=board,
         folds=folds, coverage=covered, direction=direction(forecasts), cross_section=cross_section(forecasts),
         money=money(forecasts), pit=pit_counts(forecasts), verdict={**verdict(scores), **said}, plan=plan,
     )  # fmt: skip
@@ -147,7 +153,10 @@ def judged_walk(
     for each, table in zip(candidates, tables, strict=True):
         _check_parity(each.name, live.difference(found[each.name][0], dataset, table))
     about = {each.name: Contestant(models.params_of(each.name, backtest.prototype(each))) for each in candidates}
-    return judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start, plan)
+    result = judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start, plan)
+    return replace(
+        result, verdict={**result.verdict, "parity": {name: len(found[name][0].origins) for name in about}}
+    )
 
 
 def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:
@@ -189,11 +198,18 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_o
         direction=evaluation.direction,
         money=evaluation.money,
         cross_section=evaluation.cross_section,
-        warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)],
+        warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)] + _untried(evaluation),
         facts=facts(dataset, evaluation.forecasts, evaluation.plan),
         quality=dataset.quality,
         figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if pictures else {},
     )
+
+
+def _untried(evaluation: Evaluation) -> list[str]:
+    """What a backtest could not hold against a live forecast."""
+    names = [name for name, rows in evaluation.verdict.get("parity", {}).items() if not rows]
+    young = "tickers have too few bars for a live forecast at the first fold's end"
+    return [f"Live forecasts were not compared for {', '.join(names)}: {young}."] if names else []
 
 
 def _shown_coverage(evaluation: Evaluation, model: str) -> pd.DataFrame:

@@ -35,13 +35,20 @@ def by_fold(forecasts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def spread(folds: pd.DataFrame) -> pd.DataFrame:
-    """How CRPS skill spreads over the folds: index (model, horizon), its lowest, highest, and folds with any."""
-    groups = folds.groupby(["model", "horizon"])["skill_crps"]
-    return pd.DataFrame({
-        "skill_crps_low": groups.min(), "skill_crps_high": groups.max(),
-        "folds_better": groups.agg(lambda skill: (skill > 0).sum()), "folds": groups.size(),
+def spread_over(leaderboard: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """The leaderboard with each model's spread over the folds, if there are any.
+
+    Returns:
+        With `skill_crps_low`, `skill_crps_high` and `folds_better` (than naive), at the leaderboard's horizon.
+    """
+    if folds.empty:
+        return leaderboard
+    own = folds[folds["horizon"] == leaderboard["horizon"].iloc[0]].groupby("model")["skill_crps"]
+    spread = pd.DataFrame({
+        "skill_crps_low": own.min(), "skill_crps_high": own.max(),
+        "folds_better": own.agg(lambda skill: int((skill > 0).sum())),
     })  # fmt: skip
+    return leaderboard.join(spread, on="model")
 
 
 def chosen(folds: pd.DataFrame) -> dict[int, str]:

@@ -128,7 +128,7 @@ def block_length(n: int, horizon: int = 1) -> int:
     return min(n, max(math.ceil(2 * n ** (1 / 3)), 2 * horizon if horizon > 1 else 1))
 
 
-def block_error(series: np.ndarray) -> float:
+def block_error(series: np.ndarray, horizon: int = 1) -> float:
     """Standard error of the mean of a series in order of time, by the circular block bootstrap.
 
     Politis & Romano (1992). The blocks of a draw are independent and each start is as likely as any other, so the
@@ -136,6 +136,7 @@ def block_error(series: np.ndarray) -> float:
 
     Args:
         series: (n,) values, one a day.
+        horizon: Days ahead that they are about; they overlap that long.
 
     Returns:
         NaN for fewer than two values.
@@ -143,7 +144,7 @@ def block_error(series: np.ndarray) -> float:
     n = len(series)
     if n < 2:
         return float("nan")
-    length = block_length(n)
+    length = block_length(n, horizon)
     sums = np.cumsum(np.concatenate([[0.0], series, series[:length]]))
     means = (sums[length:-1] - sums[: -length - 1]) / length
     return float(np.sqrt(means.var() * length / n))

@@ -23,7 +23,8 @@ def board(**rows):
     base = {
         "crps": 1.0, "rmse": 1.0, "winkler_90": 5.0, "coverage_90": 90.0, "n_days": 250.0, "mcs_p": 1.0,
         "ref_dm_crps": 0.0, "ref_dm_p_crps": 1.0, "ref_dm_p_crps_holm": 1.0, "ref_dm_point": 0.0,
-        "ref_dm_p_point": 1.0, "ref_dm_p_point_holm": 1.0, "ref_dm_all": 0.0, "ref_dm_p_all_holm": 1.0,
+        "ref_dm_p_point": 1.0, "ref_dm_p_point_holm": 1.0, "ref_dm_all": 0.0, "ref_dm_p_all": 1.0,
+        "ref_dm_p_all_holm": 1.0,
     }  # fmt: skip
     tables = [pd.DataFrame([{**base, **own}], index=[name]) for name, own in rows.items()]
     return pd.concat(tables)
@@ -43,7 +44,7 @@ BETTER = {
 POINT = {"rmse": 0.98, "ref_dm_point": -2.5, "ref_dm_p_point_holm": 0.03}
 WORSE = {"crps": 1.1, "ref_dm_crps": 3.0, "ref_dm_p_crps_holm": 0.001, "mcs_p": 0.01}
 COVERED = {
-    "n_rows": 250, "n_days": 250, "crps": 1.0, "coverage_50": 50.0, "error_50": 1.0, "coverage_80": 80.0,
+    "n_rows": 250_000, "n_days": 250, "crps": 1.0, "coverage_50": 50.0, "error_50": 1.0, "coverage_80": 80.0,
     "error_80": 1.0, "coverage_90": 90.0, "error_90": 0.5,
 }  # fmt: skip
 
@@ -92,11 +93,18 @@ def test_the_point_forecast():
     both = board(**NAIVES, lstm={}, drift={})
     expected = "No: none of 2 models has a lower error by more than chance."
     assert said(scores(h1=both))[question] == expected
-    assert said(scores(h1=board(**NAIVES, lstm={})))[question] == "No: lstm has a lower error by more than chance."
+    assert said(scores(h1=board(**NAIVES, lstm={})))[question] == "No: lstm has no lower error by more than chance."
     worse = board(**NAIVES, lstm={"rmse": 1.1, "ref_dm_point": 3, "ref_dm_p_point_holm": 0.01}, drift={})
     assert said(scores(h1=worse))[question].endswith("by more than chance; 1 worse than naive.")
     late = scores(h1=both, h5=board(**NAIVES, lstm=POINT, drift={}))
-    assert said(late)[question] == "Yes: lstm at horizon 5 (2.0 % lower RMSE, p = .030)."
+    assert said(late)[question] == (
+        "Not at horizon 1; the tests of longer ones do not correct for their number: lstm at horizon 5 "
+        "(2.0 % lower RMSE, p = .030)."
+    )
+    early = scores(h1=board(**NAIVES, lstm=POINT, drift={}), h5=both)
+    assert said(early)[question] == "Yes: lstm at horizon 1 (2.0 % lower RMSE, p = .030)."
+    blind = dict.fromkeys(("ref_dm_p_point", "ref_dm_p_point_holm"), float("nan"))
+    assert said(scores(h1=board(**NAIVES, lstm=blind)))[question] == "Not known: too few days to test."
     assert question not in said(scores(h1=board(**NAIVES)))
 
 
@@ -178,8 +186,23 @@ def test_the_horizons():
     )
     # The test over all of them stands at the shortest.
     assert said(scores(h1=late, h2=nothing))[QUESTIONS[3]].endswith("Over all horizons together: lstm, drift.")
+    # A difference that is sure but matters to nobody is none.
+    tiny = board(**NAIVES, lstm={**BETTER, "crps": 0.9995}, drift={})
+    assert said(scores(h1=tiny, h2=nothing))[QUESTIONS[3]].endswith("Over all horizons together: none.")
+    untested = ("ref_dm_p_point", "ref_dm_p_crps", "ref_dm_p_point_holm", "ref_dm_p_crps_holm")
+    blind = board(**{name: {**own, **dict.fromkeys(untested, float("nan"))} for name, own in NAIVES.items()})
+    assert (
+        "nothing at horizon 1; too few days to tell at horizon 9."
+        in said(scores(h1=board(**NAIVES), h9=blind))[QUESTIONS[3]]
+    )
     turned = board(**NAIVES, lstm={**BETTER, "ref_dm_all": 3.0}, drift={**BETTER, "ref_dm_p_all_holm": 0.06})
     assert said(scores(h1=turned, h2=nothing))[QUESTIONS[3]].endswith("Over all horizons together: none.")
+
+
+def test_days_that_all_hit_are_no_miss_while_they_are_few():
+    few = pd.Series({"by": "all", "n_rows": 25, "n_days": 25, "coverage_90": 100.0, "error_90": 0.0})
+    assert not misses(few, 90)
+    assert misses(few.replace(25, 2500), 90)
 
 
 def test_the_folds():

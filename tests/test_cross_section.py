@@ -60,7 +60,7 @@ def plain(table: pd.DataFrame, model: str, horizon: int) -> tuple[float, ...]:
         spreads.append(sum((t - b) * a for t, b, a in zip(top, bottom, actual, strict=True)) / fifth)
     if not ics:
         return (0, *[math.nan] * 7)
-    errors = [block_error(np.array(series)) for series in (ics, ranks, spreads)]
+    errors = [block_error(np.array(series), horizon) for series in (ics, ranks, spreads)]
     icir = np.mean(ics) / np.std(ics, ddof=1) if len(ics) > 1 else math.nan
     pairs = zip((ics, ranks), errors, strict=False)
     means = [figure for series, error in pairs for figure in (np.mean(series), error)]

@@ -28,7 +28,17 @@ DAMAGE = {
     "a byte more": lambda data: data + b"\0",
 }
 FAST = ("a flipped bit", "half a file")
-JUDGES = ("judge", "verdict", "answers", "selection", "metrics", "significance", "evaluation", "money", "plots/folds")
+JUDGES = (
+    "judge",
+    "verdict",
+    "answers",
+    "selection",
+    "metrics",
+    "significance",
+    "evaluation",
+    "money",
+    "plots/folds",
+)
 
 
 def flipped(data, place):

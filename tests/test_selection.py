@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from forecast_samples import sample_forecasts
+from pricecast import judge
 from pricecast.judge import NAIVES, score
 from pricecast.schema import QUANTILE_COLUMNS
 from pricecast.selection import (
@@ -17,7 +18,7 @@ from pricecast.selection import (
     chosen,
     judge_selected,
     select,
-    spread,
+    spread_over,
 )  # fmt: skip
 from pricecast.significance import daily_losses, diebold_mariano
 from pricecast.slices import Slice
@@ -85,12 +86,15 @@ def test_scores_by_fold_are_those_of_the_folds_rows():
 
 
 def test_spread_is_the_lowest_the_highest_and_the_count_of_gains():
-    folds = by_fold(folded(horizons=2))
-    found = spread(folds)
+    table = folded(horizons=2)
+    folds, board = by_fold(table), judge.leaderboard(judge.score(table))
+    found = spread_over(board, folds).set_index("model")
     rows = folds.to_dict("records")
-    for key, row in found.iterrows():
-        skills = [x["skill_crps"] for x in rows if (x["model"], x["horizon"]) == key]
-        assert tuple(row) == (min(skills), max(skills), sum(skill > 0 for skill in skills), 4)
+    for model, row in found.iterrows():
+        skills = [x["skill_crps"] for x in rows if (x["model"], x["horizon"]) == (model, 1)]
+        told = (row["skill_crps_low"], row["skill_crps_high"], row["folds_better"])
+        assert told == (min(skills), max(skills), sum(skill > 0 for skill in skills))
+    assert spread_over(board, folds.iloc[:0]) is board
 
 
 def test_one_fold_has_no_spread_and_no_choice():

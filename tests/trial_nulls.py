@@ -109,7 +109,7 @@ def corrected(judged: Evaluation, loss: str) -> list[str]:
     return [
         f"{model} h{horizon} {kind} p={p:.3f}"
         for ((model, horizon, kind), test), p in zip(tests.items(), adjusted, strict=True)
-        if p < judge.ALPHA and test.statistic < 0
+        if p < verdict.ALPHA and test.statistic < 0
     ]
 
 
