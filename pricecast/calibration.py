@@ -18,6 +18,8 @@ REGIMES = 3  # terciles of volatility: calm, middle, wild
 RATE = 0.01
 # With fewer independent days a regime is calibrated with the others: a tail of 5 % has five of these.
 MIN_DAYS = 100
+# The largest move of a price in units of the smallest volatility is not as far.
+_FARTHEST = 1e9
 _KEYS = {"offsets", "thresholds", "rate"}
 
 
@@ -70,7 +72,8 @@ class Calibration:
         except (AssertionError, AttributeError, KeyError, OverflowError, TypeError, ValueError):
             offsets, cuts, rate = np.empty(0), {}, math.nan
         shape = (1 + (REGIMES if cuts else 0), horizon, len(QUANTILE_LEVELS))
-        sound = offsets.shape == shape and np.isfinite(offsets).all() and 0 <= rate <= 1
+        # Comparing takes NaN for unsound, too.
+        sound = offsets.shape == shape and (np.abs(offsets) < _FARTHEST).all() and 0 <= rate <= 1
         if not sound or any(len(pair) != REGIMES - 1 or not _in_order(pair) for pair in cuts.values()):
             raise InputError(
                 f"expected calibration offsets of the shape {shape}, two rising thresholds a ticker and a rate of "

@@ -126,7 +126,7 @@ def test_it_comes_back_from_json_bit_for_bit(mondrian):
 
 @pytest.mark.parametrize("change", [
     {"offsets": [[[0.0] * 7] * 3] * 3}, {"offsets": [[[0.0] * 6] * 3] * 4}, {"offsets": "many"},
-    {"offsets": [[0.0]]},
+    {"offsets": [[0.0]]}, {"offsets": [[[1e10] * 7] * 3] * 4},
     {"offsets": [[[float("nan")] * 7] * 3] * 4}, {"thresholds": {"AAA": [1.0]}}, {"thresholds": []}, {"rate": -1},
     {"rate": 2}, {"rate": "fast"}, {"thresholds": {}}, {"more": 1},
 ])  # fmt: skip
