@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,8 @@ WORK = {
     "evaluate": ("evaluate", *REPORT),
     "audit": ("_quick",),
 }
+# What evaluate shares with backtest.
+SHARED = dict.fromkeys(REPORT, "outcome")
 
 
 def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Callable[..., Any]:
@@ -42,6 +45,11 @@ def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> C
     return wrapper
 
 
+def home(step: str, name: str) -> ModuleType:
+    """The module in which a step finds a call into the library."""
+    return importlib.import_module(f"flow_steps.{SHARED.get(name, step)}")
+
+
 def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
     """Runs main in this process; returns the times of each step and what its library calls took."""
     from flow_steps import flow
@@ -50,9 +58,9 @@ def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[
     totals: dict[str, list[float]] = defaultdict(list)
     work: dict[str, dict[str, float]] = {}
     for step, names in WORK.items():
-        module = importlib.import_module(f"flow_steps.{step}")
         work[step] = defaultdict(float)
         for name in names:
+            module = home(step, name)
             setattr(module, name, timed(getattr(module, name), work[step], name))
     run_child = flow.chain.run_child
 

@@ -230,3 +230,11 @@ def test_the_docs_show_a_row_for_every_trial():
     assert table.startswith(f"{HEAD}\n")
     shown = [tuple(line.strip("| ").split(" | "))[::5] for line in table.splitlines()[2:]]
     assert shown == [(row.what, row.bad) for row in ROWS]
+
+
+def test_the_benchmark_of_overhead_times_calls_that_are_there():
+    from benchmarks.overhead import WORK, home
+
+    assert [
+        name for step, names in WORK.items() for name in names if not callable(getattr(home(step, name), name))
+    ] == []
