@@ -158,7 +158,7 @@ def open_runs(driver: webdriver.Chrome, url: str, runs: list[Run]) -> None:
 
 def open_charts(driver: webdriver.Chrome, url: str, runs: list[Run], pattern: str, charts: int) -> None:
     """The judged models' figures as bars."""
-    only = urllib.parse.quote("tags.`pricecast.step` = 'evaluate model'")
+    only = urllib.parse.quote("tags.`pricecast.step` = 'judge model'")
     address = f"{url}/#/experiments/{experiment_of(runs)}/runs?compareRunsMode=CHART&searchFilter={only}"
     visit(driver, address, *(run.info.run_name.split()[0] for run in judged(runs)))
     search_charts(driver, pattern, charts)
