@@ -21,8 +21,7 @@ FOLDER = ROOT / "notebooks"
 SECONDS = 1800  # for one cell: against one that never ends, not against a busy machine
 # A chart has few colours: as a palette it is a third of the size, and looks the same.
 COLOURS = 64
-# Sockets in a folder of its own instead of ports that anybody on the machine could talk to.
-LOCAL = Config({"KernelManager": {"transport": "ipc"}})
+STARTING = 300  # for a kernel to answer
 # What differs from one machine to the next and says nothing to a reader.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -48,11 +47,14 @@ def execute(name: str) -> NotebookNode:
     """
     notebook = read(FOLDER / f"{name}.ipynb")
     resources = {"metadata": {"path": str(ROOT)}}
-    client = NotebookClient(
-        notebook, timeout=SECONDS, kernel_name="python3", resources=resources, record_timing=False, config=LOCAL
-    )
-    with _no_traces():
-        client.execute()
+    with _no_traces(), tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+        # Sockets in a folder of their own: anybody on the machine could talk to ports, and without a folder two
+        # kernels that start at once would take the same names.
+        sockets = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/socket"}})
+        NotebookClient(
+            notebook, timeout=SECONDS, startup_timeout=STARTING, kernel_name="python3", resources=resources,
+            record_timing=False, config=sockets,
+        ).execute()  # fmt: skip
     notebook.metadata = nbformat.from_dict(METADATA)
     for output in outputs(notebook):
         output.get("metadata", {}).clear()
