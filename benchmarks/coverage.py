@@ -18,12 +18,10 @@ import pandas as pd
 
 from benchmarks.data import prices
 from pricecast import backtest, judge, models
+from pricecast.answers import misses
 from pricecast.coverage import PERCENTS, REGIME_NAMES, coverage
 from pricecast.dataset import Dataset, build
 from pricecast.forecaster import Settings
-
-TOLERANCE = {"all": 1.5, "regime": 3.0}
-ERRORS = 3.0
 
 
 def walked(name: str, data: Dataset, folds: int, share: float, settings: Settings) -> tuple[pd.DataFrame, float]:
@@ -36,16 +34,15 @@ def walked(name: str, data: Dataset, folds: int, share: float, settings: Setting
 def cells(covered: pd.DataFrame) -> list[str]:
     """Coverage of the three intervals, and of the widest one by regime."""
     everything = covered[covered["by"] == "all"].iloc[0]
-    found = [cell(everything, percent, "all") for percent in PERCENTS]
+    found = [cell(everything, percent) for percent in PERCENTS]
     regimes = covered[covered["by"] == "regime"].set_index("group")
-    return found + [cell(regimes.loc[name], PERCENTS[-1], "regime") for name in REGIME_NAMES]
+    return found + [cell(regimes.loc[name], PERCENTS[-1]) for name in REGIME_NAMES]
 
 
-def cell(row: pd.Series, percent: int, by: str) -> str:
+def cell(row: pd.Series, percent: int) -> str:
     """A coverage with its error, marked where it misses its promise."""
     share, error = row[f"coverage_{percent}"], row[f"error_{percent}"]
-    missed = abs(share - percent) > max(TOLERANCE[by], ERRORS * error)
-    return f"{share:.1f} ± {error:.1f}{' !' if missed else ''}"
+    return f"{share:.1f} ± {error:.1f}{' !' if misses(row, percent) else ''}"
 
 
 def print_table(tables: dict[str, tuple[pd.DataFrame, float]], data: Dataset) -> None:

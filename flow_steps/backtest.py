@@ -54,7 +54,7 @@ def _fitted(
     done = {number: found for number, fit in enumerate(fits) if (found := kept.find(fit))}
     missing = [number for number in range(len(fits)) if number not in done]
     with tqdm(desc="backtest", total=len(fits), initial=len(done), unit="fit", disable=None, leave=False) as bar:
-        for place, found in pool.results([fits[number] for number in missing], dataset, pool.cores()):
+        for place, found in pool.results([fits[number] for number in missing], dataset):
             fit = fits[missing[place]]
             kept.keep(fit, found)
             done[missing[place]] = found

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from pricecast.metrics import Slice, majority
+from pricecast.metrics import Slice, calls, majority
 from pricecast.significance import MIN_HORIZONS, block_length
 
 DRAWS = 2000
@@ -150,7 +150,7 @@ def direction(forecasts: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def _judge(model: str, horizon: int, s: Slice, seed: int) -> tuple[str | int | float, ...]:
-    called = (s.forecast_return != 0) & (s.actual_return != 0)
+    called = calls(s)
     cutoff, forecast_up, actual_up = s.cutoff[called], s.forecast_return[called] > 0, s.actual_return[called] > 0
     rate = hit_rate(cutoff, forecast_up == actual_up, horizon, seed)
     test = panel_test(cutoff, forecast_up, actual_up, horizon, seed)

@@ -16,6 +16,7 @@ from pricecast.direction import direction
 from pricecast.errors import InputError
 from pricecast.facts import facts, kicker, listed
 from pricecast.forecaster import Forecaster, fit, label
+from pricecast.guard.protocol import PARITY
 from pricecast.money import money
 from pricecast.outoffold import OutOfFold
 from pricecast.pictures import draw
@@ -222,7 +223,7 @@ def _shown_coverage(evaluation: Evaluation, model: str) -> pd.DataFrame:
 
 
 def _check_parity(name: str, difference: float) -> None:
-    if difference > live.TOLERANCE:
+    if difference > PARITY:
         raise InputError(
             f"expected a bundle of {name} to forecast what the backtest holds for the same cutoff, got quantiles "
             f"that differ by {difference:.2g} of the 90 % interval: look for a leak with the audit step"

@@ -1,23 +1,19 @@
 """Live equals backtest: a bundle made without any later row forecasts what the backtest holds for a cutoff."""
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pricecast import features
 from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster, Settings, fit
+from pricecast.guard import sample
 from pricecast.models import Forecast
 from pricecast.outoffold import OutOfFold
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
 from pricecast.splits import Fold
-
-# Relative to the width of the widest interval.
-TOLERANCE = 1e-6
 
 
 def forecast(
@@ -39,11 +35,12 @@ def forecast(
     Returns:
         The calibrated quantiles, of those rows whose tickers have bars enough for a live forecast.
     """
-    cutoff = dataset.features["date"].iloc[rows[0]]
-    made = fit(name, params, until(dataset, cutoff).as_of(fold.valid_start, fold.start), settings=settings)
+    known_bars = dataset.bars[dataset.bars["date"] <= dataset.features["date"].iloc[rows[0]]].reset_index(drop=True)
+    own = sample.unspanned(dataset, known_bars).as_of(fold.valid_start, fold.start)
+    made = fit(name, params, own, settings=settings)
     with tempfile.TemporaryDirectory() as folder:
         bundle = Forecaster.load(made.save(Path(folder) / "forecaster"))
-    prices = bars_of(dataset, cutoff)
+    prices = sample.prices(known_bars)
     bars = bundle.needed(prices).reset_index(drop=True)
     if bars.empty or (bundle.about.across and bars["ticker"].nunique() < prices["ticker"].nunique()):
         # A ticker is too young for a live forecast, and the model looks at all of them.
@@ -68,18 +65,3 @@ def difference(found: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> f
     return float(
         (step / np.maximum(returns[:, -1] - returns[:, 0], 1e-12)).max(initial=np.nan if held.empty else 0.0)
     )
-
-
-def until(dataset: Dataset, cutoff: pd.Timestamp) -> Dataset:
-    """The dataset as if the world had ended at a cutoff; the features are computed anew."""
-    bars = dataset.bars[dataset.bars["date"] <= cutoff].reset_index(drop=True)
-    table = features.compute(bars, dataset.spec.target)
-    kept = dataset.features["date"] <= cutoff
-    table["split"] = dataset.features.loc[kept, "split"].to_numpy()
-    return replace(dataset, bars=bars, features=table)
-
-
-def bars_of(dataset: Dataset, cutoff: pd.Timestamp) -> pd.DataFrame:
-    """The adjusted bars up to a cutoff as a prices table, so that forecasts are in units of the adjusted close."""
-    bars = dataset.bars[dataset.bars["date"] <= cutoff].drop(columns="quote")
-    return bars.assign(adj_close=bars["close"]).reset_index(drop=True)

@@ -83,15 +83,15 @@ def return_r2(s: Slice) -> float:
     return 1 - float(s.squared_errors.sum()) / total if total else float("nan")
 
 
-def _calls(s: Slice) -> np.ndarray:
+def calls(s: Slice) -> np.ndarray:
     """Rows on which the model names a direction and there was one."""
     return (s.forecast_return != 0) & (s.actual_return != 0)
 
 
 def direction(s: Slice) -> float:
     """Right calls of up or down in percent; NaN if none is made, as by a forecast of exactly no change."""
-    calls = _calls(s)
-    right = np.sign(s.forecast_return[calls]) == np.sign(s.actual_return[calls])
+    called = calls(s)
+    right = np.sign(s.forecast_return[called]) == np.sign(s.actual_return[called])
     return 100 * float(right.mean()) if right.size else float("nan")
 
 
@@ -100,7 +100,7 @@ def majority(s: Slice) -> float:
 
     Which constant is known only in hindsight, so this is a hard benchmark. NaN where `direction` is.
     """
-    up = s.actual_return[_calls(s)] > 0
+    up = s.actual_return[calls(s)] > 0
     return 100 * float(max(up.mean(), 1 - up.mean())) if up.size else float("nan")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 import psutil
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
 from pricecast import backtest
@@ -18,24 +18,20 @@ from pricecast.outoffold import OutOfFold
 _EVERY = 1.0  # seconds
 
 
-def results(fits: Sequence[Fit], dataset: Dataset, jobs: int) -> Iterator[tuple[int, OutOfFold]]:
+def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> Iterator[tuple[int, OutOfFold]]:
     """Runs all fits and yields the number of each with its forecasts as they come; the same bits whatever `jobs`.
 
     Args:
         fits: to run.
         dataset: they learn from.
-        jobs: processes; 1 stays in this one.
+        jobs: processes, by default one for each core that may be used; 1 stays in this one.
     """
-    if min(jobs, len(fits)) <= 1:
+    jobs = min(jobs or cpu_count(), len(fits))
+    if jobs <= 1:
         yield from ((number, _alone(fit, dataset)) for number, fit in enumerate(fits))
         return
-    parallel = Parallel(min(jobs, len(fits)), backend="loky", return_as="generator_unordered", batch_size=1)
+    parallel = Parallel(jobs, backend="loky", return_as="generator_unordered", batch_size=1)
     yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
-
-
-def cores() -> int:
-    """Cores that this process may use, where the system says so."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _child(parent: int, number: int, fit: Fit, dataset: Dataset) -> tuple[int, OutOfFold]:

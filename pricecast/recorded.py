@@ -68,12 +68,7 @@ def from_table(table: pd.DataFrame) -> OutOfFold:
     parts: dict[str, np.ndarray | None] = {}
     for part in _PARTS:
         names = list(_columns(part, horizon))
-        values = table[names].to_numpy() if set(names) <= set(table.columns) else None
-        parts[part] = (
-            values.reshape(len(table), horizon, len(QUANTILE_COLUMNS))
-            if part == "quantiles" and values is not None
-            else values
-        )
+        parts[part] = table[names].to_numpy() if set(names) <= set(table.columns) else None
     center, sigma, quantiles = (parts[part] for part in _PARTS)
     assert center is not None  # noqa: S101 - every forecast has one
     shaped = None if quantiles is None else quantiles.reshape(len(table), horizon, len(QUANTILE_COLUMNS))

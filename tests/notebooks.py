@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import io
 import os
 import re
 import tempfile
@@ -13,8 +12,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from PIL import Image
 from traitlets.config import Config
+
+from palette import small
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
@@ -88,10 +88,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def _small(png: str) -> str:
-    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    buffer = io.BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return base64.b64encode(small(base64.b64decode(png), COLOURS)).decode("ascii")
 
 
 @contextmanager

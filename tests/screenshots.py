@@ -24,6 +24,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.ui import WebDriverWait
 
+from palette import small
+
 ROOT = Path(__file__).resolve().parents[1]
 SWITCHES = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -32,6 +34,7 @@ SWITCHES = (
 )  # fmt: skip
 WIDTH, HEIGHT = 1600, 1000
 PATIENCE = 60
+COLOURS = 256
 COLUMNS = ("test_crps", "test_rmse", "test_skill_crps", "test_skill_rmse")
 
 
@@ -239,7 +242,7 @@ def take(out: Path, store: str) -> list[Path]:
     def save(name: str) -> None:
         time.sleep(1)  # fonts and transitions
         pictures.append(out / f"{name}.png")
-        driver.save_screenshot(str(pictures[-1]))
+        pictures[-1].write_bytes(small(driver.get_screenshot_as_png(), COLOURS))
 
     with (
         tempfile.TemporaryDirectory() as scratch,

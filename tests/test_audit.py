@@ -21,6 +21,7 @@ from pricecast.guard.violations import Violation
 from pricecast.models import Forecast, drift, naive
 from pricecast.panel import targets
 from pricecast.scalers import Scalers
+from trial_leaky_steps import Batch, Peek
 
 BUILD = {"horizon": 3, "max_lookback": 20}
 BARS = {"AAA": 800, "BBB": 700}
@@ -248,21 +249,6 @@ def test_of_very_many_forecasts_some_tickers_are_looked_up(monkeypatch):
 
 
 # --- leaks in models ----------------------------------------------------------------------------------------
-
-
-class Peek(naive.Model):
-    """Knows a hundredth of what comes."""
-
-    def predict(self, panel, origins):
-        return Forecast(center=0.01 * np.nan_to_num(panel.returns(origins)))
-
-
-class Batch(naive.Model):
-    """Centres its opinion on all origins that it is asked about."""
-
-    def predict(self, panel, origins):
-        opinion = 0.1 * panel.X[origins, :1] * panel.unit(origins)
-        return Forecast(center=opinion - opinion.mean(axis=0))
 
 
 class Neighbour(naive.Model):

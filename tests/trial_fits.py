@@ -45,7 +45,7 @@ def keeping(self, fit, found):
     while len(kept) == stop and stop < 15:
         time.sleep(0.1)
 
-fits.Fits.keep, pool.cores = keeping, lambda: jobs
+fits.Fits.keep, pool.cpu_count = keeping, lambda: jobs
 if __name__ == "__main__":
     backtest.main()
 """

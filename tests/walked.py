@@ -77,6 +77,6 @@ def counted(patch) -> Iterator[list[str]]:
         return run(fit, dataset)
 
     with patch.context() as within:
-        within.setattr(pool, "cores", lambda: 1)
+        within.setattr(pool, "cpu_count", lambda: 1)
         within.setattr(library, "run", spy)
         yield made
