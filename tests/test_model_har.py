@@ -78,6 +78,36 @@ def test_the_regressors_and_targets_equal_a_plain_loop():
             assert labels[i, h - 1] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("months", [2, 6, 12])
+def test_the_long_run_equals_a_plain_loop_and_takes_the_months_there_are(months):
+    panel, _, _ = setup()
+    place = _realised.positions(panel)
+    rows = np.flatnonzero((place >= 22) & (place % 13 == 0))
+    found = _realised.long_run(panel, rows, months)[:, 0]
+    assert place[rows].min() < 22 * (months + 1) <= max(place[rows].max(), 280)
+    for row, value in zip(rows, found, strict=True):
+        bars = panel.bars[panel.bars["ticker"] == panel.tickers[row]]
+        ends = [end for end in (place[row] - 22 * back for back in range(months)) if end >= 22]
+        means = [plain_regressors(bars, int(end), 1.0)[2] for end in ends]
+        assert value == pytest.approx(sum(means) / len(means), rel=1e-9)
+
+
+def test_a_longer_memory_is_a_regressor_more_and_a_live_forecast_equals_the_history():
+    prices = market((("AAA", 700), ("BBB", 690)))
+    data = build(prices, **SPANS)
+    made = forecaster.fit("har", {"months": 12}, data)
+    assert made.model.slopes_.shape[1] == fitted().slopes_.shape[1] + 1
+    whole = made.predict_bars(prices)
+    pd.testing.assert_frame_equal(made.predict_bars(made.needed(prices)), whole)
+
+
+@pytest.mark.parametrize("months", [0, 13])
+def test_months_that_no_forecast_has_are_refused(months):
+    panel, train, _ = setup()
+    with pytest.raises(InputError, match=f"expected 1 to 12 months of har, got {months}"):
+        models.create("har", {"months": months}).fit(panel, train, train[:0])
+
+
 def test_the_first_day_of_a_ticker_has_no_night_of_another():
     panel, _, _ = setup()
     total, ranges = _realised.variances(panel)

@@ -1,6 +1,7 @@
 """Realised variance of daily bars, and what it says about the variance to come.
 
-All of it looks back 22 days and one close, so that a forecast needs no long history.
+All of it looks back 22 days and one close, so that a forecast needs no long history; `long_run` alone looks back
+as many months as it is asked to.
 """
 
 import math
@@ -69,6 +70,18 @@ def own(panel: Panel, rows: np.ndarray) -> np.ndarray:
         days[:, -1], days[:, -WEEK:].mean(axis=1), days.mean(axis=1), hours.mean(axis=1),
         2 * np.log(panel.scale[rows]), np.abs(moves[0]), *(np.minimum(move, 0) for move in moves),
     ])  # fmt: skip
+
+
+def long_run(panel: Panel, rows: np.ndarray, months: int) -> np.ndarray:
+    """Mean log variance of the last months of 22 days, or of as many as the ticker has behind it, (n, 1)."""
+    place = positions(panel)
+    known = np.flatnonzero(place >= MONTH)
+    floor = QUIET * levels(panel, known)[:, None]
+    means = np.full(len(place), np.nan)
+    means[known] = np.log(np.maximum(_last(variances(panel)[0], known, MONTH), floor)).mean(axis=1)
+    lags = MONTH * np.arange(months)
+    there = place[rows, None] >= MONTH + lags
+    return np.nanmean(np.where(there, means[rows[:, None] - lags], np.nan), axis=1, keepdims=True)
 
 
 def weekdays(panel: Panel, rows: np.ndarray) -> np.ndarray:

@@ -22,6 +22,9 @@ from pricecast.models import (
 )
 from pricecast.panel import FEATURE_LIMIT, Panel
 
+# A year of months has fewer bars than a recursive feature needs, which every forecast has.
+MONTHS = 12
+
 
 class Model:
     """No move of the centre; its volatility from the day, week and month of the ticker and of the market.
@@ -30,6 +33,12 @@ class Model:
     its own past variance. An intercept for each ticker would help among stocks and hurt among cryptocurrencies, and
     a new ticker has none. The market of a day holds every close of that date: where exchanges close hours apart,
     the forecast is one of the evening after the last of them.
+
+    Attributes:
+        penalty: of the ridge regression.
+        market: whether the market's volatility counts.
+        months: of the ticker's own past whose mean counts, besides that of the last one; 1 for no more than that. A
+            longer memory helps where many tickers of different levels share the slopes.
     """
 
     family: ClassVar[str] = "classical"
@@ -39,9 +48,10 @@ class Model:
     # Its month of bars is no context to ask for: every origin has the sixty bars behind it that the features need.
     lookback = 1
 
-    def __init__(self, penalty: float = 100.0, market: bool = True) -> None:
+    def __init__(self, penalty: float = 100.0, market: bool = True, months: int = 1) -> None:
         self.penalty = penalty
         self.market = market
+        self.months = months
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
@@ -49,16 +59,16 @@ class Model:
         return {
             "penalty": trial.suggest_float("penalty", 1.0, 10_000.0, log=True),
             "market": trial.suggest_categorical("market", [True, False]),
+            "months": trial.suggest_categorical("months", [1, 6, MONTHS]),
         }
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
         """Learns what is usual for each ticker, the regression, and the level of volatility.
 
         Raises:
-            InputError: the penalty is zero.
+            InputError: the penalty is zero, or there are no months or more than twelve.
         """
-        if self.penalty <= 0:
-            raise InputError(f"expected a penalty of har above zero, got {self.penalty}: take 1e-6 for none")
+        self._check()
         self.norms_ = _norms(panel, train) if self.market else {}
         X = self._regressors(panel, train)
         scaler = StandardScaler().fit(X)
@@ -109,7 +119,9 @@ class Model:
         self.mean_, self.deviation_ = floats(state["mean"], folder, 1), floats(state["deviation"], folder, 1)
         self.slopes_, self.intercepts_ = floats(state["slopes"], folder, 2), floats(state["intercepts"], folder, 1)
         shapes = [self.mean_.shape, self.deviation_.shape, self.slopes_.shape, self.intercepts_.shape]
-        horizon, columns = self.intercepts_.size, _realised.OWN + _realised.WEEKDAYS + 2 * self.market
+        self._check()
+        own = _realised.OWN + (self.months > 1)
+        horizon, columns = self.intercepts_.size, own + _realised.WEEKDAYS + 2 * self.market
         norms = floats(list(self.norms_.values()) or [[0.0] * 4], folder, 2)
         sound = norms.shape[1] == 4 and bool(self.norms_) == self.market
         if not sound or shapes != [(columns,), (columns,), (horizon, columns), (horizon,)]:
@@ -118,7 +130,17 @@ class Model:
 
     def _regressors(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
         columns = [_realised.own(panel, rows), _realised.weekdays(panel, rows)]
-        return np.hstack([*columns, _realised.market(panel, self.norms_, rows)] if self.market else columns)
+        if self.months > 1:
+            columns.append(_realised.long_run(panel, rows, self.months))
+        if self.market:
+            columns.append(_realised.market(panel, self.norms_, rows))
+        return np.hstack(columns)
+
+    def _check(self) -> None:
+        if self.penalty <= 0:
+            raise InputError(f"expected a penalty of har above zero, got {self.penalty}: take 1e-6 for none")
+        if not 1 <= self.months <= MONTHS:
+            raise InputError(f"expected 1 to {MONTHS} months of har, got {self.months}: choose fewer or more")
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         return np.clip((X - self.mean_) / self.deviation_, -FEATURE_LIMIT, FEATURE_LIMIT)
