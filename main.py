@@ -29,7 +29,8 @@ class Pipeline(commands.Group):
     options.allow_splits, options.horizon, options.max_lookback, options.valid_size, options.test_size,
     options.valid_start, options.test_start, options.scaler, options.target, options.models,
     options.all_params, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
-    options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
+    options.mondrian, options.online, options.early_stopping, options.seed, options.refit, options.vis,
+    options.reuse,
 )  # fmt: skip
 @click.pass_context
 def main(context: click.Context, **params: Any) -> None:

@@ -84,7 +84,7 @@ STEP = chain.Step(
 @options.stack(
     options.dataset, options.models, options.all_params, options.folds, options.share, options.window,
     options.refit_every, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
-    options.mondrian, options.online, options.seed, options.vis,
+    options.mondrian, options.online, options.early_stopping, options.seed, options.vis,
 )  # fmt: skip
 def main(**params: Any) -> None:
     """Walks through the past: every model in every fold, judged together beside the naive forecast."""

@@ -19,7 +19,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     """Judges the models and leaves one child run for each."""
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     uris = params["bundles"].split(",")
-    result = evaluate([load(artifacts.bundle_folder(uri)) for uri in uris], dataset)
+    result = evaluate([load(artifacts.bundle_folder(uri)) for uri in uris], dataset, params["trials"])
     left_out = [models.lacks(name) for name in params["left_out"].split(",") if name]
     leave(run, result, dataset, params["vis"], left_out)
     # Naive forecasters that were added have no logged model.
@@ -45,7 +45,7 @@ STEP = chain.Step(
 
 
 @click.command(cls=commands.Command)
-@options.stack(options.dataset, options.bundles, options.left_out, options.vis)
+@options.stack(options.dataset, options.bundles, options.left_out, options.trials, options.vis)
 def main(**params: Any) -> None:
     """Forecasts the test span with every model and judges each beside the naive forecast."""
     chain.run_alone(STEP, params)

@@ -22,6 +22,8 @@ from pricecast.storage import digest_array, digest_file, read_parquet, write_par
 
 FOLDER = "fits"
 _LENGTH = 32
+# What of the settings a fit depends on.
+_FITTED = ("per_ticker", "early_stopping")
 # Runs back that are searched, newest first.
 _MOST = 50
 
@@ -66,7 +68,7 @@ class Fits:
             "model": candidate.name,
             "params": dict(candidate.params),
             # Only a bundle is calibrated; what a fold's fit forecasts may be calibrated in any way later.
-            "settings": settings if fit.place == PARITY else {"per_ticker": settings["per_ticker"]},
+            "settings": settings if fit.place == PARITY else {name: settings[name] for name in _FITTED},
             "bundle": fit.place == PARITY,
             "start": str(fit.fold.start),
             "window": str(fit.window),

@@ -9,7 +9,7 @@ from pricecast.forecaster import Settings
 
 # Options that count for every model that knows them, by the names of their parameters.
 _COMMON = {"lookback": "lookback", "epochs": "epochs", "hidden_dim": "lstm_units", "seed": "seed"}
-_SWITCHES = ("per_ticker", "mondrian", "online")
+_SWITCHES = ("per_ticker", "mondrian", "online", "early_stopping")
 
 
 def candidate(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> Candidate:

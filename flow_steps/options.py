@@ -70,6 +70,9 @@ models = _option(
 left_out = _option(
     "left-out", Names(empty=True), "", "Models of a family that lack a package, to be named in the report."
 )
+trials = _option(
+    "trials", click.IntRange(0, 1_000_000), 0, "Settings that were tried on earlier dates to choose the models."
+)
 folds = _option("folds", click.IntRange(1, 1000), defaults.FOLDS, "Folds to walk through.")
 share = _option(
     "share", click.FloatRange(0, 1, True, True), defaults.SHARE, "Share of the dates to walk through, the newest."
@@ -110,6 +113,10 @@ lstm_units = _option(
 per_ticker = _switch("per-ticker", False, "Fit a model for each ticker instead of one for all.")
 mondrian = _switch("mondrian", True, "Calibrate calm, middle and wild days of a ticker each by themselves.")
 online = _switch("online", True, "Let the outcomes of earlier forecasts go on moving the quantiles after the fit.")
+early_stopping = _switch(
+    "early-stopping", True,
+    "Stop a network or boosting at the lowest validation loss; false: all --epochs, on validation rows, too.",
+)  # fmt: skip
 seed = _option("seed", click.IntRange(0, 2**32 - 1), 0, "Seed of all that is random.")
 refit = _switch("refit", False, "Also fit once more on all rows: the model that predicts tomorrow has seen today.")
 vis = _switch("vis", True, "Draw the pictures of the report.")

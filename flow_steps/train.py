@@ -58,7 +58,7 @@ STEP = chain.Step(
 @click.command(cls=commands.Command)
 @options.stack(
     options.dataset, options.model, options.model_params, options.lookback, options.epochs, options.lstm_units,
-    options.per_ticker, options.mondrian, options.online, options.seed, options.refit,
+    options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,
 )  # fmt: skip
 def main(**params: Any) -> None:
     """Fits one model, calibrates it out of fold and logs it as one bundle."""

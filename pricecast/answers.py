@@ -20,8 +20,9 @@ FEWEST = 20
 
 
 def answers(
-    scores: pd.DataFrame, coverage: pd.DataFrame, folds: pd.DataFrame, selected: Mapping[str, Any] | None
-) -> list[dict[str, str]]:
+    scores: pd.DataFrame, coverage: pd.DataFrame, folds: pd.DataFrame, selected: Mapping[str, Any] | None,
+    trials: int = 0,
+) -> list[dict[str, str]]:  # fmt: skip
     """Questions and answers in the order of the page.
 
     Args:
@@ -29,6 +30,7 @@ def answers(
         coverage: of `coverage.coverage`.
         folds: of `selection.by_fold`.
         selected: of `selection.judge_selected`.
+        trials: settings that were tried on earlier data to choose the models.
 
     Returns:
         A list of `question` and `answer`.
@@ -42,7 +44,7 @@ def answers(
         "In which regimes?": _regimes(coverage, shown),
         "In every fold?": _folds(folds, shown),
         "What is picking the best worth?": _selected(selected),
-        "How sure are we?": _sure(scores),
+        "How sure are we?": _sure(scores, trials),
     }
     return [{"question": question, "answer": answer} for question, answer in found.items() if answer]
 
@@ -193,10 +195,12 @@ def _against(name: str, found: Mapping[str, float | None], is_it: bool) -> str:
     )
 
 
-def _sure(scores: pd.DataFrame) -> str:
+def _sure(scores: pd.DataFrame, trials: int) -> str:
     table = at(scores, horizons(scores)[0])
     n, kept = int(value(table, NAIVE, "n_days")), table["mcs_p"]
     text = f"The verdict rests on {n:,} days and {len(table)} models, all corrected for."
+    if trials:
+        text += f" {trials:,} trials on earlier dates chose their settings; these days had no part in it."
     if kept.isna().all():
         return f"{text} That is too few days for a Model Confidence Set."
     inside = [str(name) for name in table.sort_values("crps").index if kept[name] > SIZE]

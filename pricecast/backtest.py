@@ -156,7 +156,7 @@ def run(fit: Fit, dataset: Dataset) -> OutOfFold:
     scalers = fit_scalers(dataset.features, dataset.spec, _recent(dataset, fit.fold.train, fit.window))
     panel = dataset.panel(scalers)
     inside = (panel, fit.fold) if fit.window is None else _within(panel, fit.fold, fit.window)
-    learned = forecaster.learn(prototype(fit.candidate), models.about(fit.candidate.name), *inside)
+    learned = forecaster.learn(prototype(fit.candidate), fit.candidate.settings.stops(fit.candidate.name), *inside)
     return OutOfFold(fit.rows, learned.predict(panel, fit.rows))
 
 

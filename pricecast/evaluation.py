@@ -91,16 +91,25 @@ class Evaluation:
         return {**self.metrics(self.verdict["best"]), **naive}
 
 
-def evaluate(given: list[Forecaster], dataset: Dataset) -> Evaluation:
+def evaluate(
+    given: list[Forecaster], dataset: Dataset, trials: int = 0, names: Sequence[str] | None = None
+) -> Evaluation:
     """Walks every test origin with every model; naive and ewma are fitted where they are missing.
+
+    Args:
+        given: to judge.
+        dataset: on whose test span.
+        trials: settings that were tried on earlier data to choose the models.
+        names: to show them under, by default those of their models.
 
     Raises:
         InputError: a model has seen the test span, or was made for other features or another horizon.
     """
     missing = [name for name in judge.NAIVES if name not in {forecaster.name for forecaster in given}]
-    forecasters = label([*given, *(fit(name, {}, dataset) for name in missing)])
+    naives = {name: fit(name, {}, dataset) for name in missing}
+    forecasters = {**(dict(zip(names, given, strict=True)) if names else label(given)), **naives}
     about = {name: Contestant(_params(found), found.curve()) for name, found in forecasters.items()}
-    return judged(walk(forecasters, dataset), dataset, about, pd.Timestamp(dataset.spec.valid_start))
+    return judged(walk(forecasters, dataset), dataset, about, pd.Timestamp(dataset.spec.valid_start), trials=trials)
 
 
 def _params(forecaster: Forecaster) -> dict[str, Any]:
@@ -110,7 +119,7 @@ def _params(forecaster: Forecaster) -> dict[str, Any]:
 
 def judged(
     forecasts: pd.DataFrame, dataset: Dataset, contestants: Mapping[str, Contestant], known: pd.Timestamp,
-    plan: Plan | None = None,
+    plan: Plan | None = None, trials: int = 0,
 ) -> Evaluation:  # fmt: skip
     """Judges forecasts of one fold or many.
 
@@ -120,16 +129,18 @@ def judged(
         contestants: by label.
         known: what every model has learned from ends before this date.
         plan: of the walk that they come from, if from one.
+        trials: as in `evaluate`.
     """
     scores = judge.score(forecasts, insample_mae(dataset, known))
     covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
     selected = judge_selected(forecasts, folds)
     board = spread_over(judge.leaderboard(scores), folds)
-    said = {"answers": answers(scores, covered, folds, selected), "selected": selected}
+    said = {"answers": answers(scores, covered, folds, selected, trials), "selected": selected, "trials": trials}
     return Evaluation(
         contestants=contestants, forecasts=forecasts, scores=scores, leaderboard=board,
         folds=folds, coverage=covered, direction=direction(forecasts), cross_section=cross_section(forecasts),
-        money=money(forecasts), pit=pit_counts(forecasts), verdict={**verdict(scores), **said}, plan=plan,
+        money=money(forecasts, trials=trials), pit=pit_counts(forecasts),
+        verdict={**verdict(scores), **said}, plan=plan,
     )  # fmt: skip
 
 

@@ -50,11 +50,18 @@ class Settings:
         per_ticker: one model for each ticker instead of one for all.
         mondrian: calibrate each volatility regime by itself.
         online: let the calibration go on after the fit.
+        early_stopping: let a model that can stop where the loss on the newest part of its past is lowest; without,
+            it learns from all of its past for all of its epochs.
     """
 
     per_ticker: bool = False
     mondrian: bool = True
     online: bool = True
+    early_stopping: bool = True
+
+    def stops(self, name: str) -> bool:
+        """Whether a model so made holds out a part of its past to stop on."""
+        return self.early_stopping and models.about(name).stops_early
 
 
 DEFAULTS = Settings()
@@ -71,7 +78,7 @@ class Forecaster:
         spec: of the dataset it learned from.
         scalers: of that dataset.
         fitted_until: the last date whose close it has seen, in fit or in calibration.
-        history: one entry per epoch: epoch, train_loss, val_loss.
+        history: one entry per epoch: epoch, train_loss, and val_loss where there was something to stop on.
         settings: how it was made.
         starts: the first bar of each ticker that it learned from.
         past: the forecasts it was calibrated on; not kept in files.
@@ -137,6 +144,9 @@ class Forecaster:
         """Losses of the epoch whose weights were kept, and that epoch; nothing for a model without epochs."""
         if not self.history:
             return {}
+        if "val_loss" not in self.history[-1]:
+            last = self.history[-1]
+            return {"final_train_loss": last["train_loss"], "converged_epoch": last["epoch"]}
         kept = min(self.history, key=lambda entry: entry["val_loss"])
         return {
             "final_train_loss": kept["train_loss"], "final_val_loss": kept["val_loss"],
@@ -298,7 +308,7 @@ def fit(
     Raises:
         InputError: the model or a parameter is not known, or does not fit the dataset.
     """
-    panel, main, about = dataset.panel(), dataset.fold(), models.about(name)
+    panel, main, stops = dataset.panel(), dataset.fold(), settings.stops(name)
     history: list[dict[str, float]] = []
 
     def remember(epoch: int, metrics: dict[str, float]) -> None:
@@ -307,13 +317,13 @@ def fit(
             report(epoch, metrics)
 
     calibrated = None
-    if about.calibrate:
+    if models.about(name).calibrate:
         past = past or _walk_past(name, params, dataset, settings, progress)
         before = past.before(dataset, main.start)
         calibrated = calibrate(before.forecast, panel, before.origins, settings.mondrian, settings.online)
     if progress:
         progress(name)
-    model = learn(make(name, params, settings), about, panel, main, remember)
+    model = learn(make(name, params, settings), stops, panel, main, remember)
     until = seen_until(panel, main)
     starts = {str(ticker): _day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
     return Forecaster(
@@ -368,7 +378,7 @@ def _walk_past(
     def each(panel: Panel, fold: Fold) -> Model:
         if progress:
             progress(f"{name}, out of fold {folds.index(fold) + 1} of {len(folds)}")
-        return learn(make(name, params, settings), models.about(name), panel, fold)
+        return learn(make(name, params, settings), settings.stops(name), panel, fold)
 
     return outoffold.collect(each, dataset, folds)
 
@@ -378,9 +388,9 @@ def make(name: str, params: dict[str, Any], settings: Settings) -> Model:
     return PerTicker(name, params) if settings.per_ticker else models.create(name, params)
 
 
-def learn(model: Model, about: About, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
+def learn(model: Model, stops: bool, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
     """A model that has nothing to stop on learns from all of the past."""
-    rows = (fold.train, fold.valid) if about.stops_early else (fold.past, fold.past[:0])
+    rows = (fold.train, fold.valid) if stops else (fold.past, fold.past[:0])
     return model.fit(panel, *rows, report)
 
 
@@ -470,10 +480,10 @@ def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Fo
 
 def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
     # One set of keys, or as a table the entries would be as wide as they are many.
-    alike = {"epoch", "train_loss", "val_loss"}.union(*given[:1])
+    alike = {"epoch", "train_loss"}.union(*given[:1])
     if odd := [entry for entry in given if entry.keys() != alike]:
         raise InputError(
-            f"expected epoch, train_loss and val_loss by epoch in {FORECASTER_FILE}, got {short(odd[0])}: "
+            f"expected epoch, train_loss and perhaps val_loss by epoch in {FORECASTER_FILE}, got {short(odd[0])}: "
             "run the step that writes it"
         )
     return tuple(given)

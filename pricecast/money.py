@@ -17,7 +17,7 @@ YEAR, YEAR_WITH_WEEKENDS = 252, 365
 SATURDAY = 5
 
 
-def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int | None = None) -> pd.DataFrame:
+def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0) -> pd.DataFrame:
     """What each model's forecasts one day ahead would have earned, long or flat. A sanity check, no strategy.
 
     The rule, for each ticker by itself: at the close of the cutoff t, from what was known then, hold the ticker
@@ -31,8 +31,8 @@ def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int | Non
     Args:
         forecasts: The forecasts table; rows without an actual are left out.
         cost_bps: Cost of a purchase or a sale in basis points (1/10,000) of its value.
-        trials: How many rules were tried, for the deflated Sharpe ratio; the models with a Sharpe ratio by default.
-            Pass more where more were tried than the table shows.
+        trials: How many rules were tried besides those of the table (its models with a Sharpe ratio), for the
+            deflated Sharpe ratio.
 
     Returns:
         A row per model and one of `buy and hold` (all the tickers, always). `return` (compound) and `volatility`,
@@ -43,7 +43,7 @@ def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int | Non
         `n_trials`. No rows where nothing is forecast one day ahead: longer holding periods overlap.
 
     Raises:
-        InputError: the cost is below zero or takes everything, or fewer trials are given than models.
+        InputError: the cost is below zero or takes everything.
     """
     if not 0 <= cost_bps < 1e4:
         raise InputError(f"expected a cost of 0 to below 10,000 basis points, got {cost_bps}: 5 is usual")
@@ -59,10 +59,7 @@ def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int | Non
     year = YEAR_WITH_WEEKENDS if (dates.dayofweek >= SATURDAY).any() else YEAR
     sharpes = [_sharpe(book["earned"].to_numpy()) for name, book in books.items() if name != HOLD]
     tried = np.array(sharpes)[np.isfinite(sharpes)]
-    count = len(tried) if trials is None else trials
-    if count < len(tried):
-        raise InputError(f"expected at least as many trials as models that trade ({len(tried)}), got {count}")
-    chance = (count, float(tried.var(ddof=1)) if len(tried) > 1 else float("nan"))
+    chance = (len(tried) + trials, float(tried.var(ddof=1)) if len(tried) > 1 else float("nan"))
     rows = [
         {"model": name, **_row(book, year, *((1, 0.0) if name == HOLD else chance))} for name, book in books.items()
     ]

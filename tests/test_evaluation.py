@@ -32,6 +32,22 @@ def judged():
 # --- who is judged -----------------------------------------------------------------------------------------
 
 
+def test_models_are_shown_under_the_names_they_are_given():
+    found = evaluate([made("lstm"), made("lstm", 1)], small_dataset(), names=["A", "B"])
+    assert list(found.contestants) == ["A", "B", "naive", "ewma"]
+    assert set(found.forecasts["model"]) == {"A", "B", "naive", "ewma"}
+
+
+def test_trials_count_against_what_they_chose():
+    plain, tuned = (evaluate([made("drift")], small_dataset(), trials=trials) for trials in (0, 40))
+    assert (plain.verdict["trials"], tuned.verdict["trials"]) == (0, 40)
+    assert "40 trials on earlier dates chose their settings" in tuned.verdict["answers"][-1]["answer"]
+    assert "trials" not in plain.verdict["answers"][-1]["answer"]
+    counts = (each.money.set_index("model")["n_trials"] for each in (tuned, plain))
+    more = next(counts) - next(counts)
+    assert set(more.drop("buy and hold")) == {40}
+
+
 def test_naive_and_ewma_are_added_where_they_are_missing():
     assert list(judged().contestants) == ["drift", "lstm", "lstm_2", "naive", "ewma"]
     assert list(evaluate([made("ewma")], small_dataset()).contestants) == ["ewma", "naive"]

@@ -330,6 +330,23 @@ def test_a_history_from_the_first_bar_on_is_enough_however_short():
         model.predict_bars(raw(bars).groupby("ticker").tail(470))
 
 
+def test_without_early_stopping_it_learns_from_all_of_its_past_for_all_epochs(tmp_path):
+    panel, fold = data().panel(), data().fold()
+    whole = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(early_stopping=False))
+    plain = models.create("lstm", small("lstm")).fit(panel, fold.past, fold.past[:0])
+    assert same_bits(
+        whole.model.predict(panel, fold.origins).quantiles, plain.predict(panel, fold.origins).quantiles
+    )
+    assert not same_bits(whole.quantiles(panel, fold.origins), made("lstm").quantiles(panel, fold.origins))
+    epochs = small("lstm")["epochs"]
+    assert whole.summary() == {
+        "final_train_loss": whole.history[-1]["train_loss"], "converged_epoch": epochs
+    }  # fmt: skip
+    again = Forecaster.load(whole.save(tmp_path / "saved"))
+    assert again.settings == Settings(early_stopping=False)
+    assert again.history == whole.history
+
+
 def test_one_model_for_each_ticker():
     panel, test = data().panel(), data().origins("test")
     each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))

@@ -237,7 +237,14 @@ def test_the_best_epoch_is_marked() -> None:
 def test_validation_losses_that_are_all_missing_mark_nothing() -> None:
     figure = plots.loss_curves({"lstm": CURVE.assign(val_loss=np.nan)})
     assert figure is not None
-    assert len(figure.axes[0].lines) == 2
+    assert len(figure.axes[0].lines) == 1
+
+
+def test_a_training_without_early_stopping_has_one_curve() -> None:
+    figure = plots.loss_curves({"lstm": CURVE.drop(columns="val_loss")})
+    assert figure is not None
+    (line,) = figure.axes[0].lines
+    assert line.get_label() == "training"
 
 
 @pytest.mark.parametrize("curves", [{}, {"drift": None}, {"drift": CURVE.head(0)}])

@@ -18,7 +18,7 @@ PACKAGES = ("pricecast", "flow_steps", "serving")
 SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ROOT / "main.py"]
 # What the pipeline itself passes from step to step.
 WIRES = {"prices", "dataset", "model", "bundles", "left_out", "audited", "forecasts", "quick",
-    "folds", "share", "window", "refit_every",
+    "trials", "folds", "share", "window", "refit_every",
 }  # fmt: skip
 
 

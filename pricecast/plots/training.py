@@ -17,7 +17,8 @@ def loss_curves(
     """Training and validation loss by epoch, one panel per model, the best epoch marked.
 
     Args:
-        curves: per model a table `epoch, train_loss, val_loss`; None or empty for a model without epochs.
+        curves: per model a table `epoch, train_loss` and, where it stopped on it, `val_loss`; None or empty for a
+            model without epochs.
         looks: line styles of the other pictures (see `styles`), to give a model one colour throughout.
 
     Returns:
@@ -33,8 +34,8 @@ def loss_curves(
     for ax, (name, table) in zip(axes, tables.items(), strict=False):
         colour = looks[name]["color"]
         ax.plot(table["epoch"], table["train_loss"], "--", color=tint(colour, 0.6), label="training")
-        ax.plot(table["epoch"], table["val_loss"], color=colour, label="validation")
-        if table["val_loss"].notna().any():
+        if "val_loss" in table and table["val_loss"].notna().any():
+            ax.plot(table["epoch"], table["val_loss"], color=colour, label="validation")
             best = table.iloc[int(np.nanargmin(table["val_loss"]))]
             ax.plot(best["epoch"], best["val_loss"], "o", ms=7, color=INK, label=f"best: {best['epoch']:.0f}")
         ax.xaxis.get_major_locator().set_params(integer=True)
