@@ -8,7 +8,7 @@ import click
 
 from flow_steps import commands, options
 
-STEPS = ("download", "transform", "train", "evaluate", "backtest", "audit")
+STEPS = ("download", "transform", "train", "evaluate", "backtest", "audit", "compare")
 
 
 class Pipeline(commands.Group):
@@ -25,12 +25,9 @@ class Pipeline(commands.Group):
 
 @click.group(cls=Pipeline, invoke_without_command=True)
 @options.stack(
-    options.source, options.tickers, options.start, options.end, options.path, options.strict,
-    options.allow_splits, options.horizon, options.max_lookback, options.valid_size, options.test_size,
-    options.valid_start, options.test_start, options.scaler, options.target, options.models,
-    options.all_params, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
-    options.mondrian, options.online, options.early_stopping, options.seed, options.refit, options.vis,
-    options.reuse,
+    *options.DATA, options.models, options.all_params, options.lookback, options.epochs, options.lstm_units,
+    options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,
+    options.vis, options.reuse,
 )  # fmt: skip
 @click.pass_context
 def main(context: click.Context, **params: Any) -> None:
@@ -50,9 +47,7 @@ def _run(params: dict[str, Any]) -> None:
     given = json.loads(params["model_params"])
     with pipeline("main", params) as flow:
         names, left_out = choose(params["models"], given)
-        prices = flow.step("download")
-        transformed = flow.step("transform", prices=f"runs:/{prices}/prices.parquet")
-        dataset = f"runs:/{transformed}/dataset"
+        dataset = flow.dataset()
         settings = {name: json.dumps(given.get(name, {})) for name in names}
         bundles = [flow.model("train", name, dataset=dataset, model_params=settings[name]) for name in names]
         judged = flow.step("evaluate", dataset=dataset, bundles=",".join(bundles), left_out=",".join(left_out))

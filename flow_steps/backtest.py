@@ -14,7 +14,7 @@ from flow_steps.tracking import StepRun
 from pricecast import backtest, judge, models, pool
 from pricecast.backtest import Candidate, Plan
 from pricecast.dataset import Dataset
-from pricecast.evaluation import judged_walk
+from pricecast.evaluation import judged_walk, make_report
 from pricecast.outoffold import OutOfFold
 
 
@@ -31,7 +31,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     }
     found = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
     result = judged_walk(candidates, dataset, walked, found, plan)
-    leave(run, result, dataset, params["vis"], [models.lacks(name) for name in left_out])
+    leave(run, result, make_report(result, dataset, params["vis"], [models.lacks(name) for name in left_out]))
     leave_models(run, result, dataset, params["dataset"], {})
 
 

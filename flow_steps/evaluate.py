@@ -9,7 +9,7 @@ from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
 from pricecast import judge, models
 from pricecast.dataset import Dataset
-from pricecast.evaluation import evaluate
+from pricecast.evaluation import evaluate, make_report
 from pricecast.schema import FORECASTER_FILE
 from pricecast.storage import read_json
 from serving.load import load
@@ -21,7 +21,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     uris = params["bundles"].split(",")
     result = evaluate([load(artifacts.bundle_folder(uri)) for uri in uris], dataset, params["trials"])
     left_out = [models.lacks(name) for name in params["left_out"].split(",") if name]
-    leave(run, result, dataset, params["vis"], left_out)
+    leave(run, result, make_report(result, dataset, params["vis"], left_out))
     # Naive forecasters that were added have no logged model.
     logged = dict(zip(result.contestants, uris, strict=False))
     leave_models(run, result, dataset, params["dataset"], logged)

@@ -28,6 +28,12 @@ class Flow:
         run_id = self.step(name, model=model, **overrides)
         return tracking.model_uri(run_id, model)
 
+    def dataset(self) -> str:
+        """Downloads and transforms; returns the URI of the dataset."""
+        prices = self.step("download")
+        transformed = self.step("transform", prices=f"runs:/{prices}/prices.parquet")
+        return f"runs:/{transformed}/dataset"
+
     def finish(self, judged: str, audit: str, dataset: str) -> None:
         """Brings the best model's figures up to the parent run and prints the outcome, and what to go on with."""
         self.run.metrics(tracking.metrics_of(judged))
@@ -39,9 +45,9 @@ class Flow:
 
 
 @contextmanager
-def pipeline(name: str, params: dict[str, Any]) -> Iterator[Flow]:
-    """Opens the parent run; whatever goes wrong inside ends it as FAILED or KILLED."""
+def pipeline(name: str, params: dict[str, Any], what: str = "") -> Iterator[Flow]:
+    """Opens the parent run, named by what it is about; whatever goes wrong inside ends it as FAILED or KILLED."""
     with chain.session():
-        title = f"{params['tickers'][:40] or params['source']} h={params['horizon']}"
+        title = what or f"{params['tickers'][:40] or params['source']} h={params['horizon']}"
         with tracking.open_run(title, params, {"step": name}) as run:
             yield Flow(run, params)

@@ -123,6 +123,21 @@ vis = _switch("vis", True, "Draw the pictures of the report.")
 reuse = _switch("reuse", True, "Reuse finished steps whose code, parameters and inputs are the same.")
 
 
+metric = _option(
+    "metric", click.Choice(["crps", "rmse", "mape"]), "crps",
+    "What the best is chosen by: the loss of the distribution, or an error of the point forecast.",
+)  # fmt: skip
+experiments = _required(("--experiments",), Place(), "The file of experiments, such as experiments/abc.yaml.")
+seeds = _option(
+    "seeds", click.IntRange(1, 100), 3, "Trainings of each experiment, from --seed on: what seeds alone change."
+)
+# What main, compare and tune download and transform by.
+DATA = (
+    source, tickers, start, end, path, strict, allow_splits, horizon, max_lookback, valid_size, test_size,
+    valid_start, test_start, scaler, target,
+)  # fmt: skip
+
+
 def stack(*options: Decorator) -> Decorator:
     """Applies options in reading order."""
 

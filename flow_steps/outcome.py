@@ -1,25 +1,24 @@
 """What a judgement leaves in its run: tables, verdict, report, and a child run for each model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from flow_steps import artifacts
 from flow_steps.tracking import Judged, StepRun, data_of
 from pricecast.dataset import Dataset
-from pricecast.evaluation import Contestant, Evaluation, make_report
+from pricecast.evaluation import Contestant, Evaluation
 from pricecast.outputs import REPORT, SUMMARY, VERDICT, save_pictures, summary
-from pricecast.report import render
+from pricecast.report import Report, render
 from pricecast.storage import write_json, write_parquet
 
 _SHORT = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
 
 
-def leave(run: StepRun, result: Evaluation, dataset: Dataset, pictures: bool, left_out: Sequence[str]) -> None:
+def leave(run: StepRun, result: Evaluation, report: Report) -> None:
     """Writes tables, verdict, report and pictures, and logs the best model's figures."""
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     for name, table in result.tables().items():
         table.to_csv(run.folder / f"{name}.csv", index=False)
-    report = make_report(result, dataset, pictures, left_out)
     (run.folder / REPORT).write_text(render(report), encoding="utf-8")
     (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
     save_pictures(report.figures, run.folder / "plots")

@@ -48,10 +48,7 @@ class StepRun:
 
     def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Logs metrics of one step (an epoch, say)."""
-        now = get_current_time_millis()
-        _client().log_batch(
-            self.run_id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()]
-        )
+        log_metrics(self.run_id, metrics, step)
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Sets tags of ours."""
@@ -135,6 +132,12 @@ _where_others_write = retry(
 def log_inputs(run_id: str, **inputs: Any) -> None:
     """Logs datasets and models as inputs; several runs may log the same dataset at once."""
     _client().log_inputs(run_id, **inputs)
+
+
+def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+    """Logs metrics of a run, be it still open or not."""
+    now = get_current_time_millis()
+    _client().log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()])
 
 
 def current() -> str:

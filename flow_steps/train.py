@@ -49,7 +49,7 @@ def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
 STEP = chain.Step(
     name="train",
     body=body,
-    title=lambda params: f"train {params['model']}",
+    title=lambda params: f"train {params['model']}" + (f" seed={params['seed']}" if params["seed"] else ""),
     inputs=chain.digests_of("dataset"),
     plugins=_plugins,
 )

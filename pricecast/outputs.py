@@ -2,23 +2,30 @@
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from pricecast import plots
 from pricecast.board import CONFIDENCE, board
+from pricecast.comparison import Comparison
+from pricecast.comparison_table import comparison_table
 from pricecast.report import SENTENCES, Report, unbroken
 from pricecast.tables import Table
 
 # Files of an evaluation.
 REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
-# Columns of a terminal that the text is for; what the table leaves out there, and shorter labels.
+# Columns of a terminal that the text is for; what the tables leave out there, and shorter labels.
 WIDTH = 120
-LEFT_OUT = "RMSE skill"
+LEFT_OUT = ("RMSE skill",)
+SPARED = ("MAE", "MAPE (%)", "Direction")
 MARKED = f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %)."
-SHORT = {"90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90"}
+SHORT = {
+    "90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90", "R2 of prices": "R2", "Training loss": "training",
+    "Validation loss": "validation", "Best epoch": "epoch", "Seconds": "s",
+}  # fmt: skip
 
 
 def summary(report: Report) -> str:
@@ -35,7 +42,25 @@ def summary(report: Report) -> str:
     ]
     blocks = ["\n".join(map(_item, items)) for items in lists if items]
     table = board(report.leaderboard, verdict)
-    return "\n\n".join([verdict["sentence"], *blocks, _markdown(table)]) + f"\n{_legend(table, report)}"
+    first = experiments(report.comparison) if report.comparison else []
+    return (
+        "\n\n".join([*first, verdict["sentence"], *blocks, markdown(table, LEFT_OUT)])
+        + f"\n{_legend(table, report)}"
+    )
+
+
+def experiments(comparison: Comparison, whole: bool = False) -> list[str]:
+    """The recommendation and the table of experiments, as blocks of Markdown.
+
+    Args:
+        comparison: of the experiments.
+        whole: every column, with the spread over the seeds, wider than a terminal.
+    """
+    table = comparison_table(comparison.table)
+    if whole:
+        rows = [replace(row, cells=[(" ".join(cell).strip(), "") for cell in row.cells]) for row in table.rows]
+        return ["\n".join(map(_item, comparison.sentences)), markdown(replace(table, rows=rows), ())]
+    return ["\n".join(map(_item, comparison.sentences)), markdown(table, SPARED)]
 
 
 def save_pictures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> None:
@@ -55,8 +80,9 @@ def _item(text: str) -> str:
     ).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def _markdown(table: Table) -> str:
-    kept = [place for place, (label, _) in enumerate(table.columns) if label != LEFT_OUT]
+def markdown(table: Table, left_out: Collection[str]) -> str:
+    """A table, aligned for a terminal."""
+    kept = [place for place, (label, _) in enumerate(table.columns) if label not in left_out]
     labels = [SHORT.get(table.columns[place][0], table.columns[place][0]) for place in kept]
     rows = [["model", *labels]] + [
         [row.name + (" *" if row.marked else ""), *(row.cells[place][0] for place in kept)] for row in table.rows

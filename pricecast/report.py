@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 from pricecast import plots
 from pricecast.board import CONFIDENCE, board
+from pricecast.comparison import Comparison
+from pricecast.comparison_table import comparison_table
 from pricecast.coverage import PERCENTS
 from pricecast.money import COST_BPS
 from pricecast.tables import format_cell, money_table, naive_first, ranking_table
@@ -41,6 +43,7 @@ class Report:
         warnings: sentences on dropped tickers and the like.
         facts: label and value of tickers, dates, splits, source and so on.
         quality: quality.json, whose `findings` name kind, action, count, tickers and examples.
+        comparison: of experiments, where the models are some.
         figures: title to picture and caption, in the order of the page.
     """
 
@@ -55,6 +58,7 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     facts: Mapping[str, str] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
+    comparison: Comparison | None = None
     figures: Mapping[str, tuple[Figure, str]] = field(default_factory=dict)
 
 
@@ -74,6 +78,8 @@ def render(report: Report) -> str:
         answers=_answers(report.verdict),
         sentences=_sentences(report.verdict, order),
         many=SENTENCES,
+        compared=comparison_table(report.comparison.table) if report.comparison else None,
+        said=[unbroken(sentence) for sentence in report.comparison.sentences] if report.comparison else [],
         board=board(report.leaderboard, report.verdict, report.direction),
         confidence=CONFIDENCE,
         rows=models.to_dict("records"),

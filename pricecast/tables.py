@@ -63,7 +63,7 @@ def money_table(money: pd.DataFrame, order: Sequence[str] = ()) -> Table:
     rows = [
         Row(
             str(row["model"]),
-            [(_written(text, row[name]), "") for name, (*_, text) in MONEY.items()],
+            [(written(text, row[name]), "") for name, (*_, text) in MONEY.items()],
             kind="naive" if row["model"] == HOLD else "",
         )
         for row in _sorted(money, [HOLD, *order]).to_dict("records")
@@ -80,7 +80,7 @@ def ranking_table(cross_section: pd.DataFrame, order: Sequence[str] = ()) -> Tab
         Row(
             str(row["model"]),
             [
-                (_written(text, row[name]), f"± {_written(text, row[error])}" if error else "")
+                (written(text, row[name]), f"± {written(text, row[error])}" if error else "")
                 for name, (_, _, text, error) in RANKING.items()
             ],
         )
@@ -112,7 +112,8 @@ def _number(column: str, value: float) -> str:
     return (f"{value:,.1f}" if abs(value) >= 1000 else f"{value:#.4g}").replace("-", MINUS)
 
 
-def _written(text: str, value: Any) -> str:
+def written(text: str, value: Any) -> str:
+    """A number in a format, a dash where there is none."""
     return DASH if _is_missing(value) else text.format(value).replace("-", MINUS)
 
 

@@ -11,9 +11,9 @@ from pricecast.plots.ink import styles
 from pricecast.plots.losses import error_by_horizon
 from pricecast.plots.residuals import residuals
 from pricecast.plots.scatter import predicted_vs_actual
-from pricecast.plots.training import loss_curves
+from pricecast.plots.training import convergence, loss_curves
 
 __all__ = (
-    "coverage", "error_by_horizon", "fan_chart", "loss_curves", "predicted_vs_actual", "residuals", "save",
-    "skill_by_fold", "styles", "svg",
+    "convergence", "coverage", "error_by_horizon", "fan_chart", "loss_curves", "predicted_vs_actual", "residuals",
+    "save", "skill_by_fold", "styles", "svg",
 )  # fmt: skip

@@ -1,13 +1,13 @@
 """Losses by epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pricecast.plots.ink import INK, WIDTH, styled, styles, tint
+from pricecast.plots.ink import INK, WIDTH, panels, styled, styles, tint
 
 
 @styled
@@ -43,4 +43,32 @@ def loss_curves(
         ax.legend()
     for ax in axes[len(tables) :]:
         ax.set_axis_off()
+    return fig
+
+
+@styled
+def convergence(curves: Mapping[str, Sequence[pd.DataFrame]]) -> Figure | None:
+    """Training and validation loss of several experiments in one picture, a thin line for each seed.
+
+    Args:
+        curves: by experiment, for each seed a table `epoch, train_loss` and perhaps `val_loss`.
+
+    Returns:
+        The picture, or None when no experiment has epochs.
+    """
+    curves = {name: [table for table in tables if len(table)] for name, tables in curves.items()}
+    shown = {name: tables for name, tables in curves.items() if tables}
+    if not shown:
+        return None
+    fig, axes = panels(3.8, [1, 1], sharey=True)
+    looks = styles(shown)
+    for ax, column, title in zip(axes, ("train_loss", "val_loss"), ("Training", "Validation"), strict=True):
+        for name, tables in shown.items():
+            for number, table in enumerate(table for table in tables if column in table):
+                label = name if number == 0 else None
+                ax.plot(table["epoch"], table[column], color=looks[name]["color"], lw=1.2, label=label)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set(title=title, xlabel="Epoch")
+    axes[0].set_ylabel("Loss (model's own unit)")
+    axes[0].legend()
     return fig

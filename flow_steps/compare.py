@@ -1,0 +1,162 @@
+"""compare: named experiments on one dataset, each with several seeds, in one table below naive."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from flow_steps import artifacts, commands, options, telling, tracking
+from flow_steps.flow import Flow, pipeline
+from flow_steps.outcome import leave, leave_models
+from pricecast import comparison, models, outputs, plots
+from pricecast.comparison import Comparison, Seed, Tried
+from pricecast.dataset import Dataset
+from pricecast.evaluation import Evaluation, evaluate, make_report
+from pricecast.experiments import SEED, Experiment, read
+from pricecast.forecaster import Forecaster
+from pricecast.schema import NAIVE
+from serving.load import load
+
+EXPERIMENT = "Financial-forecasting-pipeline"
+CURVES = "Do the losses converge?"
+CAPTION = "Mean loss of each epoch, a line for each seed; training stops once the validation loss rises for good."
+# A name in MLflow's environment goes before ours, and so does the run that `mlflow run` has made.
+_GIVEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """An experiment, the run that stands for it, and its trainings: the URI of each model, and what it learned."""
+
+    run_id: str
+    experiment: Experiment
+    uris: Sequence[str]
+    forecasters: Sequence[Forecaster]
+    seeds: Sequence[Seed]
+
+    def tried(self) -> Tried:
+        """What the comparison wants to know of it."""
+        params = self.forecasters[0].params
+        return Tried(self.experiment, self.seeds, SEED in params, params.get("epochs"))
+
+
+def run(params: dict[str, Any]) -> None:
+    """Reads the file, trains every experiment, judges all of them together and tells which to take."""
+    with _in_experiment(), pipeline("compare", params, f"compare {Path(params['experiments']).stem}") as flow:
+        experiments = read(artifacts.fetch(params["experiments"]))
+        uri = flow.dataset()
+        trained = [_train(flow, each, uri, params) for each in experiments]
+        dataset = Dataset.load(artifacts.fetch(uri))
+        labels = [seed.label for each in trained for seed in each.seeds]
+        forecasters = [forecaster for each in trained for forecaster in each.forecasters]
+        result = evaluate(forecasters, dataset, names=labels)
+        found = comparison.compare([each.tried() for each in trained], result.scores, params["metric"])
+        _leave(flow, found, result, dataset, trained, params["vis"])
+        _leave_naive(flow, result, dataset, uri)
+        flow.run.keep()
+        click.echo(telling.told(flow.run.run_id, f"Dataset: {uri}"))
+
+
+@contextmanager
+def _in_experiment() -> Iterator[None]:
+    """Runs go to MLflow's experiment of this name, unless the environment names one."""
+    if any(name in os.environ for name in _GIVEN):
+        yield
+        return
+    os.environ["MLFLOW_EXPERIMENT_NAME"] = EXPERIMENT
+    try:
+        yield
+    finally:
+        del os.environ["MLFLOW_EXPERIMENT_NAME"]
+
+
+def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, Any]) -> Trained:
+    """Trains one experiment with every seed, as children of a run of its own."""
+    given = json.dumps(experiment.params)
+    takes_seed = SEED in models.parameters(experiment.model)
+    seeds = range(params["seed"], params["seed"] + (params["seeds"] if takes_seed else 1))
+    about = {"model": experiment.model, "description": experiment.description, **experiment.params}
+    with tracking.open_run(experiment.title, about, {"step": "experiment"}) as own:
+        runs = [
+            flow.step("train", dataset=dataset, model=experiment.model, model_params=given, seed=seed)
+            for seed in seeds
+        ]
+        uris = [tracking.model_uri(run_id, experiment.model) for run_id in runs]
+        found = [load(artifacts.bundle_folder(uri)) for uri in uris]
+        names = [experiment.name if len(runs) == 1 else f"{experiment.name} seed {seed}" for seed in seeds]
+        learned = [
+            Seed(name, each.curve(), {**each.summary(), "runtime_sec": tracking.metrics_of(run_id)["runtime_sec"]})
+            for name, each, run_id in zip(names, found, runs, strict=True)
+        ]
+        own.params({name: value for name, value in found[0].params.items() if name != SEED})
+        for epoch, losses in _mean_curve(learned).items():
+            own.metrics(losses, step=epoch)
+        own.note(experiment.description)
+    return Trained(own.run_id, experiment, uris, found, learned)
+
+
+def _mean_curve(seeds: Sequence[Seed]) -> dict[int, dict[str, float]]:
+    """Losses by epoch, means over the seeds that still train."""
+    curves = [seed.curve.set_index("epoch") for seed in seeds if len(seed.curve)]
+    epochs = sorted({epoch for curve in curves for epoch in curve.index})
+    return {
+        int(epoch): {
+            name: float(np.mean([curve.at[epoch, name] for curve in curves if epoch in curve.index]))
+            for name in curves[0].columns
+        }
+        for epoch in epochs
+    }
+
+
+def _leave(
+    flow: Flow, found: Comparison, result: Evaluation, dataset: Dataset, trained: Sequence[Trained], vis: bool
+) -> None:
+    report = replace(make_report(result, dataset, vis), comparison=found)
+    curves = {each.experiment.name: [seed.curve for seed in each.seeds] for each in trained}
+    if vis and (picture := plots.convergence(curves)):
+        report = replace(report, figures={CURVES: (picture, CAPTION), **report.figures})
+    leave(flow.run, result, report)
+    found.table.to_csv(flow.run.folder / "comparison.csv", index=False)
+    found.seeds.to_csv(flow.run.folder / "seeds.csv", index=False)
+    text = "\n\n".join(outputs.experiments(found, whole=True))
+    (flow.run.folder / "comparison.md").write_text(f"{text}\n", encoding="utf-8")
+    for row, each in zip(found.table.to_dict("records")[1:], trained, strict=True):
+        tracking.log_metrics(each.run_id, _finite(row))
+
+
+def _finite(row: Mapping[Any, Any]) -> dict[str, float]:
+    """The figures of a row of the table."""
+    skipped = ("experiment", "description", "model", "seeds")
+    return {name: float(value) for name, value in row.items() if name not in skipped and np.isfinite(value)}
+
+
+def _leave_naive(flow: Flow, result: Evaluation, dataset: Dataset, uri: str) -> None:
+    """A run of naive, so that MLflow's tables have it beside the experiments."""
+    naive = {NAIVE: result.contestants[NAIVE]}
+    leave_models(flow.run, replace(result, contestants=naive), dataset, uri, {})
+
+
+@click.command(cls=commands.Command)
+@options.stack(
+    options.experiments, options.seeds, options.metric, *options.DATA, options.lookback, options.epochs,
+    options.lstm_units, options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed,
+    options.vis, options.reuse,
+)  # fmt: skip
+def main(**params: Any) -> None:
+    """Compares named experiments on the same data, with several seeds, and recommends one, or none.
+
+    A file names them: each a model and what differs from its defaults. Data are downloaded and transformed once;
+    what was trained before is not trained again. Results go to the MLflow experiment
+    Financial-forecasting-pipeline, unless MLFLOW_EXPERIMENT_NAME says otherwise.
+    """
+    run(params)
+
+
+if __name__ == "__main__":
+    main()
