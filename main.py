@@ -8,19 +8,20 @@ import click
 
 from flow_steps import commands, options
 
-STEPS = ("download", "transform", "train", "evaluate", "backtest", "audit", "compare")
+STEPS = ("download", "transform", "train", "evaluate", "backtest", "audit")
+FLOWS = ("compare", "tune")  # of steps, as this one is
 
 
 class Pipeline(commands.Group):
     """A group that runs the whole chain when no step is named, and imports a step only when it is."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The steps, in order."""
-        return list(STEPS)
+        """The steps, in order, and what is made of them."""
+        return [*STEPS, *FLOWS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the step's command."""
-        return importlib.import_module(f"flow_steps.{cmd_name}").main if cmd_name in STEPS else None
+        """Imports the command."""
+        return importlib.import_module(f"flow_steps.{cmd_name}").main if cmd_name in (*STEPS, *FLOWS) else None
 
 
 @click.group(cls=Pipeline, invoke_without_command=True)

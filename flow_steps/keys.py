@@ -16,7 +16,7 @@ PACKAGES = ("pricecast", "flow_steps", "serving")
 LIBRARIES = (
     "numpy", "scipy", "pandas", "polars", "pyarrow", "scikit-learn", "torch", "exchange_calendars",
     "bokeh_sampledata", "yfinance", "matplotlib", "skops", "safetensors", "mlflow", "jinja2",
-    "xgboost-cpu", "lightgbm", "statsforecast", "arch", "keras", "statsmodels",
+    "xgboost-cpu", "lightgbm", "statsforecast", "arch", "keras", "statsmodels", "optuna",
 )  # fmt: skip
 
 

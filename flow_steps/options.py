@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from flow_steps import commands
-from flow_steps.values import Date, Names, Params, Place, Places, Tickers
+from flow_steps.values import Date, Names, Params, Place, Places, Tickers, Url
 from pricecast import defaults, sources
 from pricecast import models as registry
 
@@ -18,10 +18,12 @@ def _switch(name: str, default: bool, text: str) -> Decorator:
     return _option(name, click.BOOL, default, text)
 
 
-def _option(name: str, kind: Any, default: Any, text: str) -> Decorator:
+def _option(flag: str, kind: Any, default: Any, text: str, name: str | None = None) -> Decorator:
+    """An option; in code it has the name of its flag, unless another is given."""
     return click.option(
-        f"--{name}", cls=commands.Option, type=kind, default=default, show_default=default != "", help=text
-    )
+        *filter(None, (f"--{flag}", name)), cls=commands.Option, type=kind, default=default,
+        show_default=default != "", help=text,
+    )  # fmt: skip
 
 
 def _required(names: tuple[str, ...], kind: Any, text: str) -> Decorator:
@@ -130,6 +132,26 @@ metric = _option(
 experiments = _required(("--experiments",), Place(), "The file of experiments, such as experiments/abc.yaml.")
 seeds = _option(
     "seeds", click.IntRange(1, 100), 3, "Trainings of each experiment, from --seed on: what seeds alone change."
+)
+tuned = _option(
+    "models", Names(empty=True), "", "Models to tune: names or families; empty: all that have something to tune.",
+    name="tuned",
+)  # fmt: skip
+n_trials = _option(
+    "n-trials", click.IntRange(1, 100_000), 20, "Trials of each model, those of earlier calls included."
+)
+timeout = _option("timeout", click.IntRange(0), 0, "Seconds after which no trial is begun; 0: no limit.")
+timesteps = _option(
+    "timesteps",
+    click.IntRange(0, defaults.LONGEST_LOOKBACK),
+    0,
+    "Days a model sees; 0: the optimiser chooses them.",
+)
+walk_forward = _switch(
+    "walk-forward", False, "Score a trial on all folds of the past instead of the validation span alone."
+)
+storage = _option(
+    "storage", Url(), "sqlite:///optuna.db", "Where studies are kept: a URL of SQLAlchemy's without a password."
 )
 # What main, compare and tune download and transform by.
 DATA = (

@@ -24,12 +24,35 @@ _log = logging.getLogger(__name__)
 
 
 def mark() -> dict[str, str]:
-    """The tags of a run that this process opens; no other boot, container or later process has the same ones."""
+    """The tags of a run that this process opens."""
+    return {OWNER: me(), HEARTBEAT: f"{time.time():.0f}"}
+
+
+def me() -> str:
+    """This process as JSON; no other boot, container or later process is the same."""
     about = {
         "host": socket.gethostname(), "boot": _boot(), "space": _space(), "pid": os.getpid(),
         "started": _started(psutil.Process()),
     }  # fmt: skip
-    return {OWNER: json.dumps(about), HEARTBEAT: f"{time.time():.0f}"}
+    return json.dumps(about)
+
+
+def is_gone(owner: str) -> bool:
+    """Whether a process that `me` described has surely ended: it was on this host, where it could be seen."""
+    about = _parsed(owner)
+    if about is None or about["host"] != socket.gethostname():
+        return False
+    if about["boot"] != _boot():
+        return True
+    if about["space"] != _space():
+        return False
+    try:
+        process = psutil.Process(about["pid"])
+        return process.status() == psutil.STATUS_ZOMBIE or _started(process) != about["started"]
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
 
 
 @contextmanager
@@ -63,21 +86,13 @@ def _beat(run_id: str, over: threading.Event) -> None:
 
 
 def _is_dead(run: Run) -> bool:
-    about = _owner_of(run)
-    if about is None or about["host"] != socket.gethostname():
-        return False
-    if about["boot"] != _boot():
-        return True
-    if about["space"] != _space():
+    owner = run.data.tags.get(OWNER, "null")
+    about = _parsed(owner)
+    here = about is not None and about["host"] == socket.gethostname() and about["boot"] == _boot()
+    if about and here and about["space"] != _space():
         # A process in another container on this machine cannot be seen: its silence has to do.
         return time.time() - _last_beat(run) > _SILENT
-    try:
-        process = psutil.Process(about["pid"])
-        return process.status() == psutil.STATUS_ZOMBIE or _started(process) != about["started"]
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
+    return is_gone(owner)
 
 
 def _started(process: psutil.Process) -> float:
@@ -88,10 +103,10 @@ def _started(process: psutil.Process) -> float:
     return float(path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
 
 
-def _owner_of(run: Run) -> dict[str, Any] | None:
-    """What `mark` wrote; None for a run of another program."""
+def _parsed(owner: str) -> dict[str, Any] | None:
+    """What `me` wrote; None for anything else."""
     try:
-        about = json.loads(run.data.tags.get(OWNER, "null"))
+        about = json.loads(owner)
     except ValueError:
         return None
     return about if isinstance(about, dict) and about.keys() >= _FIELDS else None

@@ -114,6 +114,24 @@ class Place(click.ParamType):
         return text
 
 
+class Url(click.ParamType):
+    """The URL of a database, without a password: parameters are logged."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Returns the text."""
+        text = str(value)
+        # As SQLAlchemy reads it: all between the first colon after the scheme and the last @ before a slash.
+        user, found, _ = text.partition("://")[2].partition("?")[0].rpartition("@")
+        if (found and ":" in user) or "password=" in text.lower():
+            self.fail(
+                "expected a URL without a password, got one with: keep it in the environment (PGPASSWORD for "
+                "PostgreSQL)", param, ctx,
+            )  # fmt: skip
+        return text
+
+
 class Places(Names):
     """Such places, separated by commas, each once."""
 

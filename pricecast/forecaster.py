@@ -186,21 +186,7 @@ class Forecaster:
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
         """The forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
-        n, horizon = len(origins), self.spec.horizon
-        prices = last_close[:, None, None] * np.exp(self.quantiles(panel, origins))
-        flat = prices.reshape(n * horizon, -1)
-        table = pd.DataFrame({
-            "ticker": np.repeat(panel.tickers[origins], horizon),
-            "cutoff": np.repeat(panel.dates[origins], horizon),
-            "horizon": np.tile(np.arange(1, horizon + 1), n),
-            "date": forecast_dates(panel, origins).ravel(),
-            "model": self.name,
-            "last_close": np.repeat(last_close, horizon),
-            "forecast": flat[:, MEDIAN],
-            **dict(zip(QUANTILE_COLUMNS, flat.T, strict=True)),
-            "actual": (last_close[:, None] * np.exp(panel.returns(origins))).ravel(),
-        })  # fmt: skip
-        return table[list(FORECASTS)]
+        return forecast_table(panel, origins, last_close, self.quantiles(panel, origins), self.name)
 
     def predict_bars(self, raw: pd.DataFrame) -> pd.DataFrame:
         """Forecasts the next `horizon` trading days after the last bar of every ticker.
@@ -405,6 +391,26 @@ def walked_rows(panel: Panel, origins: np.ndarray, lookback: int, since: pd.Time
     last = pd.Series(origins).groupby(panel.tickers[origins]).max()
     ends = last.reindex(panel.tickers[rows], fill_value=-1).to_numpy()
     return rows[rows <= ends]
+
+
+def forecast_table(
+    panel: Panel, origins: np.ndarray, last_close: np.ndarray, quantiles: np.ndarray, name: str
+) -> pd.DataFrame:
+    """The forecasts table of quantiles of log returns (n, h, q), in the units of `last_close` (n,)."""
+    n, horizon = quantiles.shape[:2]
+    flat = (last_close[:, None, None] * np.exp(quantiles)).reshape(n * horizon, -1)
+    table = pd.DataFrame({
+        "ticker": np.repeat(panel.tickers[origins], horizon),
+        "cutoff": np.repeat(panel.dates[origins], horizon),
+        "horizon": np.tile(np.arange(1, horizon + 1), n),
+        "date": forecast_dates(panel, origins).ravel(),
+        "model": name,
+        "last_close": np.repeat(last_close, horizon),
+        "forecast": flat[:, MEDIAN],
+        **dict(zip(QUANTILE_COLUMNS, flat.T, strict=True)),
+        "actual": (last_close[:, None] * np.exp(panel.returns(origins))).ravel(),
+    })  # fmt: skip
+    return table[list(FORECASTS)]
 
 
 def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import yaml
 
-from main import STEPS
+from main import FLOWS, STEPS
 from main import main as pipeline
 from trials import ROOT
 
@@ -18,7 +18,10 @@ TYPES = {"integer range": "int", "float range": "float"}
 
 
 def commands() -> dict[str, click.Command]:
-    return {"main": pipeline, **{name: importlib.import_module(f"flow_steps.{name}").main for name in STEPS}}
+    return {
+        "main": pipeline,
+        **{name: importlib.import_module(f"flow_steps.{name}").main for name in (*STEPS, *FLOWS)},
+    }
 
 
 def entry_point(name: str, command: click.Command) -> dict:

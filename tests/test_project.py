@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from main import STEPS
+from main import FLOWS, STEPS
 from main import main as pipeline
 from mlproject import block, commands
 from reliability import HEAD, ROWS
@@ -18,7 +18,8 @@ PACKAGES = ("pricecast", "flow_steps", "serving")
 SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ROOT / "main.py"]
 # What the pipeline itself passes from step to step.
 WIRES = {"prices", "dataset", "model", "bundles", "left_out", "audited", "forecasts", "quick",
-    "trials", "folds", "share", "window", "refit_every",
+    "trials", "folds", "share", "window", "refit_every", "experiments", "seeds", "metric", "tuned", "n_trials",
+    "timeout", "timesteps", "walk_forward", "storage",
 }  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def test_parameters_stand_in_mlproject_in_the_order_of_the_options():
 
 def test_every_step_file_with_a_command_is_an_entry_point():
     files = {path.stem for path in (ROOT / "flow_steps").glob("*.py") if is_command(path)}
-    assert files == set(STEPS) == entry_points().keys() - {"main"}
+    assert files == {*STEPS, *FLOWS} == entry_points().keys() - {"main"}
 
 
 def test_placeholders_stand_bare():
@@ -102,7 +103,7 @@ def test_placeholders_stand_bare():
 def test_every_option_has_a_default_or_is_an_input():
     for name, entry in entry_points().items():
         required = {key for key, value in entry["parameters"].items() if "default" not in value}
-        assert required <= {"prices", "dataset", "model", "models"}, name
+        assert required <= {"prices", "dataset", "model", "models", "experiments"}, name
     assert all("default" in value for value in entry_points()["main"]["parameters"].values())
 
 
@@ -182,7 +183,7 @@ def test_no_tracking_uri_or_experiment_is_set_in_code():
     assert found == []
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [*STEPS, *FLOWS])
 def test_main_and_the_steps_share_names_types_and_defaults(step):
     ours = {option.name: option for option in pipeline.params}
     theirs = {option.name: option for option in commands()[step].params}

@@ -1,0 +1,173 @@
+"""Optuna's studies: where they are kept, whose turn a trial is, and what becomes of one whose process died.
+
+A trial that was begun is finished by whoever comes next, with the same parameters; a study ends with as many trials
+as were asked for, however many workers there were and however often they were killed.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from alembic.util import CommandError
+from filelock import FileLock
+from optuna.exceptions import (
+    DuplicatedStudyError,
+    ExperimentalWarning,
+    StorageInternalError,
+    UpdateFinishedTrialError,
+)
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
+
+from flow_steps import owners, secrets, store
+from pricecast.errors import InputError
+
+OWNER = owners.OWNER
+# Seconds: how often a trial says that it is alive, and after what silence another worker takes it over.
+_BEAT, _GRACE = 20, 120
+_LONGEST_CREATION = 60.0
+_POLL = 0.5
+_FAILURES = (SQLAlchemyError, StorageInternalError, CommandError)
+_LEFT = (TrialState.COMPLETE, TrialState.PRUNED)
+_COUNTED = (*_LEFT, TrialState.RUNNING, TrialState.WAITING)
+Objective = Callable[[Trial], float]
+
+
+class Surplus(Exception):  # noqa: N818 - no error: another worker has the last trial
+    """A trial that was begun while others had all that were left."""
+
+
+@contextmanager
+def reachable(url: str) -> Iterator[None]:
+    """One line for a storage that cannot be used.
+
+    Raises:
+        InputError: instead of what the database says.
+    """
+    try:
+        yield
+    except (*_FAILURES, ArgumentError, ImportError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
+        raise InputError(
+            f"expected a storage for studies at {secrets.masked(url)}, got: {store.first_line(cause)}. Start its "
+            "server or choose another --storage; the same command goes on where it stopped"
+        ) from error
+
+
+def storage(url: str) -> RDBStorage:
+    """Opens or creates a storage.
+
+    Raises:
+        InputError: there is no such database.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with reachable(url):
+        parsed = make_url(url)
+        if parsed.drivername.startswith("sqlite") and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{parsed.database}.lock", timeout=_LONGEST_CREATION):
+                return _open(url)
+        return _open(url)
+
+
+# Two workers that create the tables at once: the second one finds them.
+@retry(retry=retry_if_exception_type(_FAILURES), stop=stop_after_attempt(4), wait=wait_random(0.1, 1), reraise=True)
+def _open(url: str) -> RDBStorage:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat is one since 2021
+        return RDBStorage(
+            url, heartbeat_interval=_BEAT, grace_period=_GRACE, heartbeat_stale_trial_callback=again,
+            engine_kwargs={"pool_pre_ping": True},
+        )  # fmt: skip
+
+
+def open_study(name: str, kept: RDBStorage, first: dict[str, Any]) -> optuna.Study:
+    """The study of a name; a new one begins with the parameters `first`."""
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
+    try:
+        study = optuna.create_study(storage=kept, study_name=name, direction="minimize", pruner=pruner)
+    except DuplicatedStudyError:
+        return optuna.load_study(study_name=name, storage=kept, pruner=pruner)
+    study.enqueue_trial(first)
+    return study
+
+
+def work(study: optuna.Study, objective: Objective, trials: int, seed: int, until: float) -> None:
+    """Works at a study until it has enough trials, or the time is over.
+
+    Args:
+        study: to work at, alone or with others.
+        objective: of a trial; raises `TrialPruned` for one that is not worth finishing.
+        trials: that the study shall have when it is done, whoever made them.
+        seed: of what is suggested.
+        until: as of `time.monotonic`; no trial is begun later.
+    """
+
+    def turn(trial: Trial) -> float:
+        trial.set_user_attr(OWNER, owners.me())
+        place = sum(other.number < trial.number for other in study.get_trials(deepcopy=False, states=_COUNTED))
+        if place >= trials:
+            raise Surplus
+        # By its place and not by what this process has drawn before: a study that goes on draws nothing twice.
+        study.sampler = TPESampler(seed=int(np.random.SeedSequence([seed, place]).generate_state(1)[0]))
+        try:
+            return objective(trial)
+        except KeyboardInterrupt as told:
+            # Optuna would take it for a trial that failed; it is to be finished later.
+            raise SystemExit(130) from told
+
+    while time.monotonic() < until:
+        take_over(study)
+        states = [each.state for each in study.get_trials(deepcopy=False, states=_COUNTED)]
+        if sum(state in _LEFT for state in states) >= trials:
+            return
+        if len(states) >= trials and TrialState.WAITING not in states:
+            time.sleep(_POLL)  # others are at the last ones, and may die over them
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.optimize(turn, n_trials=1, catch=(Surplus,))
+
+
+def take_over(study: optuna.Study) -> None:
+    """Hands out again the trials whose process is surely gone; of others, Optuna's heartbeat decides."""
+    for trial in study.get_trials(deepcopy=True, states=(TrialState.RUNNING,)):
+        if _is_abandoned(trial):
+            try:
+                study.tell(trial.number, state=TrialState.FAIL)
+            except (ValueError, UpdateFinishedTrialError):
+                continue  # another worker was faster
+            again(study, trial)
+
+
+def _is_abandoned(trial: FrozenTrial) -> bool:
+    if owner := trial.user_attrs.get(OWNER):
+        return owners.is_gone(owner)
+    # Killed before it could say whose it is.
+    begun = trial.datetime_start
+    return begun is not None and datetime.now() - begun > timedelta(seconds=_GRACE)
+
+
+def again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Puts a trial that was not finished back into the queue, with what had been suggested for it."""
+    study.add_trial(
+        optuna.create_trial(
+            state=TrialState.WAITING, params=trial.params, distributions=trial.distributions,
+            system_attrs=trial.system_attrs, user_attrs={"again": trial.number},
+        )
+    )  # fmt: skip
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that count, in order."""
+    return study.get_trials(deepcopy=True, states=_LEFT)

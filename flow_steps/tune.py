@@ -1,0 +1,198 @@
+"""tune: a study of one or more models on the past before the test span; the best is fitted anew and judged once."""
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import optuna
+from optuna.trial import FrozenTrial, Trial
+
+from flow_steps import artifacts, commands, hyper, keys, options, reuse, studies, tracking
+from flow_steps.choice import choose
+from flow_steps.flow import Flow, pipeline
+from flow_steps.trial_plots import draw
+from pricecast import models, tuning
+from pricecast.backtest import Candidate
+from pricecast.dataset import Dataset
+from pricecast.errors import InputError
+
+METRICS = ("crps", "rmse", "mape")
+# What a study is about: two commands that agree in these work at the same one.
+_SAME = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
+_RUN, _PARAMS, _EPOCHS = "run", "params", "epochs"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model that is tuned: on what, and by which settings of the command."""
+
+    name: str
+    given: dict[str, Any]
+    past: Dataset
+    params: dict[str, Any]
+
+    def candidate(self, searched: dict[str, Any]) -> Candidate:
+        """The model with the parameters of a trial."""
+        return hyper.candidate(self.name, {**searched, **self.given}, {**self.params, "early_stopping": True})
+
+    def suggest(self, trial: Trial) -> dict[str, Any]:
+        """The parameters of a trial, all of them."""
+        longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
+        return tuning.suggest(self.name, trial, self.given, longest, timesteps)
+
+
+def run(params: dict[str, Any]) -> None:
+    """Searches on the past, fits the best of each model on all of it, and judges them on the test span."""
+    given = json.loads(params["model_params"])
+    with pipeline("tune", params, f"tune {params['tuned'] or 'all'}") as flow:
+        kept = studies.storage(params["storage"])
+        names = tuning.tunable(choose(params["tuned"] or models.ALL, given)[0])
+        uri = flow.dataset()
+        past = tuning.past_of(Dataset.load(artifacts.fetch(uri)))
+        until = time.monotonic() + (params["timeout"] or float("inf"))
+        found = {}
+        with studies.reachable(params["storage"]):
+            for name in names:
+                task = Task(name, given.get(name, {}), past, params)
+                found[name] = _study(flow, task, kept, _key(name, task.given, uri, params), until)
+        _finish(flow, found, given, uri, params)
+
+
+def _key(name: str, given: dict[str, Any], uri: str, params: dict[str, Any]) -> str:
+    """The name of a study: the model, and a digest of all that its trials depend on but the machine."""
+    plugins = ("pricecast.tuning", *(f"pricecast.models.{part}" for part in models.parts(name, given)))
+    about = {**{option: params[option] for option in _SAME}, "given": json.dumps(given, sort_keys=True)}
+    parts = keys.parts("study", about, {"dataset": artifacts.digest(uri)}, plugins)
+    return f"{name}-{keys.key({key: value for key, value in parts.items() if not key.startswith('machine')})[:16]}"
+
+
+def _study(flow: Flow, task: Task, kept: Any, key: str, until: float) -> optuna.Study:
+    study = studies.open_study(key, kept, models.parameters(task.name))
+    walked = tuning.folds(task.past, task.params["walk_forward"])
+    own: set[int] = set()
+
+    def objective(trial: Trial) -> float:
+        own.add(trial.number)
+        return _trial(task, trial, walked)
+
+    studies.work(study, objective, task.params["n_trials"], task.params["seed"], until)
+    _bring(study, own)
+    draw(study, flow.run.folder / "studies" / task.name)
+    table = study.trials_dataframe(("number", "value", "state", "duration", "params", "user_attrs"))
+    table.drop(columns=f"user_attrs_{studies.OWNER}", errors="ignore").to_csv(
+        flow.run.folder / "studies" / task.name / "trials.csv", index=False
+    )
+    return study
+
+
+def _trial(task: Task, trial: Trial, walked: Any) -> float:
+    """One trial as a run: its parameters, curves and scores."""
+    searched = task.suggest(trial)
+    candidate = task.candidate(searched)
+    title = f"trial {trial.number} {task.name}"
+    seen: list[int] = []
+    with tracking.open_run(title, {"model": task.name, **candidate.params}, {"step": "trial"}) as own:
+        trial.set_user_attr(_RUN, own.run_id)
+        trial.set_user_attr(_PARAMS, json.dumps(dict(candidate.params)))
+
+        def report(step: int, losses: dict[str, float]) -> None:
+            seen.append(step)
+            own.metrics(losses, step=len(seen))
+            if "val_loss" in losses:
+                trial.report(losses["val_loss"], step)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+
+        try:
+            found = tuning.assess(candidate, task.past, walked, METRICS, report)
+        except (optuna.TrialPruned, InputError) as ended:
+            own.tags({"trial": "pruned"})
+            own.note(
+                f"Given up: {ended}" if str(ended) else f"Given up after {len(seen)} epochs: behind the others."
+            )
+            state = ended
+        else:
+            own.tags({"trial": "complete"})
+            own.metrics({f"valid_{name}": value for name, value in found.scores.items()})
+            trial.set_user_attr(_EPOCHS, found.epochs)
+            state = None
+    _say(task, trial, None if state else found.scores[task.params["metric"]])
+    if state:
+        raise optuna.TrialPruned from state
+    return found.scores[task.params["metric"]]
+
+
+def _say(task: Task, trial: Trial, value: float | None) -> None:
+    said = "given up" if value is None else f"{task.params['metric']} {value:.5g}"
+    _log.info("trial %d of %s: %s", trial.number, task.name, said)
+
+
+def _bring(study: optuna.Study, own: set[int]) -> None:
+    """Repeats the runs of trials that earlier commands or other workers made, so that the study has all of them."""
+    for trial in studies.finished(study):
+        if trial.number not in own and (run_id := trial.user_attrs.get(_RUN)):
+            try:
+                reuse.copy_run(run_id)
+            except InputError:
+                _log.warning("trial %d of %s: its run is not in this store", trial.number, study.study_name)
+
+
+def _finish(
+    flow: Flow, found: dict[str, optuna.Study], given: dict[str, Any], uri: str, params: dict[str, Any]
+) -> None:
+    """Fits the best of each model on training and validation rows, and judges them."""
+    bundles, trials = [], 0
+    for name, study in found.items():
+        count = len(studies.finished(study))
+        best = _best(study)
+        if best is None:
+            raise InputError(
+                f"expected a trial of {name} that was finished, got none of {count}: give it more time"
+            )
+        trials += count
+        epochs = best.user_attrs.get(_EPOCHS) or 0
+        own = json.loads(best.user_attrs[_PARAMS]) | ({_EPOCHS: epochs} if epochs else {})
+        flow.run.params({f"{name}.{key}": value for key, value in own.items()})
+        flow.run.metrics({f"{name}_valid_{params['metric']}": best.value or 0.0, f"{name}_trials": count})
+        bundles.append(
+            flow.model("train", name, dataset=uri, model_params=json.dumps(own), early_stopping=not epochs)
+        )
+    judged = flow.step("evaluate", dataset=uri, bundles=",".join(bundles), trials=trials)
+    audit = flow.step(
+        "audit", dataset=uri, audited=",".join(bundles), model_params="{}",
+        forecasts=f"runs:/{judged}/forecasts.parquet", quick=True,
+    )  # fmt: skip
+    flow.finish(judged, audit, uri)
+    click.echo(f"Studies: optuna-dashboard {params['storage']}")
+
+
+def _best(study: optuna.Study) -> FrozenTrial | None:
+    done = [
+        trial for trial in studies.finished(study) if trial.value is not None and trial.state.name == "COMPLETE"
+    ]
+    return min(done, key=lambda trial: (trial.value, trial.number), default=None)
+
+
+@click.command(cls=commands.Command)
+@options.stack(
+    options.tuned, options.n_trials, options.timeout, options.metric, options.timesteps, options.walk_forward,
+    options.storage, *options.DATA, options.all_params, options.lookback, options.epochs, options.lstm_units,
+    options.per_ticker, options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
+)  # fmt: skip
+def main(**params: Any) -> None:
+    """Tunes models with Optuna on the past before the test span, then judges the best once.
+
+    Each trial is a run with its curves and its score on the validation span, or on every fold of the past with
+    --walk-forward. The same command goes on with a study that was stopped; with a database server as --storage,
+    several can work at one. The best of each model is trained anew on training and validation rows for as many
+    epochs as were best, and judged on the test span beside naive.
+    """
+    run(params)
+
+
+if __name__ == "__main__":
+    main()

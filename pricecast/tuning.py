@@ -1,0 +1,168 @@
+"""What a setting is worth on the past alone: the objective of a search for hyperparameters.
+
+A setting is judged where it has learned nothing from: on the validation span, or on every fold of the past. Where a
+model stops early, it does so on the newest part of what comes before.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from pricecast import conformal, forecaster, models, outoffold
+from pricecast.backtest import Candidate, prototype
+from pricecast.dataset import Dataset, fit_scalers
+from pricecast.errors import InputError
+from pricecast.forecaster import forecast_table
+from pricecast.metrics import METRICS, Slice
+from pricecast.models import Forecast, Report
+from pricecast.panel import Panel
+from pricecast.schema import QUANTILE_LEVELS
+from pricecast.splits import Fold
+
+# Epochs of later folds are counted on from here, so that a step means the same in every trial.
+STRIDE = 100_000
+LOOKBACK = "lookback"
+_NORMAL = norm.ppf(np.array(QUANTILE_LEVELS))
+
+
+class Trial(Protocol):
+    """What suggests hyperparameters, as Optuna's trials do."""
+
+    def suggest_int(self, name: str, low: int, high: int, **more: Any) -> int:
+        """A whole number."""
+        ...
+
+    def suggest_float(self, name: str, low: float, high: float, **more: Any) -> float:
+        """A number."""
+        ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """One of several."""
+        ...
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """What came of a trial.
+
+    Attributes:
+        scores: by name of a metric, its mean over folds and horizons.
+        best_epochs: of each fold, for a model that stops early.
+    """
+
+    scores: dict[str, float]
+    best_epochs: tuple[int, ...] = ()
+
+    @property
+    def epochs(self) -> int | None:
+        """The median of the best epochs: how long to train where there is nothing to stop on."""
+        return round(median(self.best_epochs)) if self.best_epochs else None
+
+
+def past_of(dataset: Dataset) -> Dataset:
+    """The dataset without the rows of its test span: what a search may see."""
+    known = (dataset.features["date"] < pd.Timestamp(dataset.spec.test_start)).to_numpy()
+    return replace(
+        dataset,
+        bars=dataset.bars[known].reset_index(drop=True),
+        features=dataset.features[known].reset_index(drop=True),
+    )
+
+
+def folds(past: Dataset, walk: bool) -> list[Fold]:
+    """The validation span, or all folds of the past, each forecast from what comes before it."""
+    found = outoffold.folds(past)
+    return found if walk else found[-1:]
+
+
+def tunable(names: Sequence[str]) -> list[str]:
+    """Those of the models that say what to search.
+
+    Raises:
+        InputError: none does.
+    """
+    found = [name for name in names if hasattr(models.load(name), "space")]
+    if not found:
+        raise InputError(f"expected a model with something to tune, got {', '.join(names)}: lstm and har have")
+    return found
+
+
+def suggest(name: str, trial: Trial, given: Mapping[str, Any], longest: int, timesteps: int) -> dict[str, Any]:
+    """A model's parameters for a trial.
+
+    Args:
+        name: of the model.
+        trial: that suggests what its `space` asks for.
+        given: parameters that are not searched.
+        longest: days of context that every origin has.
+        timesteps: the lookback, 0 to let the trial choose it.
+    """
+    fixed = {**given, **({LOOKBACK: timesteps} if timesteps and LOOKBACK in models.parameters(name) else {})}
+    found = models.load(name).space(_Partly(trial, fixed))  # type: ignore[attr-defined]
+    if LOOKBACK in found:
+        found[LOOKBACK] = min(found[LOOKBACK], longest)
+    return {**found, **fixed}
+
+
+class _Partly:
+    """A trial that is not asked for what is fixed."""
+
+    def __init__(self, trial: Trial, fixed: Mapping[str, Any]) -> None:
+        self._trial, self._fixed = trial, fixed
+
+    def __getattr__(self, kind: str) -> Callable[..., Any]:
+        def suggested(name: str, *args: Any, **more: Any) -> Any:
+            return self._fixed[name] if name in self._fixed else getattr(self._trial, kind)(name, *args, **more)
+
+        return suggested
+
+
+def assess(
+    candidate: Candidate,
+    past: Dataset,
+    walked: Sequence[Fold],
+    metrics: Sequence[str],
+    report: Report | None = None,
+) -> Assessed:
+    """Fits a candidate in every fold and scores its forecasts, before any calibration.
+
+    Args:
+        candidate: the model with its parameters.
+        past: of `past_of`.
+        walked: of `folds`.
+        metrics: keys of `METRICS`.
+        report: told the losses of every epoch of every fold; what it raises ends the trial.
+    """
+    parts, epochs = [], []
+    for number, fold in enumerate(walked):
+        panel = past.panel(fit_scalers(past.features, past.spec, fold.train))
+        stops = candidate.settings.stops(candidate.name)
+        told = _counted_on(report, number) if report else None
+        model = forecaster.learn(prototype(candidate), stops, panel, fold, told)
+        parts.append(_scores(model.predict(panel, fold.origins), panel, fold.origins, metrics))
+        if stops:
+            epochs.append(model.best_epoch_)  # type: ignore[attr-defined]
+    return Assessed({name: float(np.mean([part[name] for part in parts])) for name in metrics}, tuple(epochs))
+
+
+def _counted_on(report: Report, fold: int) -> Report:
+    return lambda epoch, losses: report(fold * STRIDE + epoch, losses)
+
+
+def _scores(forecast: Forecast, panel: Panel, origins: np.ndarray, metrics: Sequence[str]) -> dict[str, float]:
+    """Means over the horizons."""
+    table = forecast_table(panel, origins, panel.close[origins], quantiles(forecast, panel, origins), "trial")
+    slices = [Slice.of(rows) for _, rows in table.groupby("horizon")]
+    return {name: float(np.mean([METRICS[name](each) for each in slices])) for name in metrics}
+
+
+def quantiles(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
+    """A forecast's own quantiles (n, h, q), or normal ones of its volatility, or of EWMA's, around its centre."""
+    offsets = np.zeros(len(_NORMAL)) if forecast.quantiles is not None else _NORMAL
+    horizon = panel.spec.horizon
+    return conformal.apply(forecast, np.tile(offsets, (horizon, 1)), panel.unit(origins))

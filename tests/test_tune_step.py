@@ -1,0 +1,222 @@
+"""tune as a command: its run tree, what it leaves, how it goes on, and that the test span stays out of it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from mlflow import MlflowClient
+
+from flow_steps import reuse, studies, tracking
+from main import main as pipeline
+from market_samples import market
+from pricecast import tuning
+from pricecast.storage import read_json
+from stores import inside
+from walked import place
+
+# MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+BARS = (("AAA", 420), ("BBB", 400))
+SHORT = (
+    "--models", "har,mlp", "--n-trials", "4", "--horizon", "1", "--max-lookback", "20", "--timesteps", "7",
+    "--epochs", "3", "--vis", "false",
+)  # fmt: skip
+
+
+def file(folder, name="bars.csv", spoil=1.0):
+    """Bars whose last 15 % of dates (the test span) are multiplied by noise."""
+    prices = market(BARS).copy()
+    dates = np.sort(prices["date"].unique())
+    late = prices["date"] >= dates[-int(0.15 * len(dates))]
+    factor = np.exp(np.random.default_rng(1).normal(0, 0.05, late.sum()) * (spoil != 1.0)) * spoil
+    columns = ["open", "high", "low", "close", "adj_close"]
+    prices.loc[late, columns] = prices.loc[late, columns].mul(factor, axis=0)
+    prices.to_csv(folder / name, index=False)
+    return folder / name
+
+
+def call(path, *more):
+    return CliRunner().invoke(pipeline, ["tune", "--source", "csv", "--path", str(path), *SHORT, *more])
+
+
+def succeed(path, *more):
+    done = call(path, *more)
+    assert done.exit_code == 0, f"{done.output}\n{done.exception!r}"
+    return parents()[-1], done.output
+
+
+def parents():
+    runs = MlflowClient().search_runs(["0"], order_by=["start_time ASC"])
+    return [run for run in runs if run.info.run_name.startswith("tune ")]
+
+
+def children(run):
+    return reuse.children(run.info.run_id)
+
+
+def trials(run):
+    return [child for child in children(run) if child.data.tags["pricecast.step"] == "trial"]
+
+
+def table(run, name):
+    return pd.read_csv(place(run) / "studies" / name / "trials.csv")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tune")
+    with inside(folder):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def first(home):
+    return succeed(file(home))
+
+
+def test_every_trial_is_a_run_below_one_study(first):
+    run, _ = first
+    names = [child.info.run_name for child in children(run)]
+    assert names[:2] == ["download csv", "transform h=1 return"]
+    expected = [f"trial {number} {name}" for name in ("har", "mlp") for number in range(4)]
+    assert names[2:] == [*expected, "train har", "train mlp", "evaluate", "audit"]
+    for trial in trials(run):
+        model, metrics = trial.data.params["model"], trial.data.metrics
+        if trial.data.tags["pricecast.trial"] == "complete":
+            assert {"valid_crps", "valid_rmse", "valid_mape"} <= metrics.keys()
+        assert {"train_loss", "val_loss"} <= metrics.keys() or model == "har"
+        if model == "mlp":
+            assert trial.data.params["lookback"] == "7"
+            curve = MlflowClient().get_metric_history(trial.info.run_id, "val_loss")
+            assert [point.step for point in curve] == list(range(1, len(curve) + 1))
+
+
+def test_the_best_trial_is_trained_anew_for_its_epochs_without_a_look_at_anything(first):
+    run, _ = first
+    parts = {child.info.run_name: child for child in children(run)}
+    for name in ("har", "mlp"):
+        done = table(run, name)
+        best = done.loc[done["value"].idxmin()]
+        settings = json.loads(best["user_attrs_params"])
+        trained = parts[f"train {name}"].data
+        if name == "mlp":
+            settings["epochs"] = int(best["user_attrs_epochs"])
+            assert trained.metrics["converged_epoch"] == settings["epochs"]
+            assert "val_loss" not in trained.metrics
+        assert trained.params["early_stopping"] == ("false" if name == "mlp" else "true")
+        shown = {f"{name}.{key}": tracking.text(value) for key, value in settings.items()}
+        assert shown.items() <= trained.params.items()
+        assert run.data.metrics[f"{name}_valid_crps"] == pytest.approx(best["value"])
+
+
+def test_the_verdict_knows_of_the_trials(first):
+    run, output = first
+    (judged,) = [child for child in children(run) if child.info.run_name == "evaluate"]
+    assert judged.data.params["trials"] == "8"
+    assert read_json(place(judged) / "verdict.json")["trials"] == 8
+    assert "8 trials on earlier dates chose their settings" in " ".join(output.split())
+    assert output.rstrip().endswith("Studies: optuna-dashboard sqlite:///optuna.db")
+
+
+def test_the_pictures_of_a_study_are_there(first):
+    run, _ = first
+    for name in ("har", "mlp"):
+        assert {path.name for path in (place(run) / "studies" / name).iterdir()} == {
+            "history.svg", "importance.svg", "parallel_coordinates.svg", "slice.svg", "trials.csv",
+        }  # fmt: skip
+
+
+def test_the_same_command_again_makes_no_trial_and_has_all_of_them(first, home):
+    before, _ = first
+    run, _ = succeed(home / "bars.csv")
+    assert [child.info.run_name for child in trials(run)] == [child.info.run_name for child in trials(before)]
+    assert all("pricecast.reused_from" in child.data.tags for child in trials(run))
+    for name in ("har", "mlp"):
+        pd.testing.assert_frame_equal(table(run, name), table(before, name))
+
+
+def test_more_trials_go_on_with_the_study(first, home):
+    before, _ = first
+    run, _ = succeed(home / "bars.csv", "--n-trials", "5", "--models", "har")
+    own = [child for child in trials(run) if "pricecast.reused_from" not in child.data.tags]
+    assert [child.info.run_name for child in own] == ["trial 4 har"]
+    assert len(trials(run)) == 5
+    values = table(run, "har")
+    pd.testing.assert_series_equal(values["value"].iloc[:4], table(before, "har")["value"])
+
+
+def test_another_test_span_changes_no_trial_and_no_choice(first, home):
+    before, _ = first
+    run, _ = succeed(file(home, "other.csv", spoil=1.7))
+    theirs = {child.info.run_name: child.data for child in trials(before)}
+    assert len(trials(run)) == 8
+    for child in trials(run):
+        assert "pricecast.reused_from" not in child.data.tags
+        assert child.data.params == theirs[child.info.run_name].params
+        assert child.data.metrics == theirs[child.info.run_name].metrics
+    for name in ("har", "mlp"):
+        ours, other = (table(each, name) for each in (run, before))
+        # Runs have other ids, and trials take another time.
+        shown = [column for column in ours if column not in ("user_attrs_run", "duration")]
+        pd.testing.assert_frame_equal(ours[shown], other[shown])
+    crps = [each.data.metrics["test_crps"] for each in (run, before)]
+    assert crps[0] != crps[1]
+
+
+def test_a_walk_through_the_past_has_the_epochs_of_all_folds(home):
+    run, _ = succeed(home / "bars.csv", "--models", "mlp", "--n-trials", "2", "--walk-forward", "true")
+    for trial in trials(run):
+        curve = MlflowClient().get_metric_history(trial.info.run_id, "val_loss")
+        assert len(curve) == 9  # three folds of three epochs
+    # A walk is another study than the one on the validation span.
+    assert all("pricecast.reused_from" not in trial.data.tags for trial in trials(run))
+
+
+def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeypatch):
+    real, calls = tuning.assess, []
+
+    def breaking(*args, **more):
+        calls.append(1)
+        if len(calls) == 2:
+            raise tuning.InputError("expected losses that stay finite, got nan: choose another learning rate")
+        return real(*args, **more)
+
+    monkeypatch.setattr(tuning, "assess", breaking)
+    run, output = succeed(home / "bars.csv", "--models", "har", "--n-trials", "3", "--seed", "5")
+    assert "trial 1 of har: given up" in output or table(run, "har")["state"].tolist() == [
+        "COMPLETE", "PRUNED", "COMPLETE",
+    ]  # fmt: skip
+    (lost,) = [child for child in trials(run) if child.data.tags["pricecast.trial"] == "pruned"]
+    assert "expected losses that stay finite" in lost.data.tags["mlflow.note.content"]
+    assert lost.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (("--models", "naive"), "something to tune"),
+        (("--models", "oracle"), "oracle"),
+        (("--storage", "postgresql+psycopg://me@127.0.0.1:1/x?connect_timeout=2"), "a storage for studies"),
+        (("--timeout", "1", "--seed", "77", "--n-trials", "100000", "--models", "sarima"), "a trial of sarima"),
+    ],
+)
+def test_a_mistake_is_one_line_and_a_failed_run(home, more, complaint, monkeypatch):
+    if "sarima" in more:
+        # The time is over before the first trial.
+        monkeypatch.setattr(studies, "work", lambda *args: None)
+    done = call(home / "bars.csv", *more)
+    assert done.exit_code == 1
+    (line,) = [line for line in done.output.splitlines() if line.startswith("Error: ")]
+    assert complaint in line
+    assert parents()[-1].info.status == "FAILED"
+
+
+def test_a_password_in_the_storage_is_refused_before_anything_is_logged(home):
+    before = len(parents())
+    done = call(home / "bars.csv", "--storage", "postgresql+psycopg://me:hidden@127.0.0.1:1/x")
+    assert done.exit_code == 2
+    assert "without a password" in done.output
+    assert "hidden" not in done.output
+    assert len(parents()) == before

@@ -1,0 +1,177 @@
+"""What a setting is worth on the past: the objective against plain steps, and blind to the test span."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from market_samples import small_dataset
+from pricecast import models, outoffold, tuning
+from pricecast.backtest import Candidate
+from pricecast.dataset import fit_scalers
+from pricecast.errors import InputError
+from pricecast.forecaster import Settings
+from pricecast.metrics import METRICS, Slice
+from pricecast.models import Forecast
+from pricecast.schema import MEDIAN, QUANTILE_COLUMNS, QUANTILE_LEVELS
+
+TINY = {"lookback": 5, "hidden_dim": 4, "epochs": 3}
+
+
+@cache
+def data():
+    return small_dataset((("AAA", 400), ("BBB", 380)), horizon=2)
+
+
+@cache
+def past():
+    return tuning.past_of(data())
+
+
+class Fixed:
+    """A trial that takes the first or lowest of all there is, and says what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def suggest_int(self, name, low, high, **more):
+        self.asked.append(name)
+        return low
+
+    suggest_float = suggest_int
+
+    def suggest_categorical(self, name, choices):
+        self.asked.append(name)
+        return choices[0]
+
+
+def spoiled(dataset, value):
+    """The dataset with every number of its test rows replaced."""
+    test = (dataset.features["date"] >= pd.Timestamp(dataset.spec.test_start)).to_numpy()
+    bars, table = dataset.bars.copy(), dataset.features.copy()
+    for frame in (bars, table):
+        numbers = frame.select_dtypes("number").columns
+        frame[numbers] = frame[numbers].astype(float)
+        frame.loc[test, numbers] = value
+    return replace(dataset, bars=bars, features=table)
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e12])
+def test_nothing_of_the_test_span_reaches_a_trial(value):
+    seen = [tuning.past_of(each) for each in (data(), spoiled(data(), value))]
+    assert seen[0].features["date"].max() < pd.Timestamp(data().spec.test_start)
+    pd.testing.assert_frame_equal(seen[0].features, seen[1].features)
+    for name, params in (("lstm", TINY), ("har", {})):
+        found = [
+            tuning.assess(Candidate(name, params), each, tuning.folds(each, True), ("crps", "rmse", "mape"))
+            for each in seen
+        ]
+        assert found[0] == found[1]
+
+
+def test_the_folds_are_the_validation_span_or_all_of_the_past():
+    whole = outoffold.folds(data())
+    walked, (last,) = (tuning.folds(past(), walk) for walk in (True, False))
+    assert len(walked) == len(whole) > 1
+    ends = data().features.groupby("ticker")["date"].shift(-2)
+    for ours, theirs in zip([*walked, last], [*whole, whole[-1]], strict=True):
+        # Row numbers differ where test rows are gone; dates and tickers do not.
+        for part in ("train", "valid", "origins"):
+            rows = [
+                each.features.iloc[getattr(fold, part)][["ticker", "date"]].reset_index(drop=True)
+                for each, fold in ((past(), ours), (data(), theirs))
+            ]
+            pd.testing.assert_frame_equal(*rows)
+        assert ends.iloc[theirs.origins].max() < pd.Timestamp(data().spec.test_start)
+    assert last.start == pd.Timestamp(data().spec.valid_start)
+
+
+def test_a_score_equals_plain_steps():
+    metrics = ("crps", "rmse", "mape")
+    walked = tuning.folds(past(), True)
+    found = tuning.assess(Candidate("lstm", TINY), past(), walked, metrics)
+    scores, epochs = [], []
+    for fold in walked:
+        panel = past().panel(fit_scalers(past().features, past().spec, fold.train))
+        model = models.create("lstm", TINY).fit(panel, fold.train, fold.valid)
+        epochs.append(model.best_epoch_)
+        quantiles = model.predict(panel, fold.origins).quantiles
+        for step in range(2):
+            close = panel.close[fold.origins]
+            prices = close[:, None] * np.exp(quantiles[:, step])
+            table = pd.DataFrame(dict(zip(QUANTILE_COLUMNS, prices.T, strict=True)))
+            table = table.assign(
+                ticker=panel.tickers[fold.origins], cutoff=panel.dates[fold.origins], last_close=close,
+                forecast=prices[:, MEDIAN], actual=panel.close[fold.origins + step + 1],
+            )  # fmt: skip
+            scores.append([METRICS[name](Slice.of(table)) for name in metrics])
+    assert [found.scores[name] for name in metrics] == pytest.approx(np.mean(scores, axis=0).tolist())
+    assert found.best_epochs == tuple(epochs)
+
+
+def test_the_epochs_of_the_end_are_the_median_of_the_best_ones():
+    assert tuning.Assessed({}, (3, 9, 4)).epochs == 4
+    assert tuning.Assessed({}, (3, 4)).epochs == 4
+    assert tuning.Assessed({}).epochs is None
+
+
+def test_a_model_that_does_not_stop_has_no_epochs():
+    assert tuning.assess(Candidate("har", {}), past(), tuning.folds(past(), False), ("crps",)).best_epochs == ()
+    unstopped = Candidate("lstm", TINY, Settings(early_stopping=False))
+    assert tuning.assess(unstopped, past(), tuning.folds(past(), False), ("crps",)).best_epochs == ()
+
+
+def test_steps_count_on_from_fold_to_fold_and_an_end_is_passed_on():
+    steps = []
+    tuning.assess(
+        Candidate("lstm", TINY), past(), tuning.folds(past(), True), ("crps",), lambda step, _: steps.append(step)
+    )
+    assert steps == [fold * tuning.STRIDE + epoch for fold in range(3) for epoch in (1, 2, 3)]
+
+    def stop(step, losses):
+        raise StopIteration
+
+    with pytest.raises(StopIteration):
+        tuning.assess(Candidate("lstm", TINY), past(), tuning.folds(past(), False), ("crps",), stop)
+
+
+@pytest.mark.parametrize("kind", ["center", "sigma", "quantiles"])
+def test_a_forecast_without_quantiles_gets_normal_ones(kind):
+    panel, origins = past().panel(), past().origins("valid")[:3]
+    center = np.full((3, 2), 0.01)
+    sigma = np.array([[0.01, 0.02]] * 3)
+    own = center[:, :, None] + np.linspace(-1, 1, len(QUANTILE_LEVELS))
+    parts = {"center": {}, "sigma": {"sigma": sigma}, "quantiles": {"quantiles": own}}
+    forecast = Forecast(center, **parts[kind])
+    found = tuning.quantiles(forecast, panel, origins)
+    wide = {"center": panel.unit(origins), "sigma": sigma}.get(kind)
+    normal = norm.ppf(np.array(QUANTILE_LEVELS))
+    expected = own if wide is None else center[:, :, None] + wide[:, :, None] * normal
+    np.testing.assert_allclose(found, expected)
+
+
+def test_only_models_with_something_to_tune_are_tuned():
+    assert tuning.tunable(["naive", "har", "drift", "lstm"]) == ["har", "lstm"]
+    with pytest.raises(InputError, match="something to tune, got naive, drift"):
+        tuning.tunable(["naive", "drift"])
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if name not in ("naive", "ewma", "drift")])
+def test_a_model_can_be_made_of_what_its_space_suggests(name):
+    trial = Fixed()
+    models.create(name, tuning.suggest(name, trial, {}, 120, 0))
+    # A study begins with the defaults, which have to lie in the space.
+    assert set(trial.asked) <= models.parameters(name).keys()
+
+
+def test_a_lookback_that_is_set_is_not_searched_and_one_beyond_the_context_is_cut():
+    free, fixed = Fixed(), Fixed()
+    assert tuning.suggest("lstm", free, {}, 5, 0)["lookback"] == 5
+    given = {"lookback": 33, "dropout": 0.3}
+    assert tuning.suggest("lstm", fixed, {"dropout": 0.3}, 120, 33).items() >= given.items()
+    assert {"lookback", "dropout"} <= set(free.asked)
+    assert not {"lookback", "dropout"} & set(fixed.asked)
+    assert "lookback" not in tuning.suggest("har", Fixed(), {}, 120, 33)
