@@ -26,8 +26,9 @@ test-browser: $(VENV)/.dev ## Run the tests that need Chromium (installed throug
 test-notebooks: $(VENV)/.dev ## Execute the notebooks, and hold what they say against what comes out
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m notebooks $(ARGS)
 
-test-slow: $(VENV)/.dev ## Run every test, the long ones too
+test-slow: $(VENV)/.dev ## Run every test, the long ones too (PostgreSQL comes through apt where it is missing)
 	@sh .ci/chromium
+	@sh .ci/postgresql
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m 'slow or browser or not slow' $(ARGS)
 
 lint: $(VENV)/.dev ## Check style

@@ -9,7 +9,8 @@ import click
 from flow_steps import commands, options
 
 STEPS = ("download", "transform", "train", "evaluate", "backtest", "audit")
-FLOWS = ("compare", "tune")  # of steps, as this one is
+CHAIN = tuple(name for name in STEPS if name != "backtest")  # what this flow runs
+FLOWS = ("compare", "tune")  # others
 
 
 class Pipeline(commands.Group):

@@ -2,6 +2,8 @@
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Param, Run
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
@@ -37,6 +39,17 @@ def is_whole(run_id: str) -> bool:
         for model_id in tracking.model_ids(run_id):
             verify(artifacts.bundle_folder(f"models:/{model_id}"))
     except InputError:
+        return False
+    return True
+
+
+def is_known(run_id: str) -> bool:
+    """Whether this store has a run."""
+    try:
+        MlflowClient().get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
         return False
     return True
 

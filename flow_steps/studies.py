@@ -32,7 +32,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from flow_steps import owners, secrets, store
 from pricecast.errors import InputError
 
-OWNER = owners.OWNER
+# What a trial says of itself: whose it is, and all of its parameters, once they are suggested.
+OWNER, PARAMS = owners.OWNER, "params"
 # Seconds: how often a trial says that it is alive, and after what silence another worker takes it over.
 _BEAT, _GRACE = 20, 120
 _LONGEST_CREATION = 60.0
@@ -159,11 +160,16 @@ def _is_abandoned(trial: FrozenTrial) -> bool:
 
 
 def again(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Puts a trial that was not finished back into the queue, with what had been suggested for it."""
+    """Puts a trial that was not finished back into the queue.
+
+    It keeps its parameters where it had all of them: from half of them, the rest would come out another way.
+    """
+    whole = PARAMS in trial.user_attrs
     study.add_trial(
         optuna.create_trial(
-            state=TrialState.WAITING, params=trial.params, distributions=trial.distributions,
-            system_attrs=trial.system_attrs, user_attrs={"again": trial.number},
+            state=TrialState.WAITING, params=trial.params if whole else {},
+            distributions=trial.distributions if whole else {}, system_attrs=trial.system_attrs,
+            user_attrs={"again": trial.number},
         )
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from pricecast.errors import InputError
 METRICS = ("crps", "rmse", "mape")
 # What a study is about: two commands that agree in these work at the same one.
 _SAME = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
-_RUN, _PARAMS, _EPOCHS = "run", "params", "epochs"
+_RUN, _EPOCHS = "run", "epochs"
 _log = logging.getLogger(__name__)
 
 
@@ -93,11 +93,11 @@ def _trial(task: Task, trial: Trial, walked: Any) -> float:
     """One trial as a run: its parameters, curves and scores."""
     searched = task.suggest(trial)
     candidate = task.candidate(searched)
+    trial.set_user_attr(studies.PARAMS, json.dumps(dict(candidate.params)))
     title = f"trial {trial.number} {task.name}"
     seen: list[int] = []
     with tracking.open_run(title, {"model": task.name, **candidate.params}, {"step": "trial"}) as own:
         trial.set_user_attr(_RUN, own.run_id)
-        trial.set_user_attr(_PARAMS, json.dumps(dict(candidate.params)))
 
         def report(step: int, losses: dict[str, float]) -> None:
             seen.append(step)
@@ -135,10 +135,10 @@ def _bring(study: optuna.Study, own: set[int]) -> None:
     """Repeats the runs of trials that earlier commands or other workers made, so that the study has all of them."""
     for trial in studies.finished(study):
         if trial.number not in own and (run_id := trial.user_attrs.get(_RUN)):
-            try:
+            if reuse.is_known(run_id):
                 reuse.copy_run(run_id)
-            except InputError:
-                _log.warning("trial %d of %s: its run is not in this store", trial.number, study.study_name)
+            else:
+                _log.warning("trial %d of %s: its run is in another store", trial.number, study.study_name)
 
 
 def _finish(
@@ -155,7 +155,7 @@ def _finish(
             )
         trials += count
         epochs = best.user_attrs.get(_EPOCHS) or 0
-        own = json.loads(best.user_attrs[_PARAMS]) | ({_EPOCHS: epochs} if epochs else {})
+        own = json.loads(best.user_attrs[studies.PARAMS]) | ({_EPOCHS: epochs} if epochs else {})
         flow.run.params({f"{name}.{key}": value for key, value in own.items()})
         flow.run.metrics({f"{name}_valid_{params['metric']}": best.value or 0.0, f"{name}_trials": count})
         bundles.append(

@@ -48,12 +48,14 @@ def dead() -> str:
     return json.dumps({**about, "pid": child.pid, "started": started})
 
 
-def begun(study, owner=None):
+def begun(study, owner=None, whole=True):
     """A trial as a process leaves it that is killed in the middle."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # there is no heartbeat outside of its own loop
         trial = study.ask()
     trial.suggest_float("x", -1, 1)
+    if whole:
+        trial.set_user_attr(studies.PARAMS, "all of them")
     if owner:
         trial.set_user_attr(studies.OWNER, owner)
     return trial
@@ -115,6 +117,27 @@ def test_a_trial_is_taken_over_only_from_the_dead(url):
     # Whoever comes second finds nothing to take.
     studies.take_over(study)
     assert len(study.trials) == 3
+
+
+def test_half_of_the_parameters_are_drawn_anew(url, tmp_path):
+    def two(trial):
+        return trial.suggest_float("x", -1, 1) + trial.suggest_float("y", -1, 1)
+
+    whole, study = study_of(f"sqlite:///{tmp_path}/whole.db"), study_of(url)
+    studies.work(whole, two, 3, 0, FOREVER)
+    studies.work(study, two, 1, 0, FOREVER)
+
+    def half(trial):
+        trial.suggest_float("x", -1, 1)
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        studies.work(study, half, 3, 0, FOREVER)
+    abandoned = study.trials[-1]
+    study.tell(abandoned.number, state=TrialState.FAIL)
+    studies.again(study, abandoned)
+    studies.work(study, two, 3, 0, FOREVER)
+    assert params(study) == params(whole)
 
 
 @pytest.mark.parametrize(("grace", "state"), [(60, TrialState.RUNNING), (0, TrialState.FAIL)])

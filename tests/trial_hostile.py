@@ -201,7 +201,7 @@ def through_mlflow(n: int, folder: Path, seed: int = 0) -> Count:
     """The same through `mlflow run` itself, which takes some ten seconds a value."""
     picked = [case for case in cases(10 * n, seed, folder) if case.option and _is_word(case.value)][:n]
     base = {"source": "synthetic", "models": "naive", "max_lookback": "20", "vis": "false"}
-    required = {"prices": "none", "dataset": "none", "model": "naive", "models": "none"}
+    required = {"prices": "none", "dataset": "none", "model": "naive", "models": "none", "experiments": "none"}
     found = []
     for case in picked:
         own = base if case.command == "main" else {}
@@ -277,13 +277,19 @@ def _home(folder: Path):
     prices = write_parquet(market(), folder / "prices.parquet")
     dataset = str(small_dataset().save(folder / "dataset"))
     bundle = str(fit("naive", {}, small_dataset()).save(folder / "naive"))
+    experiments = folder / "experiments.yaml"
+    experiments.write_text("A: {model: naive}", encoding="utf-8")
+    small = {"source": "synthetic", "max_lookback": "20", "vis": "false"}
     bases = {
-        "main": {"source": "synthetic", "models": "naive", "max_lookback": "20", "vis": "false"},
+        "main": {**small, "models": "naive"},
         "download": {"source": "synthetic"},
         "transform": {"prices": str(prices), "max_lookback": "20"},
         "train": {"dataset": dataset, "model": "naive"},
         "evaluate": {"dataset": dataset, "models": bundle, "vis": "false"},
+        "backtest": {"dataset": dataset, "models": "naive", "folds": "2", "share": "0.2", "vis": "false"},
         "audit": {"dataset": dataset, "models": bundle, "quick": "true"},
+        "compare": {**small, "experiments": str(experiments)},
+        "tune": {**small, "models": "linear", "n_trials": "1"},
     }
     # A stream that a handler of the first command kept would be closed for the second.
     logging.getLogger().addHandler(logging.NullHandler())

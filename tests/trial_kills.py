@@ -24,7 +24,7 @@ from traces import after_the_next_start, fresh_store, half_files, statuses, stil
 from trials import Count, answer, one_text, spread
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-CASES = tuple(product(warm.program.STEPS, MOMENTS, SIGNALS))
+CASES = tuple(product(warm.program.CHAIN, MOMENTS, SIGNALS))
 # A pipeline that trains until somebody ends it, and one that ends soon.
 SHORT = {"source": "synthetic", "path": "gbm", "models": "naive", "max_lookback": "20", "vis": "false"}
 ENDLESS = {

@@ -23,7 +23,7 @@ from traces import after_the_next_start, undisturbed
 from trials import Count, answer, one_text, spread
 
 # The step in which the server dies, and whether it comes back at once.
-CASES = tuple(product(warm.program.STEPS, ("back at once", "back too late")))
+CASES = tuple(product(warm.program.CHAIN, ("back at once", "back too late")))
 
 
 def ours(n: int | None, folder: Path) -> Count:
