@@ -58,6 +58,7 @@ reliability: $(VENV)/.dev ## Count kills, starts, flips, ... beside stock MLflow
 screenshots: $(VENV)/.dev ## Take the README's pictures again
 	@sh .ci/chromium
 	@$(BIN)/python tests/screenshots.py docs/images
+	@$(BIN)/python tests/experiment_screens.py docs/images
 
 notebooks: $(VENV)/.dev ## Execute the notebooks and keep what they show; some: ARGS="01_eda"
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/notebooks.py notebooks $(ARGS)

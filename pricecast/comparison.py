@@ -24,7 +24,7 @@ JUDGED = (
 )
 TRAINED = ("final_train_loss", "final_val_loss", "converged_epoch", "runtime_sec")
 # A validation loss so far above the training loss, or so far above its own best at the end, is worth a word.
-GAP = 0.1
+GAP = 0.05
 
 
 @dataclass(frozen=True, eq=False)

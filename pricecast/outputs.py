@@ -20,7 +20,7 @@ REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
 # Columns of a terminal that the text is for; what the tables leave out there, and shorter labels.
 WIDTH = 120
 LEFT_OUT = ("RMSE skill",)
-SPARED = ("MAE", "MAPE (%)", "Direction")
+SPARED = ("MAE",)
 MARKED = f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %)."
 SHORT = {
     "90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90", "R2 of prices": "R2", "Training loss": "training",

@@ -95,9 +95,9 @@ def picture_mode(driver: webdriver.Chrome, width: int = 1300, height: int = 820)
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
-def settle(driver: webdriver.Chrome, experiment: str, runs: list[Run]) -> None:
+def settle(driver: webdriver.Chrome, experiment: str, runs: list[Run], figures: tuple[str, ...] = COLUMNS) -> None:
     """Sets what a person would have clicked before: model training mode, columns, an open tree, no assistant."""
-    columns = [f"metrics.`{name}`" for name in COLUMNS]
+    columns = [f"metrics.`{name}`" for name in figures]
     state = {
         "searchFilter": "", "orderByKey": "attributes.start_time", "orderByAsc": True, "startTime": "ALL",
         "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs",

@@ -167,8 +167,8 @@ def test_the_terminal_has_room_for_the_table_and_the_file_has_all_of_it():
         table = [line for line in text.splitlines() if line.startswith("|")]
         assert [line.split("|")[1].strip() for line in table] == ["model", "-" * 5, "naive", "A", "B"]
     assert "0.9300 ± 0.03" in whole
-    assert "MAPE" in whole
-    assert "MAPE" not in short
+    assert "MAE" in whole
+    assert "MAE" not in short
 
 
 def test_the_picture_has_a_line_for_each_seed_and_one_name_for_each_experiment():

@@ -172,6 +172,27 @@ def test_every_step_runs_alone_through_mlflow_run(project, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["compare", "tune"])
+def test_what_is_made_of_steps_runs_through_mlflow_run(project, tmp_path, command):
+    (tmp_path / "one.yaml").write_text("A: {model: linear, description: one}", encoding="utf-8")
+    own = {
+        "compare": {"experiments": str(tmp_path / "one.yaml")},
+        "tune": {"models": "linear", "n_trials": 2, "storage": f"sqlite:///{tmp_path}/optuna.db"},
+    }[command]
+    data = {"source": "synthetic", "max_lookback": 20, "horizon": 1, "vis": "false"}
+    succeed(mlflow_run(project, tmp_path, {**own, **data}, command))
+    told = story(tmp_path)
+    (top,) = [path for path in told if len(path) == 1]
+    assert {run["status"] for run in told.values()} == {"FINISHED"}
+    below = {path[1] for path in told if len(path) == 2}
+    assert (
+        below
+        >= {"compare": {"exp_A", "naive h=1"}, "tune": {"trial 0 linear", "trial 1 linear", "evaluate"}}[command]
+    )
+    assert told[top]["metrics"]
+
+
+@pytest.mark.slow
 def test_a_ticker_that_a_shell_would_touch_goes_through(project, tmp_path):
     rng = np.random.default_rng(0)
     dates = pd.bdate_range(end="2023-12-29", periods=520)

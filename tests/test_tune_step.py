@@ -14,6 +14,7 @@ from market_samples import market
 from pricecast import tuning
 from pricecast.storage import read_json
 from stores import inside
+from trials import apart
 from walked import place
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
@@ -220,3 +221,15 @@ def test_a_password_in_the_storage_is_refused_before_anything_is_logged(home):
     assert "without a password" in done.output
     assert "hidden" not in done.output
     assert len(parents()) == before
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_ten_times_loses_and_doubles_nothing():
+    count = apart("trial_tune")
+    assert (count.tried, count.bad) == (10, [])
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_study_on_postgresql():
+    count = apart("trial_tune", "on_postgresql")
+    assert (count.tried, count.bad) == (1, [])
