@@ -39,6 +39,8 @@ def _save(study: optuna.Study, name: str, plot: Callable[..., Any], folder: Path
         warnings.simplefilter("ignore")
         figure = np.ravel(plot(study))[0].get_figure()
         figure.set_size_inches(9.4, 5)
+        # Their names of parameters stand aslant below the axes.
+        figure.tight_layout()
         plots.save(figure, folder / f"{name}.svg")
         pyplot.close(figure)
     return folder / f"{name}.svg"

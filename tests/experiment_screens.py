@@ -79,9 +79,9 @@ def open_picture(driver: WebDriver, store: str, run: Run, path: str, folder: Pat
     """A picture that a run has left."""
     file = Path(MlflowClient(store).download_artifacts(run.info.run_id, path, str(folder)))
     page = folder / "picture.html"
-    page.write_text(
-        f"<body style='margin:0; background:white'>{file.read_text(encoding='utf-8')}", encoding="utf-8"
-    )
+    drawn = file.read_text(encoding="utf-8")
+    style = "<style>body { margin: 0; background: white } svg { width: 100vw; height: auto }</style>"
+    page.write_text(f"{style}{drawn}", encoding="utf-8")
     driver.get(page.as_uri())
 
 
