@@ -25,7 +25,7 @@ from serving.load import load
 
 EXPERIMENT = "Financial-forecasting-pipeline"
 CURVES = "Do the losses converge?"
-CAPTION = "Mean loss of each epoch, a line for each seed; training stops once the validation loss rises for good."
+CAPTION = "Loss of each epoch, a line for each seed of an experiment."
 # A name in MLflow's environment goes before ours, and so does the run that `mlflow run` has made.
 _GIVEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
 
@@ -42,8 +42,9 @@ class Trained:
 
     def tried(self) -> Tried:
         """What the comparison wants to know of it."""
-        params = self.forecasters[0].params
-        return Tried(self.experiment, self.seeds, SEED in params, params.get("epochs"))
+        model, params = self.experiment.model, self.forecasters[0].params
+        random = any(SEED in models.parameters(part) for part in models.parts(model, params))
+        return Tried(self.experiment, self.seeds, random, params.get("epochs"), str(params.get("loss", "")))
 
 
 def run(params: dict[str, Any]) -> None:

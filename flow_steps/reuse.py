@@ -61,7 +61,7 @@ def copy_run(source_id: str, parent: str | None = None) -> str:
     kept = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
     links = {f"{TAG}reused_from": source_id, MLFLOW_PARENT_RUN_ID: parent or tracking.current(), **owners.mark()}
     tags = {**kept, **links}
-    copy = client.create_run(source.info.experiment_id, tags=tags, run_name=source.info.run_name).info.run_id
+    copy = client.create_run(tracking.experiment_id(), tags=tags, run_name=source.info.run_name).info.run_id
     with tracking.ending(copy):
         _copy_content(source, copy)
         for child in children(source_id):

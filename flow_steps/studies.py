@@ -17,12 +17,11 @@ import optuna
 from alembic.util import CommandError
 from filelock import FileLock
 from optuna.exceptions import (
-    DuplicatedStudyError,
     ExperimentalWarning,
     StorageInternalError,
     UpdateFinishedTrialError,
 )
-from optuna.samplers import TPESampler
+from optuna.samplers import PartialFixedSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import make_url
@@ -49,15 +48,19 @@ class Surplus(Exception):  # noqa: N818 - no error: another worker has the last 
 
 
 @contextmanager
-def reachable(url: str) -> Iterator[None]:
+def reachable(url: str, *more: type[Exception]) -> Iterator[None]:
     """One line for a storage that cannot be used.
+
+    Args:
+        url: of the storage.
+        more: kinds of errors that mean this, besides a database's.
 
     Raises:
         InputError: instead of what the database says.
     """
     try:
         yield
-    except (*_FAILURES, ArgumentError, ImportError, OSError) as error:
+    except (*_FAILURES, *more) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         raise InputError(
             f"expected a storage for studies at {secrets.masked(url)}, got: {store.first_line(cause)}. Start its "
@@ -72,7 +75,7 @@ def storage(url: str) -> RDBStorage:
         InputError: there is no such database.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with reachable(url):
+    with reachable(url, ArgumentError, ImportError, OSError):
         parsed = make_url(url)
         if parsed.drivername.startswith("sqlite") and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -92,18 +95,17 @@ def _open(url: str) -> RDBStorage:
         )  # fmt: skip
 
 
-def open_study(name: str, kept: RDBStorage, first: dict[str, Any]) -> optuna.Study:
-    """The study of a name; a new one begins with the parameters `first`."""
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
-    try:
-        study = optuna.create_study(storage=kept, study_name=name, direction="minimize", pruner=pruner)
-    except DuplicatedStudyError:
-        return optuna.load_study(study_name=name, storage=kept, pruner=pruner)
-    study.enqueue_trial(first)
-    return study
+def open_study(name: str, kept: RDBStorage) -> optuna.Study:
+    """The study of a name, new or as it was left."""
+    return optuna.create_study(
+        storage=kept, study_name=name, direction="minimize", load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
+    )  # fmt: skip
 
 
-def work(study: optuna.Study, objective: Objective, trials: int, seed: int, until: float) -> None:
+def work(
+    study: optuna.Study, objective: Objective, trials: int, seed: int, until: float, first: dict[str, Any]
+) -> None:
     """Works at a study until it has enough trials, or the time is over.
 
     Args:
@@ -112,15 +114,18 @@ def work(study: optuna.Study, objective: Objective, trials: int, seed: int, unti
         trials: that the study shall have when it is done, whoever made them.
         seed: of what is suggested.
         until: as of `time.monotonic`; no trial is begun later.
+        first: parameters of the first trial, as far as they are searched.
     """
+    mine: list[int] = []
 
     def turn(trial: Trial) -> float:
+        mine.append(trial.number)
         trial.set_user_attr(OWNER, owners.me())
         place = sum(other.number < trial.number for other in study.get_trials(deepcopy=False, states=_COUNTED))
         if place >= trials:
             raise Surplus
         # By its place and not by what this process has drawn before: a study that goes on draws nothing twice.
-        study.sampler = TPESampler(seed=int(np.random.SeedSequence([seed, place]).generate_state(1)[0]))
+        study.sampler = _sampler(seed, place, first)
         try:
             return objective(trial)
         except KeyboardInterrupt as told:
@@ -135,13 +140,26 @@ def work(study: optuna.Study, objective: Objective, trials: int, seed: int, unti
         if len(states) >= trials and TrialState.WAITING not in states:
             time.sleep(_POLL)  # others are at the last ones, and may die over them
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            study.optimize(turn, n_trials=1, catch=(Surplus,))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.optimize(turn, n_trials=1, catch=(Surplus,))
+        except (ValueError, AssertionError):
+            # Silent for too long, and another worker has taken its trial over.
+            if not mine or study.trials[mine[-1]].state != TrialState.FAIL:
+                raise
+
+
+def _sampler(seed: int, place: int, first: dict[str, Any]) -> optuna.samplers.BaseSampler:
+    own = TPESampler(seed=int(np.random.SeedSequence([seed, place]).generate_state(1)[0]))
+    return own if place else PartialFixedSampler(first, own)
 
 
 def take_over(study: optuna.Study) -> None:
-    """Hands out again the trials whose process is surely gone; of others, Optuna's heartbeat decides."""
+    """Hands out again the trials whose process is surely gone, or has been silent for too long."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=True, states=(TrialState.RUNNING,)):
         if _is_abandoned(trial):
             try:

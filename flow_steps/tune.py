@@ -40,9 +40,14 @@ class Task:
         return hyper.candidate(self.name, {**searched, **self.given}, {**self.params, "early_stopping": True})
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
-        """The parameters of a trial, all of them."""
+        """The parameters of a trial; what the command sets is not searched."""
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
-        return tuning.suggest(self.name, trial, self.given, longest, timesteps)
+        return tuning.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
+
+    def first(self) -> dict[str, Any]:
+        """The model's defaults."""
+        known, longest = models.parameters(self.name), self.past.spec.max_lookback
+        return known | ({tuning.LOOKBACK: min(known[tuning.LOOKBACK], longest)} if tuning.LOOKBACK in known else {})
 
 
 def run(params: dict[str, Any]) -> None:
@@ -53,25 +58,34 @@ def run(params: dict[str, Any]) -> None:
         names = tuning.tunable(choose(params["tuned"] or models.ALL, given)[0])
         uri = flow.dataset()
         past = tuning.past_of(Dataset.load(artifacts.fetch(uri)))
-        until = time.monotonic() + (params["timeout"] or float("inf"))
+        if params["timesteps"] > past.spec.max_lookback:
+            raise InputError(
+                f"expected at most {past.spec.max_lookback} timesteps, got {params['timesteps']}: give a longer "
+                "--max-lookback"
+            )
+        end = time.monotonic() + (params["timeout"] or float("inf"))
         found = {}
         with studies.reachable(params["storage"]):
-            for name in names:
+            for number, name in enumerate(names):
                 task = Task(name, given.get(name, {}), past, params)
+                # What is left of the time is shared by the models that are left.
+                share = (end - time.monotonic()) / (len(names) - number)
+                until = time.monotonic() + share
                 found[name] = _study(flow, task, kept, _key(name, task.given, uri, params), until)
-        _finish(flow, found, given, uri, params)
+        _finish(flow, found, uri, params)
 
 
 def _key(name: str, given: dict[str, Any], uri: str, params: dict[str, Any]) -> str:
     """The name of a study: the model, and a digest of all that its trials depend on but the machine."""
-    plugins = ("pricecast.tuning", *(f"pricecast.models.{part}" for part in models.parts(name, given)))
+    code = ("pricecast.tuning", "flow_steps.studies", "flow_steps.hyper")
+    plugins = (*code, *(f"pricecast.models.{part}" for part in models.parts(name, given)))
     about = {**{option: params[option] for option in _SAME}, "given": json.dumps(given, sort_keys=True)}
     parts = keys.parts("study", about, {"dataset": artifacts.digest(uri)}, plugins)
     return f"{name}-{keys.key({key: value for key, value in parts.items() if not key.startswith('machine')})[:16]}"
 
 
 def _study(flow: Flow, task: Task, kept: Any, key: str, until: float) -> optuna.Study:
-    study = studies.open_study(key, kept, models.parameters(task.name))
+    study = studies.open_study(key, kept)
     walked = tuning.folds(task.past, task.params["walk_forward"])
     own: set[int] = set()
 
@@ -79,7 +93,7 @@ def _study(flow: Flow, task: Task, kept: Any, key: str, until: float) -> optuna.
         own.add(trial.number)
         return _trial(task, trial, walked)
 
-    studies.work(study, objective, task.params["n_trials"], task.params["seed"], until)
+    studies.work(study, objective, task.params["n_trials"], task.params["seed"], until, task.first())
     _bring(study, own)
     draw(study, flow.run.folder / "studies" / task.name)
     table = study.trials_dataframe(("number", "value", "state", "duration", "params", "user_attrs"))
@@ -141,25 +155,27 @@ def _bring(study: optuna.Study, own: set[int]) -> None:
                 _log.warning("trial %d of %s: its run is in another store", trial.number, study.study_name)
 
 
-def _finish(
-    flow: Flow, found: dict[str, optuna.Study], given: dict[str, Any], uri: str, params: dict[str, Any]
-) -> None:
+def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, params: dict[str, Any]) -> None:
     """Fits the best of each model on training and validation rows, and judges them."""
     bundles, trials = [], 0
     for name, study in found.items():
         count = len(studies.finished(study))
+        trials += count
         best = _best(study)
         if best is None:
-            raise InputError(
-                f"expected a trial of {name} that was finished, got none of {count}: give it more time"
-            )
-        trials += count
+            _log.warning("left out: %s, of whose %d trials none was finished", name, count)
+            continue
         epochs = best.user_attrs.get(_EPOCHS) or 0
         own = json.loads(best.user_attrs[studies.PARAMS]) | ({_EPOCHS: epochs} if epochs else {})
         flow.run.params({f"{name}.{key}": value for key, value in own.items()})
         flow.run.metrics({f"{name}_valid_{params['metric']}": best.value or 0.0, f"{name}_trials": count})
         bundles.append(
             flow.model("train", name, dataset=uri, model_params=json.dumps(own), early_stopping=not epochs)
+        )
+    if not bundles:
+        raise InputError(
+            f"expected a trial that was finished, got none of {trials}: the trials' runs say why, or give more "
+            "--timeout"
         )
     judged = flow.step("evaluate", dataset=uri, bundles=",".join(bundles), trials=trials)
     audit = flow.step(

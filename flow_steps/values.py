@@ -14,6 +14,7 @@ from pricecast.schema import YEARS, parse_ticker
 
 # What looks like files there, the kernel makes up while it is read, some of it without end.
 _KERNEL = ("/proc", "/sys")
+_PASSWORDS = {"password", "passwd", "pwd"}
 
 
 class Date(click.ParamType):
@@ -121,10 +122,16 @@ class Url(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Returns the text."""
+        # Here, because other commands need not wait for it.
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
         text = str(value)
-        # As SQLAlchemy reads it: all between the first colon after the scheme and the last @ before a slash.
-        user, found, _ = text.partition("://")[2].partition("?")[0].rpartition("@")
-        if (found and ":" in user) or "password=" in text.lower():
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError):
+            return text  # whoever opens it says what is wrong
+        if url.password is not None or {name.lower() for name in url.query} & _PASSWORDS:
             self.fail(
                 "expected a URL without a password, got one with: keep it in the environment (PGPASSWORD for "
                 "PostgreSQL)", param, ctx,

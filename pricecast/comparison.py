@@ -43,14 +43,16 @@ class Tried:
     Attributes:
         experiment: that was tried.
         seeds: its trainings.
-        random: whether its model has a seed at all.
+        random: whether another seed would change anything.
         epochs: most epochs of a training, None for a model without.
+        loss: what its model is trained by.
     """
 
     experiment: Experiment
     seeds: Sequence[Seed]
     random: bool = True
     epochs: int | None = None
+    loss: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,15 +113,16 @@ def _recommend(
 ) -> list[str]:
     column = f"test_{metric}"
     own = table[table["experiment"] != NAIVE]
+    own = own.assign(rank=own[column].rank(method="first"))
     best = str(own.loc[own[column].idxmin(), "experiment"])
     alike = _alike({each.experiment.name: each.random for each in tried}, seeds, column, best)
     beating = _beating(tried, scores, metric)
     return [
         _best(table, best, metric),
         *_noise(seeds, alike, best, metric),
-        *_foreseen(own, best),
+        *_foreseen(own, best, {each.loss for each in tried}),
         *[_fit(each) for each in tried if len(each.seeds[0].curve)],
-        _so(own, best, alike, beating),
+        _so(own, best, alike, beating, judge.reference_of(judge.at(scores, judge.horizons(scores)[0]))),
     ]
 
 
@@ -135,12 +138,12 @@ def _best(table: pd.DataFrame, best: str, metric: str) -> str:
 def _alike(random: Mapping[str, bool], seeds: pd.DataFrame, column: str, best: str) -> dict[str, float]:
     """By other experiment, how often seeds alone differ so much (Holm-adjusted); NaN where there is one seed."""
     values = {str(name): rows[column].to_numpy(float) for name, rows in seeds.groupby("experiment", sort=False)}
-    others = [name for name in values if name != best]
     known = {name: len(values[name]) > 1 or not random[name] for name in values}
-    p_values = np.array(
-        [_p(values[best], values[name]) if known[best] and known[name] else np.nan for name in others], float
-    )
-    return dict(zip(others, holm(p_values), strict=True))
+    # All pairs, since it is the best that is compared: the more there are, the further ahead the luckiest one is.
+    pairs = list(itertools.combinations(values, 2))
+    p_values = [_p(values[a], values[b]) if known[a] and known[b] else np.nan for a, b in pairs]
+    adjusted = dict(zip(pairs, holm(np.array(p_values, float)), strict=True))
+    return {next(name for name in pair if name != best): p for pair, p in adjusted.items() if best in pair}
 
 
 def _p(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -165,10 +168,10 @@ def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str, metric: str)
     return [f"{best}'s lead is {', '.join(parts)} (Welch's test over the seeds, Holm-adjusted)."]
 
 
-def _foreseen(own: pd.DataFrame, best: str) -> list[str]:
+def _foreseen(own: pd.DataFrame, best: str, units: set[str]) -> list[str]:
     """What the validation loss alone would have chosen, which is all that one has beforehand."""
     losses = own.set_index("experiment")["final_val_loss"]
-    if len(own) < 2 or losses.isna().any() or own["model"].nunique() > 1:
+    if len(own) < 2 or losses.isna().any() or own["model"].nunique() > 1 or len(units) > 1:
         return []
     choice = str(losses.idxmin())
     word = "the same" if choice == best else f"{choice} instead"
@@ -202,19 +205,19 @@ def _beating(tried: Sequence[Tried], scores: pd.DataFrame, metric: str) -> dict[
     return {each.experiment.name: sum(seed.label in better for seed in each.seeds) for each in tried}
 
 
-def _so(own: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int]) -> str:
+def _so(own: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int], reference: str) -> str:
+    """The best by mean of those that seeds cannot tell from it, if most of its trainings beat the reference."""
     rows = _by_name(own)
-    cases = f"{beating[best]} of {rows[best]['seeds']} trainings"
-    if not beating[best]:
-        return f"Recommendation: none. {best} beats naive by more than chance in {cases}; take naive's forecast."
-    within = [best, *(name for name, p in alike.items() if p >= ALPHA)]
-    cheapest = min(within, key=lambda name: rows[name]["runtime_sec"])
-    if len(within) > 1 and beating[cheapest]:
-        return (
-            f"Recommendation: {cheapest}, the fastest of {_listed(within)}, which seeds cannot tell apart; "
-            f"{best} beats naive by more than chance in {cases}."
-        )
-    return f"Recommendation: {best}, which beats naive by more than chance in {cases}."
+    near = [best, *(name for name, p in alike.items() if p >= ALPHA)]
+    within = sorted(near, key=lambda name: rows[name]["rank"])
+    proved = [name for name in within if 2 * beating[name] > rows[name]["seeds"]]
+    chosen = proved[0] if proved else best
+    cases = f"beats {reference} by more than chance in {beating[chosen]} of {rows[chosen]['seeds']} trainings"
+    if not proved:
+        return f"Recommendation: none. {chosen} {cases}; take {reference}'s forecast."
+    others = _listed([name for name in within if name != chosen])
+    rest = f"; seeds cannot tell it from {others}" if others else ""
+    return f"Recommendation: {chosen}, which {cases}{rest}."
 
 
 def _by_name(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:

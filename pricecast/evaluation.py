@@ -105,7 +105,8 @@ def evaluate(
     Raises:
         InputError: a model has seen the test span, or was made for other features or another horizon.
     """
-    missing = [name for name in judge.NAIVES if name not in {forecaster.name for forecaster in given}]
+    shown = set(names) if names else {forecaster.name for forecaster in given}
+    missing = [name for name in judge.NAIVES if name not in shown]
     naives = {name: fit(name, {}, dataset) for name in missing}
     forecasters = {**(dict(zip(names, given, strict=True)) if names else label(given)), **naives}
     about = {name: Contestant(_params(found), found.curve()) for name, found in forecasters.items()}

@@ -103,21 +103,22 @@ def suggest(name: str, trial: Trial, given: Mapping[str, Any], longest: int, tim
         timesteps: the lookback, 0 to let the trial choose it.
     """
     fixed = {**given, **({LOOKBACK: timesteps} if timesteps and LOOKBACK in models.parameters(name) else {})}
-    found = models.load(name).space(_Partly(trial, fixed))  # type: ignore[attr-defined]
-    if LOOKBACK in found:
-        found[LOOKBACK] = min(found[LOOKBACK], longest)
+    found = models.load(name).space(_Partly(trial, fixed, longest))  # type: ignore[attr-defined]
     return {**found, **fixed}
 
 
 class _Partly:
-    """A trial that is not asked for what is fixed."""
+    """A trial that is not asked for what is fixed, nor for more context than there is."""
 
-    def __init__(self, trial: Trial, fixed: Mapping[str, Any]) -> None:
-        self._trial, self._fixed = trial, fixed
+    def __init__(self, trial: Trial, fixed: Mapping[str, Any], longest: int) -> None:
+        self._trial, self._fixed, self._longest = trial, fixed, longest
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
         def suggested(name: str, *args: Any, **more: Any) -> Any:
-            return self._fixed[name] if name in self._fixed else getattr(self._trial, kind)(name, *args, **more)
+            if name in self._fixed:
+                return self._fixed[name]
+            bounds = [min(bound, self._longest) for bound in args] if name == LOOKBACK else args
+            return getattr(self._trial, kind)(name, *bounds, **more)
 
         return suggested
 
@@ -156,9 +157,13 @@ def _counted_on(report: Report, fold: int) -> Report:
 
 def _scores(forecast: Forecast, panel: Panel, origins: np.ndarray, metrics: Sequence[str]) -> dict[str, float]:
     """Means over the horizons."""
-    table = forecast_table(panel, origins, panel.close[origins], quantiles(forecast, panel, origins), "trial")
+    with np.errstate(all="ignore"):
+        table = forecast_table(panel, origins, panel.close[origins], quantiles(forecast, panel, origins), "trial")
     slices = [Slice.of(rows) for _, rows in table.groupby("horizon")]
-    return {name: float(np.mean([METRICS[name](each) for each in slices])) for name in metrics}
+    found = {name: float(np.mean([METRICS[name](each) for each in slices])) for name in metrics}
+    if not np.isfinite(list(found.values())).all():
+        raise InputError(f"expected scores that are numbers, got {found}: the forecasts are none")
+    return found
 
 
 def quantiles(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:

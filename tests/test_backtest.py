@@ -222,12 +222,12 @@ def learned(plan, name="lstm"):
     """What each fold's fit is shown: the dates of its bars, of its first and of its last training origin."""
     seen = []
 
-    def spy(model, about, panel, fold, report=None):
-        rows = fold.train if about.stops_early else fold.past
+    def spy(model, stops, panel, fold, report=None):
+        rows = fold.train if stops else fold.past
         seen.append(
             (panel.dates.min(), panel.dates[rows].min(), panel.dates[rows].max(), len(np.unique(panel.dates)))
         )
-        return original(model, about, panel, fold, report)
+        return original(model, stops, panel, fold, report)
 
     original, own = forecaster.learn, candidate(name)
     walked = backtest.folds(data(), 4, 0.4)

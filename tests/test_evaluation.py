@@ -38,6 +38,11 @@ def test_models_are_shown_under_the_names_they_are_given():
     assert set(found.forecasts["model"]) == {"A", "B", "naive", "ewma"}
 
 
+def test_a_naive_model_under_another_name_does_not_stand_for_naive():
+    found = evaluate([made("naive"), made("drift")], small_dataset(), names=["base", "A"])
+    assert list(found.contestants) == ["base", "A", "naive", "ewma"]
+
+
 def test_trials_count_against_what_they_chose():
     plain, tuned = (evaluate([made("drift")], small_dataset(), trials=trials) for trials in (0, 40))
     assert (plain.verdict["trials"], tuned.verdict["trials"]) == (0, 40)

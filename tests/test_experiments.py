@@ -29,6 +29,11 @@ def test_the_file_that_comes_with_the_project_has_the_three_settings():
     assert all(each.params.keys() <= models.parameters("lstm").keys() for each in found.values())
 
 
+def test_a_power_of_ten_is_a_number(tmp_path):
+    (found,) = read(file(tmp_path, "A: {params: {learning_rate: 1e-3, clip: 2.5E+1, epochs: 3}}"))
+    assert found.params == {"learning_rate": 0.001, "clip": 25.0, "epochs": 3}
+
+
 def test_what_is_left_out_is_the_default(tmp_path):
     (found,) = read(file(tmp_path, "plain: {}"))
     assert found == Experiment("plain", "", "lstm", {})

@@ -180,7 +180,8 @@ def test_another_window_or_number_of_folds_makes_other_folds_of_the_same_past(ma
 
 
 def test_another_setting_seed_or_parameter_makes_other_fits(made):
-    assert "drift, fold 1" in made.again(settings=replace(DEFAULTS, per_ticker=True))
+    for switch in ({"per_ticker": True}, {"early_stopping": False}):
+        assert "drift, fold 1" in made.again(settings=replace(DEFAULTS, **switch))
     first = made.again("forest")
     assert names(first) == {"forest"}
     assert made.again("forest") == []

@@ -119,12 +119,16 @@ def test_nothing_changed_and_nothing_runs_again(done, code):
         ({"max_lookback": "21"}, {"transform": "param max_lookback"}),
         ({"strict": "true"}, {"download": "param strict"}),
         ({"refit": "true", "epochs": "3"}, {"train": "param epochs, param refit"}),
-        ({"seed": "1"}, {"download": "param seed", "train": "param seed"}),
         ({"vis": "true"}, {"evaluate": "param vis"}),
     ],
 )
 def test_a_parameter_runs_the_steps_again_that_take_it(done, changes, again):
     assert done.reasons(**changes) == {step: f"changed: {part}" for step, part in again.items()}
+
+
+def test_another_seed_is_another_training(done):
+    # Trainings are named by their seed, so that this one has nothing to differ from.
+    assert done.reasons(seed="1") == {"download": "changed: param seed", "train": "first run"}
 
 
 CODE = {

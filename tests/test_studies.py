@@ -20,6 +20,7 @@ from pricecast.errors import InputError
 from trials import ROOT
 
 FOREVER = math.inf
+FIRST = {"x": 0.5}
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def url(tmp_path):
 
 
 def study_of(url, name="study"):
-    return studies.open_study(name, studies.storage(url), {"x": 0.5})
+    return studies.open_study(name, studies.storage(url))
 
 
 def bowl(trial):
@@ -63,30 +64,30 @@ def begun(study, owner=None, whole=True):
 
 def test_a_study_has_as_many_trials_as_were_asked_for_and_begins_with_the_defaults(url):
     study = study_of(url)
-    studies.work(study, bowl, 5, 0, FOREVER)
+    studies.work(study, bowl, 5, 0, FOREVER, FIRST)
     assert len(params(study)) == 5
     assert params(study)[0] == {"x": 0.5}
-    studies.work(study, bowl, 5, 0, FOREVER)
+    studies.work(study, bowl, 5, 0, FOREVER, FIRST)
     assert len(study.trials) == 5
 
 
 def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been(url, tmp_path):
     whole = study_of(f"sqlite:///{tmp_path}/whole.db")
-    studies.work(whole, bowl, 14, 3, FOREVER)
+    studies.work(whole, bowl, 14, 3, FOREVER, FIRST)
     for count in (4, 9, 14):
-        studies.work(study_of(url), bowl, count, 3, FOREVER)
+        studies.work(study_of(url), bowl, count, 3, FOREVER, FIRST)
     assert params(study_of(url)) == params(whole)
     values = [trial["x"] for trial in params(whole)]
     assert len(set(values)) == 14
     other = study_of(f"sqlite:///{tmp_path}/other.db")
-    studies.work(other, bowl, 3, 4, FOREVER)
+    studies.work(other, bowl, 3, 4, FOREVER, FIRST)
     assert params(other)[1:] != params(whole)[1:3]
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit])
 def test_a_trial_that_was_interrupted_is_made_again_with_its_parameters(url, tmp_path, how, monkeypatch):
     whole = study_of(f"sqlite:///{tmp_path}/whole.db")
-    studies.work(whole, bowl, 6, 0, FOREVER)
+    studies.work(whole, bowl, 6, 0, FOREVER, FIRST)
     study, seen = study_of(url), []
 
     def stop(trial):
@@ -96,10 +97,10 @@ def test_a_trial_that_was_interrupted_is_made_again_with_its_parameters(url, tmp
         return seen[-1]
 
     with pytest.raises(SystemExit):
-        studies.work(study, stop, 6, 0, FOREVER)
+        studies.work(study, stop, 6, 0, FOREVER, FIRST)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "RUNNING"]
     monkeypatch.setattr(owners, "is_gone", lambda owner: True)
-    studies.work(study, bowl, 6, 0, FOREVER)
+    studies.work(study, bowl, 6, 0, FOREVER, FIRST)
     assert sorted(trial["x"] for trial in params(study)) == sorted(trial["x"] for trial in params(whole))
     assert [trial.state.name for trial in study.trials].count("FAIL") == 1
 
@@ -124,19 +125,19 @@ def test_half_of_the_parameters_are_drawn_anew(url, tmp_path):
         return trial.suggest_float("x", -1, 1) + trial.suggest_float("y", -1, 1)
 
     whole, study = study_of(f"sqlite:///{tmp_path}/whole.db"), study_of(url)
-    studies.work(whole, two, 3, 0, FOREVER)
-    studies.work(study, two, 1, 0, FOREVER)
+    studies.work(whole, two, 3, 0, FOREVER, FIRST)
+    studies.work(study, two, 1, 0, FOREVER, FIRST)
 
     def half(trial):
         trial.suggest_float("x", -1, 1)
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        studies.work(study, half, 3, 0, FOREVER)
+        studies.work(study, half, 3, 0, FOREVER, FIRST)
     abandoned = study.trials[-1]
     study.tell(abandoned.number, state=TrialState.FAIL)
     studies.again(study, abandoned)
-    studies.work(study, two, 3, 0, FOREVER)
+    studies.work(study, two, 3, 0, FOREVER, FIRST)
     assert params(study) == params(whole)
 
 
@@ -149,13 +150,43 @@ def test_a_trial_killed_before_it_said_whose_it_is_waits_for_a_while(url, grace,
     assert study.trials[trial.number].state == state
 
 
+def test_a_trial_of_a_process_elsewhere_is_taken_over_when_its_heart_stands_still(url, monkeypatch):
+    monkeypatch.setattr(studies, "_GRACE", 1)
+    study = study_of(url)
+    elsewhere = json.dumps({**json.loads(owners.me()), "host": "elsewhere"})
+    trial = begun(study, elsewhere)
+    study._storage._backend.record_heartbeat(trial._trial_id)
+    studies.take_over(study)
+    assert study.trials[trial.number].state == TrialState.RUNNING
+    time.sleep(3)
+    studies.work(study, bowl, 1, 0, time.monotonic() + 20, FIRST)
+    assert len(params(study)) == 1
+    assert study.trials[trial.number].state == TrialState.FAIL
+
+
+def test_a_worker_whose_trial_was_taken_over_goes_on(url):
+    study, calls = study_of(url), []
+
+    def slow(trial):
+        calls.append(trial.number)
+        if len(calls) == 1:  # another worker takes it for dead
+            other = study_of(url)
+            other.tell(trial.number, state=TrialState.FAIL)
+            studies.again(other, other.trials[trial.number])
+        return bowl(trial)
+
+    studies.work(study, slow, 2, 0, FOREVER, FIRST)
+    assert len(params(study)) == 2
+    assert params(study)[0] == FIRST
+
+
 def test_the_last_trial_is_not_made_twice_and_is_waited_for(url):
     study = study_of(url)
-    studies.work(study, bowl, 3, 0, FOREVER)
+    studies.work(study, bowl, 3, 0, FOREVER, FIRST)
     last = begun(study, owners.me())
     threading.Timer(1.5, lambda: study.tell(last, 0.1)).start()
     calls = []
-    studies.work(study_of(url), lambda trial: calls.append(trial) or bowl(trial), 4, 0, FOREVER)
+    studies.work(study_of(url), lambda trial: calls.append(trial) or bowl(trial), 4, 0, FOREVER, FIRST)
     assert calls == []
     assert len(params(study)) == 4
 
@@ -171,7 +202,7 @@ def test_a_trial_too_many_is_given_back(url, monkeypatch):
         return [] if len(asked) < 3 else real(*args, **more)
 
     monkeypatch.setattr(study, "get_trials", late)
-    studies.work(study, bowl, 1, 0, time.monotonic() + 2)
+    studies.work(study, bowl, 1, 0, time.monotonic() + 2, FIRST)
     assert [trial.state for trial in real()] == [TrialState.RUNNING, TrialState.FAIL]
 
 
@@ -179,8 +210,8 @@ def test_two_workers_in_one_study_make_no_trial_twice(url, tmp_path):
     program = tmp_path / "worker.py"
     program.write_text(
         "import sys, math\nfrom flow_steps import studies\n"
-        "study = studies.open_study('study', studies.storage(sys.argv[1]), {'x': 0.5})\n"
-        "studies.work(study, lambda t: (t.suggest_float('x', -1, 1) - 0.3) ** 2, 12, 0, math.inf)\n",
+        "study = studies.open_study('study', studies.storage(sys.argv[1]))\n"
+        "studies.work(study, lambda t: (t.suggest_float('x', -1, 1) - 0.3) ** 2, 12, 0, math.inf, {'x': 0.5})\n",
         encoding="utf-8",
     )
     path = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -193,7 +224,7 @@ def test_two_workers_in_one_study_make_no_trial_twice(url, tmp_path):
 
 def test_no_trial_is_begun_when_the_time_is_over(url):
     study = study_of(url)
-    studies.work(study, bowl, 5, 0, -FOREVER)
+    studies.work(study, bowl, 5, 0, -FOREVER, FIRST)
     assert params(study) == []
 
 
@@ -204,19 +235,20 @@ def test_pruned_trials_count(url):
         bowl(trial)
         raise optuna.TrialPruned
 
-    studies.work(study, prune, 3, 0, FOREVER)
+    studies.work(study, prune, 3, 0, FOREVER, FIRST)
     assert [trial.state.name for trial in studies.finished(study)] == ["PRUNED"] * 3
 
 
 @pytest.mark.parametrize("name", tuning.tunable([n for n in models.names() if n != "lstm_keras"]))
 def test_a_study_begins_with_the_defaults_of_a_model(url, name):
-    study = studies.open_study(name, studies.storage(url), models.parameters(name))
+    study = studies.open_study(name, studies.storage(url))
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a default outside of the space is one
         studies.work(
-            study, lambda trial: found.append(tuning.suggest(name, trial, {}, 120, 0)) or 0.0, 1, 0, FOREVER
-        )
+            study, lambda trial: found.append(tuning.suggest(name, trial, {}, 120, 0)) or 0.0, 1, 0, FOREVER,
+            models.parameters(name),
+        )  # fmt: skip
     assert found[0].items() <= models.parameters(name).items()
 
 

@@ -199,8 +199,12 @@ def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeyp
     [
         (("--models", "naive"), "something to tune"),
         (("--models", "oracle"), "oracle"),
+        (("--timesteps", "30"), "at most 20 timesteps, got 30"),
         (("--storage", "postgresql+psycopg://me@127.0.0.1:1/x?connect_timeout=2"), "a storage for studies"),
-        (("--timeout", "1", "--seed", "77", "--n-trials", "100000", "--models", "sarima"), "a trial of sarima"),
+        (
+            ("--timeout", "1", "--seed", "77", "--n-trials", "100000", "--models", "sarima"),
+            "a trial that was finished",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_a_failed_run(home, more, complaint, monkeypatch):
@@ -214,12 +218,13 @@ def test_a_mistake_is_one_line_and_a_failed_run(home, more, complaint, monkeypat
     assert parents()[-1].info.status == "FAILED"
 
 
-def test_a_password_in_the_storage_is_refused_before_anything_is_logged(home):
+@pytest.mark.parametrize("where", ["me:hidden@127.0.0.1:1/x", "me:hid?den@h/x", "me@h/x?passwd=hidden"])
+def test_a_password_in_the_storage_is_refused_before_anything_is_logged(home, where):
     before = len(parents())
-    done = call(home / "bars.csv", "--storage", "postgresql+psycopg://me:hidden@127.0.0.1:1/x")
+    done = call(home / "bars.csv", "--storage", f"postgresql+psycopg://{where}")
     assert done.exit_code == 2
     assert "without a password" in done.output
-    assert "hidden" not in done.output
+    assert "hid" not in done.output
     assert len(parents()) == before
 
 

@@ -153,6 +153,13 @@ def test_a_forecast_without_quantiles_gets_normal_ones(kind):
     np.testing.assert_allclose(found, expected)
 
 
+def test_a_score_that_is_no_number_is_an_input_error():
+    panel, origins = past().panel(), past().origins("valid")[:3]
+    wild = Forecast(np.full((3, 2), np.nan))
+    with pytest.raises(InputError, match=r"scores that are numbers|prices that are finite"):
+        tuning._scores(wild, panel, origins, ("crps",))
+
+
 def test_only_models_with_something_to_tune_are_tuned():
     assert tuning.tunable(["naive", "har", "drift", "lstm"]) == ["har", "lstm"]
     with pytest.raises(InputError, match="something to tune, got naive, drift"):
@@ -169,7 +176,7 @@ def test_a_model_can_be_made_of_what_its_space_suggests(name):
 
 def test_a_lookback_that_is_set_is_not_searched_and_one_beyond_the_context_is_cut():
     free, fixed = Fixed(), Fixed()
-    assert tuning.suggest("lstm", free, {}, 5, 0)["lookback"] == 5
+    assert tuning.suggest("lstm", free, {}, 5, 0)["lookback"] == 5  # of 10 to 60
     given = {"lookback": 33, "dropout": 0.3}
     assert tuning.suggest("lstm", fixed, {"dropout": 0.3}, 120, 33).items() >= given.items()
     assert {"lookback", "dropout"} <= set(free.asked)
