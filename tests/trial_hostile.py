@@ -336,7 +336,9 @@ def _meaning(case: Case) -> str | None:
     """An accepted value has to be stored as what it says."""
     if case.option is None:
         return None if case.value in ("--", "--help") else "a word was taken"
-    newest = MlflowClient().search_runs(["0"], "tags.`pricecast.step` != 'judge model'", max_results=50)
+    client = MlflowClient()
+    everywhere = [found.experiment_id for found in client.search_experiments()]
+    newest = client.search_runs(everywhere, "tags.`pricecast.step` != 'judge model'", max_results=50)
     top = next(run for run in newest if "mlflow.parentRunId" not in run.data.tags)
     stored = top.data.params[case.option.name]
     same = _equal(case.option.type, case.value, stored)
