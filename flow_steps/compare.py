@@ -13,7 +13,7 @@ import numpy as np
 
 from flow_steps import artifacts, commands, options, telling, tracking
 from flow_steps.flow import Flow, pipeline
-from flow_steps.outcome import leave, leave_models
+from flow_steps.outcome import leave, leave_models, short
 from pricecast import comparison, models, outputs, plots
 from pricecast.comparison import Comparison, Seed, Tried
 from pricecast.dataset import Dataset
@@ -32,11 +32,10 @@ _GIVEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """An experiment, the run that stands for it, and its trainings: the URI of each model, and what it learned."""
+    """An experiment, the run that stands for it, and what came of its trainings."""
 
     run_id: str
     experiment: Experiment
-    uris: Sequence[str]
     forecasters: Sequence[Forecaster]
     seeds: Sequence[Seed]
 
@@ -83,7 +82,9 @@ def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, A
     takes_seed = SEED in models.parameters(experiment.model)
     seeds = range(params["seed"], params["seed"] + (params["seeds"] if takes_seed else 1))
     about = {"model": experiment.model, "description": experiment.description, **experiment.params}
-    with tracking.open_run(experiment.title, about, {"step": "experiment"}) as own:
+    # Such as exp_A_lr=0.005_hd=64.
+    title = "_".join(["exp", experiment.name, *reversed(short(experiment.params))])
+    with tracking.open_run(title, about, {"step": "experiment"}) as own:
         runs = [
             flow.step("train", dataset=dataset, model=experiment.model, model_params=given, seed=seed)
             for seed in seeds
@@ -99,7 +100,7 @@ def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, A
         for epoch, losses in _mean_curve(learned).items():
             own.metrics(losses, step=epoch)
         own.note(experiment.description)
-    return Trained(own.run_id, experiment, uris, found, learned)
+    return Trained(own.run_id, experiment, found, learned)
 
 
 def _mean_curve(seeds: Sequence[Seed]) -> dict[int, dict[str, float]]:

@@ -126,7 +126,7 @@ reuse = _switch("reuse", True, "Reuse finished steps whose code, parameters and 
 
 
 metric = _option(
-    "metric", click.Choice(["crps", "rmse", "mape"]), "crps",
+    "metric", click.Choice(defaults.METRICS), defaults.METRICS[0],
     "What the best is chosen by: the loss of the distribution, or an error of the point forecast.",
 )  # fmt: skip
 experiments = _required(("--experiments",), Place(), "The file of experiments, such as experiments/abc.yaml.")

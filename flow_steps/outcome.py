@@ -1,6 +1,7 @@
 """What a judgement leaves in its run: tables, verdict, report, and a child run for each model."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from flow_steps import artifacts
 from flow_steps.tracking import Judged, StepRun, data_of
@@ -52,5 +53,9 @@ def leave_models(
 
 
 def _title(name: str, contestant: Contestant, horizon: int) -> str:
-    short = [f"{sign}={contestant.params[key]}" for sign, key in _SHORT.items() if key in contestant.params]
-    return " ".join([name, f"h={horizon}", *short])
+    return " ".join([name, f"h={horizon}", *short(contestant.params)])
+
+
+def short(params: Mapping[str, Any]) -> list[str]:
+    """The parameters that tell runs apart at a glance, such as hd=64."""
+    return [f"{sign}={params[key]}" for sign, key in _SHORT.items() if key in params]

@@ -14,12 +14,11 @@ from flow_steps import artifacts, commands, hyper, keys, options, reuse, studies
 from flow_steps.choice import choose
 from flow_steps.flow import Flow, pipeline
 from flow_steps.trial_plots import draw
-from pricecast import models, tuning
+from pricecast import defaults, models, tuning
 from pricecast.backtest import Candidate
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 
-METRICS = ("crps", "rmse", "mape")
 # What a study is about: two commands that agree in these work at the same one.
 _SAME = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
 _RUN, _EPOCHS = "run", "epochs"
@@ -122,7 +121,7 @@ def _trial(task: Task, trial: Trial, walked: Any) -> float:
                     raise optuna.TrialPruned
 
         try:
-            found = tuning.assess(candidate, task.past, walked, METRICS, report)
+            found = tuning.assess(candidate, task.past, walked, defaults.METRICS, report)
         except (optuna.TrialPruned, InputError) as ended:
             own.tags({"trial": "pruned"})
             own.note(

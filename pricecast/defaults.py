@@ -1,4 +1,4 @@
-"""The defaults of a dataset and of a walk, for the library and the command line alike."""
+"""The defaults of a dataset, a walk and a search, for the library and the command line alike."""
 
 HORIZON, LONGEST_HORIZON = 5, 60
 MAX_LOOKBACK, LONGEST_LOOKBACK = 120, 1000
@@ -11,3 +11,6 @@ FOLDS = 8
 SHARE = 0.6
 WINDOWS = ("expanding", "rolling")
 REFIT_EVERY = 1
+
+# What the best of several settings is chosen by.
+METRICS = ("crps", "rmse", "mape")

@@ -19,8 +19,6 @@ MODEL = "lstm"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,39}")
 _MOST, _LONGEST = 26, 500
 _DEFAULTS: dict[str, Any] = {"description": "", "model": MODEL, "params": {}}
-# What a run is named by, where the experiment sets it.
-_SIGNS = {"lr": "learning_rate", "hd": "hidden_dim", "L": "lookback"}
 
 
 @dataclass(frozen=True)
@@ -31,12 +29,6 @@ class Experiment:
     description: str
     model: str
     params: dict[str, Any]
-
-    @property
-    def title(self) -> str:
-        """The name of its run, such as exp_A_lr=0.005_hd=64."""
-        set_here = [f"{sign}={self.params[key]}" for sign, key in _SIGNS.items() if key in self.params]
-        return "_".join(["exp", self.name, *set_here])
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,10 +1,6 @@
 """Pictures of a comparison and of a study in MLflow's pages, for docs/experiment-tracking.md."""
 
-import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.parse
@@ -33,10 +29,10 @@ from screenshots import (
 
 FIGURES = ("test_crps", "test_skill_crps", "test_rmse", "test_r2")
 SCORES = ("valid_crps", "valid_rmse", "valid_mape")
-COMMANDS = {
-    "compare": ("compare", "--experiments", str(ROOT / "experiments" / "quick.yaml"), "--tickers", "AAPL,MSFT"),
-    "tune": ("tune", "--models", "har,mlp", "--n-trials", "12", "--horizon", "1"),
-}
+COMMANDS = (
+    ("compare", "--experiments", str(ROOT / "experiments" / "quick.yaml"), "--tickers", "AAPL,MSFT"),
+    ("tune", "--models", "har,mlp", "--n-trials", "12", "--horizon", "1"),
+)
 
 
 def tree(store: str, step: str) -> list[Run]:
@@ -124,21 +120,5 @@ def take(out: Path, store: str) -> list[Path]:
     return pictures
 
 
-def main() -> None:
-    """Takes the pictures, of a comparison and a study of the sample unless a store is given."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path, metavar="OUT_DIR")
-    parser.add_argument("--store", default="", help="tracking URI; empty: runs both commands first, somewhere else")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        store = given.store or f"sqlite:///{folder}/mlflow.db"
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
-        for words in () if given.store else COMMANDS.values():
-            command = [sys.executable, str(ROOT / "main.py"), *words]
-            subprocess.run(command, cwd=folder, env=environment, check=True)
-        for path in take(given.out, store):
-            sys.stdout.write(f"{path}\n")
-
-
 if __name__ == "__main__":
-    main()
+    screenshots.program(__doc__, COMMANDS, take)

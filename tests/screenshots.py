@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -268,20 +268,27 @@ PICTURES = (
 )  # fmt: skip
 
 
-def main() -> None:
-    """Takes the pictures, of a pipeline with the default options unless a store is given."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def run_in(folder: Path, *words: str) -> str:
+    """Runs a command as a user would, in a folder with a store of its own; returns the store's address."""
+    store = f"sqlite:///{folder}/mlflow.db"
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
+    subprocess.run([sys.executable, str(ROOT / "main.py"), *words], cwd=folder, env=environment, check=True)
+    return store
+
+
+def program(
+    about: str | None, commands: Iterable[tuple[str, ...]], take: Callable[[Path, str], list[Path]]
+) -> None:
+    """Takes pictures of what some commands leave, unless a store is given."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("out", type=Path, metavar="OUT_DIR")
-    parser.add_argument("--store", default="", help="tracking URI; empty: runs the pipeline first, somewhere else")
+    parser.add_argument("--store", default="", help="tracking URI; empty: runs the commands first, somewhere else")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        store = given.store or f"sqlite:///{folder}/mlflow.db"
-        if not given.store:
-            environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
-            subprocess.run([sys.executable, str(ROOT / "main.py")], cwd=folder, env=environment, check=True)
-        for path in take(given.out, store):
+        stores = [given.store] if given.store else [run_in(Path(folder), *words) for words in commands]
+        for path in take(given.out, stores[-1]):
             sys.stdout.write(f"{path}\n")
 
 
 if __name__ == "__main__":
-    main()
+    program(__doc__, [()], take)

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from forecast_samples import sample_forecasts
-from pricecast import judge, outputs, plots
-from pricecast.comparison import JUDGED, Comparison, Seed, Tried, compare
+from pricecast import defaults, judge, outputs, plots
+from pricecast.comparison import CHOSEN_BY, JUDGED, Comparison, Seed, Tried, compare
 from pricecast.experiments import Experiment
 from pricecast.significance import holm
 
@@ -161,6 +161,10 @@ def test_of_those_that_seeds_cannot_tell_apart_one_that_mostly_beats_the_referen
         f"Recommendation: {chosen}, which beats naive by more than chance in {count} of 3 trainings; seeds cannot "
         f"tell it from {other}."
     )
+
+
+def test_every_metric_that_may_be_asked_for_has_its_words():
+    assert tuple(CHOSEN_BY) == defaults.METRICS
 
 
 @pytest.mark.parametrize(("metric", "label"), [("rmse", "RMSE"), ("mape", "MAPE")])

@@ -1,9 +1,6 @@
 """What a person sees in the browser after a pipeline: the tree, the curves, the comparison, the report."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -28,14 +25,10 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def store(home):
     """A store with one small pipeline, run as a user runs it."""
-    uri = f"sqlite:///{home}/mlflow.db"
-    command = [
-        sys.executable, str(screenshots.ROOT / "main.py"), "--source", "synthetic", "--path", "gbm",
-        "--max-lookback", "20", "--lookback", "10", "--models", "naive,lstm", "--epochs", "3", "--lstm-units", "4",
-    ]  # fmt: skip
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
-    subprocess.run(command, cwd=home, env=environment, check=True, timeout=300)
-    return uri
+    return screenshots.run_in(
+        home, "--source", "synthetic", "--path", "gbm", "--max-lookback", "20", "--lookback", "10",
+        "--models", "naive,lstm", "--epochs", "3", "--lstm-units", "4",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,5 @@
 """What a person sees in the browser after a comparison and a study."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 from PIL import Image
 
@@ -31,14 +27,9 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def store(home):
     """A store with a small comparison and a small study."""
-    uri = f"sqlite:///{home}/mlflow.db"
     (home / "two.yaml").write_text(FILE, encoding="utf-8")
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
-    tune = ("tune", "--models", "har,mlp", "--n-trials", "4", "--epochs", "3")
-    for words in (("compare", "--experiments", "two.yaml", "--seeds", "2"), tune):
-        command = [sys.executable, str(screenshots.ROOT / "main.py"), *words, *DATA]
-        subprocess.run(command, cwd=home, env=environment, check=True, timeout=300)
-    return uri
+    screenshots.run_in(home, "compare", "--experiments", "two.yaml", "--seeds", "2", *DATA)
+    return screenshots.run_in(home, "tune", "--models", "har,mlp", "--n-trials", "4", "--epochs", "3", *DATA)
 
 
 @pytest.fixture(scope="module")
