@@ -21,7 +21,7 @@ from pricecast import backtest, judge, models
 from pricecast.answers import misses
 from pricecast.coverage import PERCENTS, REGIME_NAMES, coverage
 from pricecast.dataset import Dataset, build
-from pricecast.forecaster import Settings
+from pricecast.settings import Settings
 
 
 def walked(name: str, data: Dataset, folds: int, share: float, settings: Settings) -> tuple[pd.DataFrame, float]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pricecast import models
 from pricecast.backtest import Candidate
-from pricecast.forecaster import Settings
+from pricecast.settings import Settings
 
 # Options that count for every model that knows them, by the names of their parameters.
 _COMMON = {"lookback": "lookback", "epochs": "epochs", "hidden_dim": "lstm_units", "seed": "seed"}

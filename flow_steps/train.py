@@ -11,7 +11,7 @@ from flow_steps import artifacts, bundles, chain, commands, hyper, options
 from flow_steps.tracking import StepRun
 from pricecast import models, plots
 from pricecast.dataset import Dataset
-from pricecast.forecaster import fit, refit
+from pricecast.fitting import fit, refit
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from pricecast.dataset import Dataset
-from pricecast.forecaster import DEFAULTS, Forecaster
+from pricecast.forecaster import Forecaster
 from pricecast.guard import data, fitted, results, sample
 from pricecast.guard.data import DATA
 from pricecast.guard.fitted import Subject
 from pricecast.guard.results import FAILED, NOT_TRIED, PASSED, Check
+from pricecast.settings import DEFAULTS
 
 INCOMPLETE = "incomplete"
 CUTS, TICKERS = 8, 3

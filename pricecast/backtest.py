@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast import defaults, forecaster, live, models, outoffold
+from pricecast import defaults, fitting, forecaster, live, models, outoffold
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, fit_scalers
 from pricecast.errors import InputError
-from pricecast.forecaster import DEFAULTS, Forecaster, Settings
+from pricecast.forecaster import Forecaster
 from pricecast.outoffold import OutOfFold
 from pricecast.panel import Panel
 from pricecast.recorded import Recorded
+from pricecast.settings import DEFAULTS, Settings, make
 from pricecast.splits import Fold
 
 PARITY = "parity"
@@ -144,7 +145,7 @@ def parity_fit(candidate: Candidate, dataset: Dataset, first: Fold) -> Fit:
 
 def prototype(candidate: Candidate) -> models.Model:
     """The model of a candidate, not fitted."""
-    return forecaster.make(candidate.name, dict(candidate.params), candidate.settings)
+    return make(candidate.name, dict(candidate.params), candidate.settings)
 
 
 def run(fit: Fit, dataset: Dataset) -> OutOfFold:
@@ -156,7 +157,7 @@ def run(fit: Fit, dataset: Dataset) -> OutOfFold:
     scalers = fit_scalers(dataset.features, dataset.spec, _recent(dataset, fit.fold.train, fit.window))
     panel = dataset.panel(scalers)
     inside = (panel, fit.fold) if fit.window is None else _within(panel, fit.fold, fit.window)
-    learned = forecaster.learn(prototype(fit.candidate), fit.candidate.settings.stops(fit.candidate.name), *inside)
+    learned = fitting.learn(prototype(fit.candidate), fit.candidate.settings.stops(fit.candidate.name), *inside)
     return OutOfFold(fit.rows, learned.predict(panel, fit.rows))
 
 
@@ -231,7 +232,7 @@ def _forecaster(candidate: Candidate, stage: Stage, model: Recorded, past: OutOf
     if past is not None:
         before = past.before(stage.own, stage.fold.start)
         calibrated = calibrate(before.forecast, stage.panel, before.origins, settings.mondrian, settings.online)
-    until = forecaster.seen_until(stage.panel, stage.fold)
+    until = fitting.seen_until(stage.panel, stage.fold)
     return Forecaster(
         candidate.name, model, calibrated, stage.own.spec, stage.own.scalers, until, settings=settings
     )
@@ -239,7 +240,7 @@ def _forecaster(candidate: Candidate, stage: Stage, model: Recorded, past: OutOf
 
 def _rows(panel: Panel, fold: Fold, lookback: int) -> np.ndarray:
     """The origins of a fold, and those since its forecaster was made, whose outcomes may move the quantiles."""
-    since = pd.Timestamp(forecaster.seen_until(panel, fold))
+    since = pd.Timestamp(fitting.seen_until(panel, fold))
     return np.union1d(fold.origins, forecaster.walked_rows(panel, fold.origins, lookback, since))
 
 

@@ -15,7 +15,8 @@ from pricecast.dataset import Dataset
 from pricecast.direction import direction
 from pricecast.errors import InputError
 from pricecast.facts import facts, kicker, listed
-from pricecast.forecaster import Forecaster, fit, label
+from pricecast.fitting import fit
+from pricecast.forecaster import Forecaster, label
 from pricecast.guard.protocol import PARITY
 from pricecast.money import money
 from pricecast.outoffold import OutOfFold

@@ -1,7 +1,7 @@
 """A forecaster: a fitted model with its calibration, scalers and feature spec, as one thing to keep and to use."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -9,62 +9,27 @@ from typing import Any, get_type_hints
 import numpy as np
 import pandas as pd
 
-from pricecast import calendars, conformal, features, models, outoffold, quality
+from pricecast import conformal, features, models, quality
 from pricecast.adjust import adjust
-from pricecast.calibration import Calibration, calibrate
-from pricecast.dataset import Dataset, has_context
+from pricecast.calibration import Calibration
+from pricecast.dataset import has_context
 from pricecast.errors import InputError
-from pricecast.models import About, Forecast, Model, Report
-from pricecast.models._per_ticker import PerTicker
+from pricecast.forecast_table import forecast_table
+from pricecast.forecaster_file import check_calibration, check_day, check_history, check_lookback, check_starts
+from pricecast.models import About, Forecast, Model
 from pricecast.objects import check_object
 from pricecast.outoffold import OutOfFold
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
-from pricecast.schema import (
-    FORECASTER_FILE,
-    FORECASTER_KEYS,
-    FORECASTS,
-    MEDIAN,
-    PRICE_COLUMNS,
-    QUANTILE_COLUMNS,
-    YEARS,
-    require,
-    short,
-)
-from pricecast.spec import Spec, check_scalers, is_day
-from pricecast.splits import Fold
+from pricecast.schema import FORECASTER_FILE, FORECASTER_KEYS, PRICE_COLUMNS, QUANTILE_COLUMNS, YEARS, require
+from pricecast.settings import DEFAULTS, Settings, make
+from pricecast.spec import Spec, check_scalers
 from pricecast.storage import read_json, seal, verify, write_json
 
 # A price that moves farther is none, and its square no number any more.
 _FARTHEST = 300.0
 _NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
-Progress = Callable[[str], None]
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a forecaster is made of a model.
-
-    Attributes:
-        per_ticker: one model for each ticker instead of one for all.
-        mondrian: calibrate each volatility regime by itself.
-        online: let the calibration go on after the fit.
-        early_stopping: let a model that can stop where the loss on the newest part of its past is lowest; without,
-            it learns from all of its past for all of its epochs.
-    """
-
-    per_ticker: bool = False
-    mondrian: bool = True
-    online: bool = True
-    early_stopping: bool = True
-
-    def stops(self, name: str) -> bool:
-        """Whether a model so made holds out a part of its past to stop on."""
-        return self.early_stopping and models.about(name).stops_early
-
-
-DEFAULTS = Settings()
 
 
 @dataclass(frozen=True)
@@ -261,90 +226,14 @@ class Forecaster:
         about = check_object(read_json(folder / FORECASTER_FILE), FORECASTER_KEYS, FORECASTER_FILE)
         spec = Spec.from_json(about["spec"])
         settings = Settings(**check_object(about["settings"], get_type_hints(Settings), "the settings"))
-        model = _check_lookback(make(about["name"], about["params"], settings), spec)
-        calibrated = _check_calibration(about["calibration"], models.about(about["name"]).calibrate, spec.horizon)
+        model = check_lookback(make(about["name"], about["params"], settings), spec)
+        calibrated = check_calibration(about["calibration"], models.about(about["name"]).calibrate, spec.horizon)
         scalers = check_scalers(Scalers.load(folder), spec)
         return cls(
             about["name"], model.load(folder / "model"), calibrated, spec, scalers,
-            _check_day(about["fitted_until"]), _check_history(about["history"]), settings,
-            _check_starts(about["starts"]),
+            check_day(about["fitted_until"]), check_history(about["history"]), settings,
+            check_starts(about["starts"]),
         )  # fmt: skip
-
-
-def fit(
-    name: str,
-    params: dict[str, Any],
-    dataset: Dataset,
-    report: Report | None = None,
-    settings: Settings = DEFAULTS,
-    progress: Progress | None = None,
-    past: OutOfFold | None = None,
-) -> Forecaster:
-    """Calibrates a model on forecasts of the past that it made fold by fold, and fits it on all of the past.
-
-    Args:
-        name: of the model.
-        params: of the model.
-        dataset: to learn from.
-        report: called once an epoch of the final fit.
-        settings: how to make it.
-        progress: told which fit is going on.
-        past: earlier forecasts to calibrate on, instead of those of folds that are walked for it.
-
-    Raises:
-        InputError: the model or a parameter is not known, or does not fit the dataset.
-    """
-    panel, main, stops = dataset.panel(), dataset.fold(), settings.stops(name)
-    history: list[dict[str, float]] = []
-
-    def remember(epoch: int, metrics: dict[str, float]) -> None:
-        history.append({"epoch": epoch, **metrics})
-        if report:
-            report(epoch, metrics)
-
-    calibrated = None
-    if models.about(name).calibrate:
-        past = past or _walk_past(name, params, dataset, settings, progress)
-        before = past.before(dataset, main.start)
-        calibrated = calibrate(before.forecast, panel, before.origins, settings.mondrian, settings.online)
-    if progress:
-        progress(name)
-    model = learn(make(name, params, settings), stops, panel, main, remember)
-    until = seen_until(panel, main)
-    starts = {str(ticker): _day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
-    return Forecaster(
-        name, model, calibrated, dataset.spec, dataset.scalers, until, tuple(history), settings, starts, past
-    )
-
-
-def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) -> Forecaster:
-    """Fits the model once more on every origin with known labels, for as many epochs as were best before.
-
-    It is calibrated on what the judged model was calibrated on and on that model's forecasts of the test span: it
-    had trained on neither; residuals of the refitted model would be in sample. The scalers stay.
-
-    Raises:
-        InputError: the judged forecaster comes from a file, without the forecasts that it was calibrated on.
-    """
-    if judged.calibration is not None and judged.past is None:
-        raise InputError(
-            f"expected {judged.name} as it was fitted, with the forecasts that it was calibrated on, got one that "
-            "was loaded or refitted: fit it again"
-        )
-    panel = dataset.panel(judged.scalers)
-    rows = np.flatnonzero(dataset.usable)
-    known = rows[panel.ahead[rows] >= dataset.spec.horizon]
-    best = getattr(judged.model, "best_epoch_", None)
-    params = judged.params if best is None else {**judged.params, "epochs": best}
-    model = make(judged.name, params, judged.settings).fit(panel, known, known[:0], report)
-    calibrated = None
-    if judged.past:
-        test = dataset.origins("test")
-        test = test[panel.ahead[test] >= dataset.spec.horizon]
-        past = outoffold.join([judged.past, OutOfFold(test, judged.model.predict(panel, test))])
-        switches = judged.settings.mondrian, judged.settings.online
-        calibrated = calibrate(past.forecast, panel, past.origins, *switches)
-    return replace(judged, model=model, calibration=calibrated, fitted_until=_day(panel.dates.max()), past=None)
 
 
 def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
@@ -356,35 +245,6 @@ def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
     return labels
 
 
-def _walk_past(
-    name: str, params: dict[str, Any], dataset: Dataset, settings: Settings, progress: Progress | None
-) -> OutOfFold:
-    folds = outoffold.folds(dataset)
-
-    def each(panel: Panel, fold: Fold) -> Model:
-        if progress:
-            progress(f"{name}, out of fold {folds.index(fold) + 1} of {len(folds)}")
-        return learn(make(name, params, settings), settings.stops(name), panel, fold)
-
-    return outoffold.collect(each, dataset, folds)
-
-
-def make(name: str, params: dict[str, Any], settings: Settings) -> Model:
-    """A model that is not fitted yet: one for all tickers, or one for each."""
-    return PerTicker(name, params) if settings.per_ticker else models.create(name, params)
-
-
-def learn(model: Model, stops: bool, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
-    """A model that has nothing to stop on learns from all of the past."""
-    rows = (fold.train, fold.valid) if stops else (fold.past, fold.past[:0])
-    return model.fit(panel, *rows, report)
-
-
-def seen_until(panel: Panel, fold: Fold) -> str:
-    """The last date whose close a forecaster of a fold has seen."""
-    return _day(panel.dates[fold.past + panel.spec.horizon].max())
-
-
 def walked_rows(panel: Panel, origins: np.ndarray, lookback: int, since: pd.Timestamp) -> np.ndarray:
     """The rows since a fit, up to each ticker's last origin, whose outcomes may move the quantiles; (n,)."""
     rows = np.flatnonzero(panel.context(lookback) & (panel.dates >= since.to_datetime64()))
@@ -393,80 +253,8 @@ def walked_rows(panel: Panel, origins: np.ndarray, lookback: int, since: pd.Time
     return rows[rows <= ends]
 
 
-def forecast_table(
-    panel: Panel, origins: np.ndarray, last_close: np.ndarray, quantiles: np.ndarray, name: str
-) -> pd.DataFrame:
-    """The forecasts table of quantiles of log returns (n, h, q), in the units of `last_close` (n,)."""
-    n, horizon = quantiles.shape[:2]
-    flat = (last_close[:, None, None] * np.exp(quantiles)).reshape(n * horizon, -1)
-    table = pd.DataFrame({
-        "ticker": np.repeat(panel.tickers[origins], horizon),
-        "cutoff": np.repeat(panel.dates[origins], horizon),
-        "horizon": np.tile(np.arange(1, horizon + 1), n),
-        "date": forecast_dates(panel, origins).ravel(),
-        "model": name,
-        "last_close": np.repeat(last_close, horizon),
-        "forecast": flat[:, MEDIAN],
-        **dict(zip(QUANTILE_COLUMNS, flat.T, strict=True)),
-        "actual": (last_close[:, None] * np.exp(panel.returns(origins))).ravel(),
-    })  # fmt: skip
-    return table[list(FORECASTS)]
-
-
-def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
-    """The trading days that are forecast, (n, horizon): the panel's own where known, then the calendar's."""
-    horizon = panel.spec.horizon
-    steps = np.arange(1, horizon + 1)
-    ahead = panel.ahead[origins, None]
-    later = np.where(steps <= ahead, origins[:, None] + steps, origins[:, None])
-    dates = panel.dates[later]
-    for ticker in np.unique(panel.tickers[origins[panel.ahead[origins] < horizon]]):
-        rows = panel.tickers[origins] == ticker
-        last = panel.dates[origins[rows] + panel.ahead[origins[rows]]].max()
-        coming = calendars.next_sessions(ticker, pd.Timestamp(last), horizon).to_numpy().astype(dates.dtype)
-        beyond = steps - ahead[rows] - 1
-        dates[rows] = np.where(beyond >= 0, coming[np.maximum(beyond, 0)], dates[rows])
-    return dates
-
-
 def _own_quantiles(forecast: Forecast) -> np.ndarray:
     return conformal.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
-
-
-def _check_calibration(given: dict[str, Any] | None, calibrate: bool, horizon: int) -> Calibration | None:
-    if (given is None) == calibrate:
-        raise InputError(
-            f"expected a calibration (none for a model that keeps its own quantiles) in {FORECASTER_FILE}, got "
-            f"{short(given)}: run the step that writes it"
-        )
-    return None if given is None else Calibration.from_json(given, horizon)
-
-
-def _check_starts(given: dict[str, str]) -> dict[str, str]:
-    try:
-        pd.to_datetime(list(given.values()), format="%Y-%m-%d")
-    except ValueError as error:
-        raise InputError(
-            f"expected dates as starts in {FORECASTER_FILE}, got {short(given)}: run the step that writes it"
-        ) from error
-    return given
-
-
-def _check_day(given: str) -> str:
-    if not is_day(given):
-        raise InputError(
-            f"expected a date as fitted_until in {FORECASTER_FILE}, got {short(given)}: run the step that writes it"
-        )
-    return given
-
-
-def _check_lookback(model: Model, spec: Spec) -> Model:
-    if not 1 <= model.lookback <= spec.max_lookback:
-        raise InputError(
-            f"expected a lookback of 1 to {spec.max_lookback} days in {FORECASTER_FILE}, got {model.lookback}: "
-            "run the step that writes it"
-        )
-    return model
 
 
 def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Forecast:
@@ -484,17 +272,6 @@ def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Fo
     return forecast
 
 
-def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
-    # One set of keys, or as a table the entries would be as wide as they are many.
-    alike = {"epoch", "train_loss"}.union(*given[:1])
-    if odd := [entry for entry in given if entry.keys() != alike]:
-        raise InputError(
-            f"expected epoch, train_loss and perhaps val_loss by epoch in {FORECASTER_FILE}, got {short(odd[0])}: "
-            "run the step that writes it"
-        )
-    return tuple(given)
-
-
 def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:
     require(raw, ["date", "ticker", *PRICE_COLUMNS, "volume"], "the bars")
     bars = raw if "adj_close" in raw.columns else raw.assign(adj_close=np.nan)
@@ -504,7 +281,3 @@ def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:
         if finding["action"] in ("dropped", "repaired"):
             _log.warning("%s: %d bars %s", finding["kind"], finding["count"], finding["action"])
     return prices
-
-
-def _day(moment: Any) -> str:
-    return str(pd.Timestamp(moment).date())

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from pricecast.dataset import Dataset
-from pricecast.forecaster import Forecaster, Settings, fit
+from pricecast.fitting import fit
+from pricecast.forecaster import Forecaster
 from pricecast.guard import sample
 from pricecast.models import Forecast
 from pricecast.outoffold import OutOfFold
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
+from pricecast.settings import Settings
 from pricecast.splits import Fold
 
 

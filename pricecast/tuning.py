@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from pricecast import conformal, forecaster, models, outoffold
+from pricecast import conformal, fitting, models, outoffold
 from pricecast.backtest import Candidate, prototype
 from pricecast.dataset import Dataset, fit_scalers
 from pricecast.errors import InputError
-from pricecast.forecaster import forecast_table
+from pricecast.forecast_table import forecast_table
 from pricecast.metrics import METRICS, Slice
 from pricecast.models import Forecast, Report
 from pricecast.panel import Panel
@@ -144,7 +144,7 @@ def assess(
         panel = past.panel(fit_scalers(past.features, past.spec, fold.train))
         stops = candidate.settings.stops(candidate.name)
         told = _counted_on(report, number) if report else None
-        model = forecaster.learn(prototype(candidate), stops, panel, fold, told)
+        model = fitting.learn(prototype(candidate), stops, panel, fold, told)
         parts.append(_scores(model.predict(panel, fold.origins), panel, fold.origins, metrics))
         if stops:
             epochs.append(model.best_epoch_)  # type: ignore[attr-defined]

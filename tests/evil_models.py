@@ -11,9 +11,10 @@ import skops.io
 from safetensors.numpy import load_file, save_file
 
 from market_samples import SMALL, small_dataset
-from pricecast import forecaster, models
+from pricecast import fitting, models
 from pricecast.evaluation import walk
-from pricecast.forecaster import Forecaster, Settings
+from pricecast.forecaster import Forecaster
+from pricecast.settings import Settings
 from pricecast.storage import read_json
 
 Change = Callable[[Path], object]
@@ -36,7 +37,7 @@ def forecast(made: Forecaster) -> None:
 def _fitted(kind: str) -> Forecaster:
     name = kind.removesuffix(" by ticker")
     settings = Settings(per_ticker=name != kind)
-    return forecaster.fit(name, models.settle(name, {}, SMALL), small_dataset(), settings=settings)
+    return fitting.fit(name, models.settle(name, {}, SMALL), small_dataset(), settings=settings)
 
 
 def about(**fields: Any) -> Change:

@@ -10,17 +10,17 @@ import polars as pl
 import pytest
 
 from market_samples import SMALL, market
-from pricecast import audit, evaluation, features, forecaster, models, splits
+from pricecast import audit, evaluation, features, fitting, models, splits
 from pricecast.audit_page import render, summary
 from pricecast.dataset import Dataset, build
 from pricecast.errors import InputError
-from pricecast.forecaster import Settings
 from pricecast.guard import data, fitted, results, sample
 from pricecast.guard.results import FAILED, NO_MATTER, NOT_TRIED, PASSED, RULES, Check
 from pricecast.guard.violations import Violation
 from pricecast.models import Forecast, drift, naive
 from pricecast.panel import targets
 from pricecast.scalers import Scalers
+from pricecast.settings import Settings
 from trial_leaky_steps import Batch, Peek
 
 BUILD = {"horizon": 3, "max_lookback": 20}
@@ -43,7 +43,7 @@ def dataset(target="return", bars=TWO, seed=0):
 @cache
 def kept(name="naive", target="return", per_ticker=False):
     params = models.settle(name, {}, SMALL)
-    return forecaster.fit(name, params, dataset(target), settings=Settings(per_ticker=per_ticker))
+    return fitting.fit(name, params, dataset(target), settings=Settings(per_ticker=per_ticker))
 
 
 @cache
@@ -106,7 +106,7 @@ def test_the_quick_audit_passes_with_the_forecasts_that_were_judged_and_without(
 
 def test_one_ticker_is_held_beside_a_made_up_one():
     one = dataset(bars=(("AAA", 800),))
-    found = audit.full(one, [fitted.of("naive", forecaster.fit("naive", {}, one))])
+    found = audit.full(one, [fitted.of("naive", fitting.fit("naive", {}, one))])
     (beside,) = [check for check in found.checks if (check.name, check.about) == (results.ISOLATION, "data")]
     assert (beside.result, "a made-up ticker" in beside.tried) == (PASSED, True)
     assert of(found.checks, NO_MATTER) == {(results.ISOLATION, "naive")}
@@ -292,7 +292,7 @@ def test_a_fit_on_all_rows_is_named(monkeypatch):
 
     honest = kept("drift")
     monkeypatch.setattr(drift.Model, "fit", greedy)
-    bad = forecaster.fit("drift", {}, dataset())
+    bad = fitting.fit("drift", {}, dataset())
     assert of(model_checks(bad), FAILED) == {(results.FITS, "it"), (results.AS_TRAINED, "it")}
     assert (results.FITS, "drift") in of(audit.full(dataset(), [audit.named("drift", {})]).checks, FAILED)
     # Of a model that was made elsewhere, nothing is known if training does not give it again.
@@ -303,7 +303,7 @@ def test_a_fit_on_all_rows_is_named(monkeypatch):
 
 
 def test_a_model_refitted_for_use_is_audited_as_far_as_that_makes_sense():
-    again = forecaster.refit(kept("drift"), dataset())
+    again = fitting.refit(kept("drift"), dataset())
     found = model_checks(again)
     assert of(found, NO_MATTER) == {(results.AS_TRAINED, "it")}
     assert {check.result for check in found} == {PASSED, NO_MATTER}
@@ -314,7 +314,7 @@ def test_a_model_refitted_for_use_is_audited_as_far_as_that_makes_sense():
 
 def test_what_cannot_be_tried_leaves_the_audit_incomplete():
     short = dataset(bars=(("AAA", 420), ("BBB", 360)))
-    found = audit.full(short, [fitted.of("naive", forecaster.fit("naive", {}, short))])
+    found = audit.full(short, [fitted.of("naive", fitting.fit("naive", {}, short))])
     assert of(found.checks, FAILED) == set()
     assert of(found.checks, NOT_TRIED) == {(results.START, "naive")}
     (check,) = [check for check in found.checks if check.result == NOT_TRIED]
@@ -351,7 +351,7 @@ def test_a_model_that_lacks_its_package_is_named():
 
 
 def test_models_of_other_data_are_refused_in_one_line():
-    other = forecaster.fit("naive", {}, build(market(BARS), horizon=2, max_lookback=20))
+    other = fitting.fit("naive", {}, build(market(BARS), horizon=2, max_lookback=20))
     for look in (
         lambda: audit.full(dataset(), [fitted.of("mine", other)]),
         lambda: audit.quick(dataset(), {"mine": other}),

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from flow_steps import artifacts, tracking
 from main import main as pipeline
 from market_samples import market
-from pricecast import audit, features, forecaster, models
+from pricecast import audit, features, fitting, models
 from pricecast.dataset import build
 from pricecast.storage import read_json
 from stores import inside
@@ -49,7 +49,7 @@ def home(tmp_path_factory):
         replace(made, features=table.assign(ret_1=shifted)).save(folder / "shifted")
         split = table["split"].where(table["split"] != "", "train").where(table["ret_1"].notna(), "")
         replace(made, features=table.assign(split=split)).save(folder / "no gap")
-        forecaster.fit("naive", {}, made).save(folder / "naive")
+        fitting.fit("naive", {}, made).save(folder / "naive")
         succeed(*SMALL, "--models", "naive")
         yield folder
 

@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 from market_samples import SMALL, market, same_bits, small_dataset
-from pricecast import backtest, dataset, forecaster, live, models, outoffold, pool, recorded, splits
+from pricecast import backtest, dataset, fitting, forecaster, live, models, outoffold, pool, recorded, splits
 from pricecast.backtest import Candidate, Plan
 from pricecast.calibration import calibrate
 from pricecast.errors import InputError
 from pricecast.evaluation import evaluate, judged_walk
-from pricecast.forecaster import Settings
 from pricecast.guard import protocol
 from pricecast.models import Forecast
 from pricecast.outoffold import OutOfFold
+from pricecast.settings import Settings
 
 LONG = (("AAA", 900), ("BBB", 560))
 BUILD = {"horizon": 3, "max_lookback": 20}
@@ -148,7 +148,7 @@ def test_every_fold_is_the_forecast_of_a_model_fitted_as_of_its_start(name):
     past = None
     for fold in folds:
         own = data().as_of(fold.valid_start, fold.start)
-        fitted = forecaster.fit(name, models.settle(name, {}, SMALL), own)
+        fitted = fitting.fit(name, models.settle(name, {}, SMALL), own)
         panel = own.panel()
         if models.about(name).calibrate:
             # Calibrated on whatever was forecast before: at first the folds of its past.
@@ -201,7 +201,7 @@ def candidate(name):
 @pytest.mark.parametrize("name", ["naive", "ewma", "har", "lstm"])
 def test_one_fold_over_the_test_span_is_what_evaluate_makes_of_a_trained_model(name):
     own = candidate(name)
-    trained = evaluate([forecaster.fit(name, own.params, data())], data()).forecasts
+    trained = evaluate([fitting.fit(name, own.params, data())], data()).forecasts
     walked = backtest.walk_forward(name, own.params, data(), [data().fold()])
     expected = trained[trained["model"] == name].reset_index(drop=True)
     pd.testing.assert_frame_equal(walked.drop(columns="fold"), expected)
@@ -229,11 +229,11 @@ def learned(plan, name="lstm"):
         )
         return original(model, stops, panel, fold, report)
 
-    original, own = forecaster.learn, candidate(name)
+    original, own = fitting.learn, candidate(name)
     walked = backtest.folds(data(), 4, 0.4)
     fits = [fit for fit in backtest.fits(own, data(), walked, plan) if fit.place.startswith("fold")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forecaster, "learn", spy)
+        patch.setattr(fitting, "learn", spy)
         found = [backtest.run(fit, data()) for fit in fits]
     return walked, fits, found, seen
 

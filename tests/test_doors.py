@@ -9,7 +9,7 @@ import pytest
 
 from gallery import sound
 from market_samples import small_dataset
-from pricecast import forecaster
+from pricecast import fitting, forecaster
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster
@@ -145,7 +145,7 @@ def test_scalers_of_another_dataset_are_refused(tmp_path):
 
 @cache
 def naive():
-    return forecaster.fit("naive", {}, small_dataset())
+    return fitting.fit("naive", {}, small_dataset())
 
 
 ABOUT = {
@@ -179,7 +179,7 @@ def test_a_key_that_a_forecaster_lacks_is_named(tmp_path, key):
 
 def test_a_forecaster_that_keeps_its_own_quantiles_takes_no_calibration(tmp_path):
     name = next(name for name in forecaster.models.names() if not forecaster.models.about(name).calibrate)
-    model = forecaster.fit(name, {}, small_dataset())
+    model = fitting.fit(name, {}, small_dataset())
     folder = model.save(tmp_path / "forecaster")
     rewrite(folder / "forecaster.json", lambda about: about.update(calibration=naive().calibration.to_json()))
     assert "a calibration (none for a model" in refused(Forecaster.load, folder)

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from market_samples import SMALL, TWO, market, small_dataset
-from pricecast import evaluation, facts, forecaster, judge, models, outputs, report, tables
+from pricecast import evaluation, facts, fitting, judge, models, outputs, report, tables
 from pricecast.backtest import Plan
 from pricecast.confidence_set import SIZE
 from pricecast.dataset import build
@@ -21,7 +21,7 @@ from pricecast.schema import FORECASTS
 @cache
 def made(name, seed=0):
     params = models.settle(name, {}, {**SMALL, "seed": seed, "epochs": 1})
-    return forecaster.fit(name, params, small_dataset())
+    return fitting.fit(name, params, small_dataset())
 
 
 @cache
@@ -110,7 +110,7 @@ def test_walk_names_rows_by_label():
 
 @pytest.mark.parametrize("name", ["naive", "drift", "lstm"])
 def test_a_refitted_model_is_refused(name):
-    again = forecaster.refit(made(name), small_dataset())
+    again = fitting.refit(made(name), small_dataset())
     said = f"nothing of the test span from .*, got {name}, which has seen closes up to 2024-07-03: evaluate"
     with pytest.raises(InputError, match=said):
         evaluate([again], small_dataset())
@@ -124,7 +124,7 @@ def test_a_model_that_saw_one_day_of_the_test_span_is_refused():
     for shift, refused in ((-1, False), (0, False), (1, True)):
         start = pd.Timestamp(dates[place + shift])
         other = build(prices, horizon=3, max_lookback=20, valid_start=bounds[0], test_start=start)
-        model = forecaster.fit("naive", {}, other)
+        model = fitting.fit("naive", {}, other)
         if refused:
             with pytest.raises(InputError, match="nothing of the test span"):
                 evaluate([model], data)
@@ -138,7 +138,7 @@ def test_another_horizon_or_recipe_is_refused():
         (small_dataset(target="price"), "target return"),
     ):
         with pytest.raises(InputError, match=f"this dataset's {field}"):
-            evaluate([forecaster.fit("naive", {}, other)], small_dataset())
+            evaluate([fitting.fit("naive", {}, other)], small_dataset())
 
 
 def test_other_features_are_refused():
@@ -149,7 +149,7 @@ def test_other_features_are_refused():
 
 def test_a_longer_lookback_than_the_context_is_refused():
     long = small_dataset(max_lookback=40)
-    model = forecaster.fit("lstm", models.settle("lstm", {}, {**SMALL, "epochs": 1, "lookback": 40}), long)
+    model = fitting.fit("lstm", models.settle("lstm", {}, {**SMALL, "epochs": 1, "lookback": 40}), long)
     with pytest.raises(InputError, match="a lookback of at most 20, got 40 of lstm"):
         evaluate([model], small_dataset())
 

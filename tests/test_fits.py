@@ -13,7 +13,7 @@ from flow_steps.fits import FOLDER
 from market_samples import SMALL, same_bits, small_dataset
 from pricecast import backtest, judge, models
 from pricecast.backtest import Candidate, Plan
-from pricecast.forecaster import DEFAULTS
+from pricecast.settings import DEFAULTS
 from pricecast.storage import digest_text, read_parquet, write_parquet
 from trials import ROOT, apart
 

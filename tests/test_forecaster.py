@@ -6,14 +6,15 @@ import pandas as pd
 import pytest
 
 from market_samples import SMALL, market, same_bits
-from pricecast import dataset, forecaster, models, outoffold
+from pricecast import dataset, fitting, forecast_table, models, outoffold
 from pricecast.calibration import calibrate
 from pricecast.dataset import fit_scalers, has_context
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster, Settings
+from pricecast.forecaster import Forecaster
 from pricecast.models import _per_ticker
 from pricecast.outoffold import OutOfFold
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS
+from pricecast.settings import Settings
 from pricecast.storage import seal
 from serving.load import load
 
@@ -29,7 +30,7 @@ def data(target="return"):
 
 @cache
 def made(name, target="return"):
-    return forecaster.fit(name, small(name), data(target))
+    return fitting.fit(name, small(name), data(target))
 
 
 def small(name):
@@ -195,7 +196,7 @@ def test_tickers_may_end_on_different_days():
 def test_known_dates_are_the_tables_and_later_ones_the_calendars():
     panel = data().panel()
     origins = np.flatnonzero(panel.ahead <= 3)
-    dates = forecaster.forecast_dates(panel, origins)
+    dates = forecast_table.forecast_dates(panel, origins)
     calendar = ["2024-07-05", "2024-07-08", "2024-07-09"]
     for row, origin in enumerate(origins):
         known = [str(day)[:10] for day in panel.dates[origin + 1 : origin + 1 + panel.ahead[origin]]]
@@ -262,7 +263,7 @@ def test_a_model_that_has_nothing_to_stop_on_learns_from_validation_rows_too():
 
 def test_progress_is_told():
     told = []
-    forecaster.fit("naive", {}, data(), progress=told.append)
+    fitting.fit("naive", {}, data(), progress=told.append)
     assert told == [*(f"naive, out of fold {k} of 3" for k in (1, 2, 3)), "naive"]
 
 
@@ -270,7 +271,7 @@ def test_progress_is_told():
 
 
 def test_mondrian_and_online_are_switches():
-    plain = forecaster.fit("naive", {}, data(), settings=Settings(mondrian=False, online=False))
+    plain = fitting.fit("naive", {}, data(), settings=Settings(mondrian=False, online=False))
     assert plain.calibration.offsets.shape == (1, 3, 7)
     assert same_bits(plain.calibration.offsets[0], made("naive").calibration.offsets[0])
     assert plain.follows_from is None
@@ -317,7 +318,7 @@ def test_a_history_from_the_first_bar_on_is_enough_however_short():
     # Before the fit ended there were fewer bars than a fresh start would need, and the backtest had no more.
     bars = (("AAA", 500), ("BBB", 480))
     own = dataset.build(market(bars), horizon=3, max_lookback=20)
-    model = forecaster.fit("naive", {}, own)
+    model = fitting.fit("naive", {}, own)
     counts = own.bars[own.bars["date"] <= model.fitted_until].groupby("ticker").size()
     assert (counts < model.bars_needed).all()
     panel = own.panel()
@@ -332,7 +333,7 @@ def test_a_history_from_the_first_bar_on_is_enough_however_short():
 
 def test_without_early_stopping_it_learns_from_all_of_its_past_for_all_epochs(tmp_path):
     panel, fold = data().panel(), data().fold()
-    whole = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(early_stopping=False))
+    whole = fitting.fit("lstm", small("lstm"), data(), settings=Settings(early_stopping=False))
     plain = models.create("lstm", small("lstm")).fit(panel, fold.past, fold.past[:0])
     assert same_bits(
         whole.model.predict(panel, fold.origins).quantiles, plain.predict(panel, fold.origins).quantiles
@@ -349,7 +350,7 @@ def test_without_early_stopping_it_learns_from_all_of_its_past_for_all_epochs(tm
 
 def test_one_model_for_each_ticker():
     panel, test = data().panel(), data().origins("test")
-    each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
+    each = fitting.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
     assert sorted(each.model.models_) == ["AAA", "BBB"]
     for ticker in ("AAA", "BBB"):
         rows = [data().origins(split) for split in ("train", "valid", "test")]
@@ -363,15 +364,15 @@ def test_one_model_for_each_ticker():
 
 
 def test_a_model_for_each_ticker_comes_back_from_its_folder(tmp_path):
-    each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
+    each = fitting.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
     again = Forecaster.load(each.save(tmp_path / "saved"))
     assert again.settings == Settings(per_ticker=True)
     pd.testing.assert_frame_equal(again.predict_bars(raw()), each.predict_bars(raw()))
-    assert forecaster.refit(each, data()).model.models_.keys() == {"AAA", "BBB"}
+    assert fitting.refit(each, data()).model.models_.keys() == {"AAA", "BBB"}
 
 
 def test_a_model_for_each_ticker_knows_no_other():
-    each = forecaster.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
+    each = fitting.fit("lstm", small("lstm"), data(), settings=Settings(per_ticker=True))
     with pytest.raises(InputError, match=r"lstm was trained on \(AAA, BBB\), got ZZZ"):
         each.predict_bars(raw((*LONG, ("ZZZ", 700))))
 
@@ -387,7 +388,7 @@ def test_a_model_for_each_ticker_learns_one_that_was_listed_late(name):
     assert any(
         "BBB" in tickers[fold.origins] and "BBB" not in tickers[fold.train] for fold in outoffold.folds(late)
     )
-    each = forecaster.fit(name, small(name), late, settings=Settings(per_ticker=True))
+    each = fitting.fit(name, small(name), late, settings=Settings(per_ticker=True))
     assert each.model.models_.keys() == {"AAA", "BBB"}
     assert set(tickers[each.past.origins]) == {"AAA", "BBB"}
 
@@ -400,7 +401,7 @@ def test_a_model_for_each_ticker_learns_one_that_was_gone_early():
     # As of a date months after its last bar.
     later = data.as_of(pd.Timestamp("2023-10-02"), pd.Timestamp("2024-03-01"))
     told = []
-    each = forecaster.fit(
+    each = fitting.fit(
         "lstm", small("lstm"), later, lambda epoch, losses: told.append(losses), Settings(per_ticker=True)
     )
     assert each.model.models_.keys() == {"AAA", "DEL"}
@@ -422,7 +423,7 @@ def test_a_ticker_that_was_listed_late_stops_early_on_the_newest_of_its_own_past
 
 def test_history_and_summary_of_a_model_with_epochs():
     seen = []
-    model = forecaster.fit(
+    model = fitting.fit(
         "lstm", small("lstm"), data(), lambda epoch, metrics: seen.append({"epoch": epoch, **metrics})
     )
     assert list(model.history) == seen
@@ -444,7 +445,7 @@ def test_a_model_without_epochs_has_no_curve():
 def test_unknown_models_and_parameters_are_refused():
     for name, params in (("oracle", {}), ("naive", {"epochs": 3}), ("lstm", {"epochs": "3"})):
         with pytest.raises(InputError):
-            forecaster.fit(name, params, data())
+            fitting.fit(name, params, data())
 
 
 # --- refit -------------------------------------------------------------------------------------------------
@@ -456,7 +457,7 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
     monkeypatch.setattr(
         model, "fit", lambda self, panel, train, valid, report=None: calls.append((train, valid)) or self
     )
-    again = forecaster.refit(made("naive"), data())
+    again = fitting.refit(made("naive"), data())
     (train, valid), table = calls[0], data().features
     assert len(valid) == 0
     context = has_context(table, data().spec.features, 20).to_numpy()
@@ -468,18 +469,18 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
 
 def test_a_forecaster_from_a_file_is_not_refitted_without_what_it_was_calibrated_on(tmp_path):
     loaded = Forecaster.load(made("knn").save(tmp_path / "saved"))
-    for judged in (loaded, forecaster.refit(made("knn"), data())):
+    for judged in (loaded, fitting.refit(made("knn"), data())):
         with pytest.raises(InputError, match="expected knn as it was fitted, with the forecasts"):
-            forecaster.refit(judged, data())
+            fitting.refit(judged, data())
     own = Forecaster.load(made("ewma").save(tmp_path / "own"))
-    assert forecaster.refit(own, data()).calibration is None
+    assert fitting.refit(own, data()).calibration is None
 
 
 def test_a_refit_takes_the_best_epoch_and_keeps_the_scalers():
-    judged = forecaster.fit("lstm", {**small("lstm"), "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
+    judged = fitting.fit("lstm", {**small("lstm"), "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
     best = judged.summary()["converged_epoch"]
     seen = []
-    again = forecaster.refit(judged, data(), lambda epoch, metrics: seen.append(epoch))
+    again = fitting.refit(judged, data(), lambda epoch, metrics: seen.append(epoch))
     assert seen == list(range(1, best + 1))
     assert best < len(judged.history)
     assert again.params == {**judged.params, "epochs": best}
@@ -496,14 +497,14 @@ def test_a_refit_is_calibrated_on_the_past_and_on_what_the_judged_model_missed_b
     test = test[panel.ahead[test] >= 3]
     past = outoffold.join([judged.past, OutOfFold(test, judged.model.predict(panel, test))])
     expected = calibrate(past.forecast, panel, past.origins, True, True).offsets
-    assert same_bits(forecaster.refit(judged, data()).calibration.offsets, expected)
+    assert same_bits(fitting.refit(judged, data()).calibration.offsets, expected)
     assert not same_bits(judged.calibration.offsets, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_refit_changes_nothing_of_the_judged_forecaster(name):
     before = made(name).predict_bars(raw())
-    forecaster.refit(made(name), data())
+    fitting.refit(made(name), data())
     pd.testing.assert_frame_equal(made(name).predict_bars(raw()), before)
 
 
@@ -533,7 +534,7 @@ def test_a_saved_forecaster_passes_the_check_before_a_load(tmp_path, name):
 
 
 def test_a_refitted_forecaster_comes_back_too(tmp_path):
-    again = forecaster.refit(made("lstm"), data())
+    again = fitting.refit(made("lstm"), data())
     loaded = Forecaster.load(again.save(tmp_path / "refit"))
     pd.testing.assert_frame_equal(loaded.predict_bars(raw()), again.predict_bars(raw()), check_exact=True)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from market_samples import SMALL, later, market, same_bits
-from pricecast import evaluation, forecaster, models
+from pricecast import evaluation, fitting, models
 from pricecast.dataset import build
 from pricecast.features import FEATURES
 from pricecast.guard import checks, protocol, subjects
@@ -22,7 +22,7 @@ BUILD = {"horizon": 3, "max_lookback": 20}
 
 @cache
 def fitted(name, target="return"):
-    return forecaster.fit(name, models.settle(name, {}, SMALL), build(PRICES, target=target, **BUILD))
+    return fitting.fit(name, models.settle(name, {}, SMALL), build(PRICES, target=target, **BUILD))
 
 
 # --- the tests' own tool -----------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_what_is_fitted_does_depend_on_training_rows(tmp_path, name):
     # Otherwise the test above would prove nothing.
     original = fitted(name)
     data = build(later(PRICES, "2023-06-01", "scaled"), **BUILD)
-    again = forecaster.fit(name, models.settle(name, {}, SMALL), data)
+    again = fitting.fit(name, models.settle(name, {}, SMALL), data)
     mine, theirs = digests(again.save(tmp_path / "again")), digests(original.save(tmp_path / "original"))
     assert {file for file in mine if mine[file] != theirs[file]} >= {
         "forecaster.json", "scaler_X.skops", "scaler_y.skops", "model/state.json" if name == "drift" else
@@ -88,7 +88,7 @@ def test_models_that_stop_early_do_not_learn_from_validation_rows_calibration_do
     params = {**models.settle(name, {}, SMALL), **({"epochs": 1} if "epochs" in models.parameters(name) else {})}
     data = build(PRICES, **BUILD)
     changed = build(later(PRICES, original.spec.valid_start, how), **BUILD)
-    one, other = (forecaster.fit(name, params, x) for x in (data, changed))
+    one, other = (fitting.fit(name, params, x) for x in (data, changed))
     panel, train = data.panel(), data.origins("train")
     assert same_bits(one.model.predict(panel, train).center, other.model.predict(panel, train).center)
     assert not same_bits(one.calibration.offsets, other.calibration.offsets)
@@ -120,7 +120,7 @@ def test_the_last_known_close_does_move_the_forecast(name):
 def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
     prices = market({"AAA": 800, "BBB": 700}, seed=4)
     data = build(prices, **BUILD)
-    model = forecaster.fit(name, models.settle(name, {}, SMALL), data)
+    model = fitting.fit(name, models.settle(name, {}, SMALL), data)
     walked = evaluation.walk({name: model}, data)
     assert protocol.parity(model.predict_bars, prices, walked, model.needed) == []
 
@@ -137,10 +137,10 @@ def mixed_market():
 @pytest.mark.parametrize("name", ["naive", "knn", "har"])
 def test_markets_of_different_days_give_live_forecasts_that_are_the_backtests(name):
     prices = mixed_market()
-    until = forecaster.fit("naive", {}, build(prices, **BUILD)).fitted_until
+    until = fitting.fit("naive", {}, build(prices, **BUILD)).fitted_until
     prices = prices[(prices["ticker"] != "CCC") | (prices["date"] != until)].reset_index(drop=True)
     data = build(prices, **BUILD)
-    model = forecaster.fit(name, models.settle(name, {}, SMALL), data)
+    model = fitting.fit(name, models.settle(name, {}, SMALL), data)
     walked = evaluation.walk({name: model}, data)
     assert (walked.groupby("ticker")["cutoff"].min() < model.fitted_until).to_dict() == {
         "AAA": False, "BTC-USD": False, "CCC": True,

@@ -9,10 +9,11 @@ import pytest
 
 import gallery
 from gallery import AS_OF, CONTENTS, CSV, EVERY, TABLE, TABLES, sound
-from pricecast import dataset, forecaster, quality
+from pricecast import dataset, fitting, quality
 from pricecast.download import download
 from pricecast.errors import InputError
 from pricecast.schema import QUANTILE_COLUMNS, check_prices
+from pricecast.settings import Settings
 from pricecast.sources import Request
 
 ACTIONS = {"dropped", "repaired", "reported"}
@@ -118,8 +119,8 @@ def test_the_dataset_takes_no_table_that_the_download_had_to_mend(name):
 def naive():
     bars = pd.concat([sound(500), sound(500, "BBB")], ignore_index=True)
     # The rows of a forecast alone; where the calibration goes on, it wants those since the fit, too.
-    alone = forecaster.Settings(online=False)
-    return forecaster.fit("naive", {}, dataset.build(bars, horizon=3, max_lookback=20), settings=alone)
+    alone = Settings(online=False)
+    return fitting.fit("naive", {}, dataset.build(bars, horizon=3, max_lookback=20), settings=alone)
 
 
 @pytest.mark.parametrize("name", [name for name, entry in TABLES.items() if TABLE in entry.doors])

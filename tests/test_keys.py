@@ -92,7 +92,7 @@ def test_a_changed_step_changes_its_key(project):
 
 
 def test_a_changed_helper_two_imports_away_changes_the_key(project):
-    # train imports forecaster, which imports calendars.
+    # train imports fitting, which imports it by way of others.
     direct = (project / "flow_steps" / "train.py").read_text(encoding="utf-8")
     assert "calendars" not in direct
     before = parts()

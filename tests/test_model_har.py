@@ -11,7 +11,7 @@ import pytest
 import statsmodels.api as sm
 
 from market_samples import market, prices_of, same_bits, small_dataset
-from pricecast import forecaster, models
+from pricecast import fitting, models
 from pricecast.dataset import build
 from pricecast.errors import InputError
 from pricecast.guard import checks, subjects
@@ -95,7 +95,7 @@ def test_the_long_run_equals_a_plain_loop_and_takes_the_months_there_are(months)
 def test_a_longer_memory_is_a_regressor_more_and_a_live_forecast_equals_the_history():
     prices = market((("AAA", 700), ("BBB", 690)))
     data = build(prices, **SPANS)
-    made = forecaster.fit("har", {"months": 12}, data)
+    made = fitting.fit("har", {"months": 12}, data)
     assert made.model.slopes_.shape[1] == fitted().slopes_.shape[1] + 1
     whole = made.predict_bars(prices)
     pd.testing.assert_frame_equal(made.predict_bars(made.needed(prices)), whole)
@@ -236,7 +236,7 @@ def test_it_beats_the_unconditional_volatility_where_volatility_moves(horizon):
 
 def test_no_later_row_moves_a_forecast_though_the_market_counts():
     prices = market(THREE)
-    made = forecaster.fit("har", {}, build(prices, **SPANS))
+    made = fitting.fit("har", {}, build(prices, **SPANS))
     compute = subjects.forecasting(made)
     dates = checks.cuts(prices, 3, 0)
     assert checks.prefix(compute, prices, dates) == []
@@ -247,7 +247,7 @@ def test_no_later_row_moves_a_forecast_though_the_market_counts():
 
 def test_without_the_market_a_ticker_has_the_same_forecast_in_any_company():
     prices = market(THREE)
-    made = forecaster.fit("har", {"market": False}, build(prices, **SPANS))
+    made = fitting.fit("har", {"market": False}, build(prices, **SPANS))
     assert made.model.norms_ == {}
     assert checks.isolation(subjects.forecasting(made), prices, checks.VALID_GARBAGE) == []
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.ensemble import RandomForestRegressor
 
 from market_samples import SMALL, same_bits, small_dataset
-from pricecast import forecaster, models
+from pricecast import fitting, models
 from pricecast.errors import InputError
 from pricecast.models import _forest, _trees
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
@@ -276,8 +276,8 @@ def test_the_rounds_kept_are_those_of_a_run_that_ended_there(name):
 @pytest.mark.parametrize("name", BOOSTED)
 def test_a_refit_takes_as_many_rounds_as_were_best(name):
     data = small_dataset()
-    judged = forecaster.fit(name, {**models.settle(name, {}, SMALL), "epochs": 30, "patience": 2}, data)
-    again = forecaster.refit(judged, data)
+    judged = fitting.fit(name, {**models.settle(name, {}, SMALL), "epochs": 30, "patience": 2}, data)
+    again = fitting.refit(judged, data)
     assert again.model.epochs == again.model.best_epoch_ == judged.model.best_epoch_
 
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from market_samples import SMALL, TWO, market, same_bits, small_dataset
-from pricecast import forecaster, models
+from pricecast import fitting, models
 from pricecast.errors import InputError
+from pricecast.forecaster import Forecaster
 from pricecast.models import Forecast, _torch
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
@@ -304,11 +305,11 @@ def test_a_file_dropped_in_is_a_model(toy, tmp_path):
         assert "toy" in models.choose([word])[0]
     assert models.parameters("toy") == {"weight": 1.0}
     data = small_dataset()
-    made = forecaster.fit("toy", {"weight": 2.0}, data)
+    made = fitting.fit("toy", {"weight": 2.0}, data)
     panel, past = data.panel(), data.fold().past
     np.testing.assert_allclose(made.model.predict(panel, past[:1]).center[0], 2 * panel.returns(past).mean(axis=0))
     raw = market((("AAA", 700),)).drop(columns="adj_close")
-    again = forecaster.Forecaster.load(made.save(tmp_path / "saved"))
+    again = Forecaster.load(made.save(tmp_path / "saved"))
     assert again.predict_bars(raw).equals(made.predict_bars(raw))
 
 

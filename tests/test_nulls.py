@@ -2,7 +2,7 @@ import pytest
 
 from pricecast import judge, verdict
 from pricecast.evaluation import evaluate
-from pricecast.forecaster import fit
+from pricecast.fitting import fit
 from trial_nulls import LIMIT, noise, null_walk, ours, planted
 
 LOSSES = tuple(judge.LOSSES)

@@ -13,10 +13,10 @@ from pricecast import models, outoffold, tuning
 from pricecast.backtest import Candidate
 from pricecast.dataset import fit_scalers
 from pricecast.errors import InputError
-from pricecast.forecaster import Settings
 from pricecast.metrics import METRICS, Slice
 from pricecast.models import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS, QUANTILE_LEVELS
+from pricecast.settings import Settings
 
 TINY = {"lookback": 5, "hidden_dim": 4, "epochs": 3}
 

@@ -19,7 +19,7 @@ from mlflow.projects.utils import load_project
 
 from market_samples import market, small_dataset
 from mlproject import commands, run_line
-from pricecast.forecaster import fit
+from pricecast.fitting import fit
 from pricecast.storage import write_parquet
 from stores import environment, inside
 from trials import ROOT, Count, answer

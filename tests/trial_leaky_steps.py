@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from market_samples import SMALL, market
-from pricecast import evaluation, forecaster, models, splits
+from pricecast import evaluation, fitting, models, splits
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, build, has_context
 from pricecast.forecaster import Forecaster
@@ -59,7 +59,7 @@ def honest(seed: int) -> Iterator[tuple[str, Found]]:
             params = models.settle(name, {}, SMALL)
             fit = subjects.fitting(name, params, target=target, **BUILD)
             yield f"fit of {name}, {target}", protocol.fits(fit, prices, test_start(data))
-            fitted = forecaster.fit(name, params, data)
+            fitted = fitting.fit(name, params, data)
             compute = subjects.forecasting(fitted)
             yield (
                 f"forecasts of {name}, {target}",
@@ -111,7 +111,7 @@ def scaler_of_all_rows(seed: int) -> Found:
         known = known[data.features["split"].to_numpy()[known] != ""]
         X = data.features[list(data.spec.features)].to_numpy()[known]
         y = targets(data.features, known, BUILD["horizon"], "return")
-        return forecaster.fit("naive", {}, replace(data, scalers=Scalers.fit("standard", X, y)))
+        return fitting.fit("naive", {}, replace(data, scalers=Scalers.fit("standard", X, y)))
 
     return _fits(fit, seed)
 
@@ -120,7 +120,7 @@ def calibration_on_test_rows(seed: int) -> Found:
     def fit(data: Dataset) -> Forecaster:
         panel, origins = data.panel(), data.origins("test")
         origins = origins[panel.ahead[origins] >= BUILD["horizon"]]
-        fitted = forecaster.fit("naive", {}, data)
+        fitted = fitting.fit("naive", {}, data)
         forecast = fitted.model.predict(panel, origins)
         return replace(fitted, calibration=calibrate(forecast, panel, origins, mondrian=True, online=True))
 
@@ -131,7 +131,7 @@ def drift_of_all_rows(seed: int) -> Found:
     def fit(data: Dataset) -> Forecaster:
         panel = data.panel()
         known = np.flatnonzero(panel.ahead >= BUILD["horizon"])
-        fitted = forecaster.fit("drift", {}, data)
+        fitted = fitting.fit("drift", {}, data)
         return replace(fitted, model=models.create("drift", {}).fit(panel, known, known[:0]))
 
     return _fits(fit, seed)
@@ -139,7 +139,7 @@ def drift_of_all_rows(seed: int) -> Found:
 
 def early_stopping_on_test_rows(seed: int) -> Found:
     def fit(data: Dataset) -> Forecaster:
-        return forecaster.fit("lstm", models.settle("lstm", {}, SMALL), Hasty(**vars(data)))
+        return fitting.fit("lstm", models.settle("lstm", {}, SMALL), Hasty(**vars(data)))
 
     return _fits(fit, seed)
 
@@ -176,7 +176,7 @@ class Neighbour(naive.Model):
 
 def model_that(model: type[naive.Model]) -> Callable[[int], Found]:
     def plant(seed: int) -> Found:
-        fitted = replace(forecaster.fit("naive", {}, dataset(seed)), model=model())
+        fitted = replace(fitting.fit("naive", {}, dataset(seed)), model=model())
         return checks.forecasts(subjects.forecasting(fitted), market(LENGTHS, seed=seed), 1, seed)
 
     return plant
@@ -187,7 +187,7 @@ def scored_with(**columns: Callable[[pd.DataFrame], object]) -> Callable[[int], 
 
     def plant(seed: int) -> Found:
         data = dataset(seed)
-        table = evaluation.walk({"naive": forecaster.fit("naive", {}, data)}, data)
+        table = evaluation.walk({"naive": fitting.fit("naive", {}, data)}, data)
         return protocol.scoring(table.assign(**columns), data.features)
 
     return plant
@@ -196,7 +196,7 @@ def scored_with(**columns: Callable[[pd.DataFrame], object]) -> Callable[[int], 
 def too_short_a_warm_up(seed: int) -> Found:
     prices = market({"AAA": 800, "BBB": 700}, seed=seed)
     data = build(prices, **BUILD)
-    fitted = forecaster.fit("naive", {}, data)
+    fitted = fitting.fit("naive", {}, data)
     hasty = replace(fitted, spec=replace(data.spec, warmup=100))
     return protocol.parity(hasty.predict_bars, prices, evaluation.walk({"naive": fitted}, data), hasty.needed)
 

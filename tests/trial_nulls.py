@@ -14,7 +14,7 @@ from pricecast import judge, verdict
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, build
 from pricecast.evaluation import Evaluation, evaluate
-from pricecast.forecaster import fit
+from pricecast.fitting import fit
 from pricecast.metrics import Slice
 from pricecast.models import Forecast, naive
 from pricecast.schema import NAIVE

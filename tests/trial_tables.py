@@ -15,7 +15,7 @@ import plain_rules
 from bad_tables import bad_table, damage
 from gallery import AS_OF, sound
 from plain_rules import RefusedError
-from pricecast import dataset, forecaster, quality
+from pricecast import dataset, fitting, quality
 from pricecast.download import download
 from pricecast.errors import InputError
 from pricecast.schema import PRICES, check_prices
@@ -87,7 +87,7 @@ def _through_check(table, rng, folder):
 
 @cache
 def _naive():
-    return forecaster.fit("naive", {}, dataset.build(sound(500), horizon=3, max_lookback=20))
+    return fitting.fit("naive", {}, dataset.build(sound(500), horizon=3, max_lookback=20))
 
 
 def _through_forecaster(table, rng, folder):

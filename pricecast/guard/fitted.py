@@ -11,11 +11,13 @@ import pandas as pd
 from pricecast import models
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster, Settings, fit
+from pricecast.fitting import fit
+from pricecast.forecaster import Forecaster
 from pricecast.guard import checks, protocol, results, sample, subjects
 from pricecast.guard.bars import VALID_GARBAGE, cuts, replaced
 from pricecast.guard.results import Check, left_out, tried
 from pricecast.guard.violations import Violation
+from pricecast.settings import Settings
 
 Walked = Callable[[], pd.DataFrame]
 WAYS = "noise, shuffled, times a million"

@@ -12,11 +12,13 @@ import pandas as pd
 from pricecast import features
 from pricecast.adjust import adjust
 from pricecast.dataset import Dataset, build, has_context
-from pricecast.forecaster import Forecaster, Settings, fit
+from pricecast.fitting import fit
+from pricecast.forecaster import Forecaster
 from pricecast.guard.checks import Compute
 from pricecast.guard.sample import rebuilt
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_COLUMNS
+from pricecast.settings import Settings
 from pricecast.storage import digest_text, digests
 
 
