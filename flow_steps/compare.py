@@ -15,12 +15,13 @@ from flow_steps import artifacts, commands, options, telling, tracking
 from flow_steps.flow import Flow, pipeline
 from flow_steps.outcome import leave, leave_models, short
 from pricecast import comparison, models, outputs, plots
-from pricecast.comparison import Comparison, Seed, Tried
+from pricecast.comparison import Comparison
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation, evaluate, make_report
 from pricecast.experiments import SEED, Experiment, read
 from pricecast.forecaster import Forecaster
 from pricecast.schema import NAIVE
+from pricecast.tried import Seed, Tried, is_random, mean_curve
 from serving.load import load
 
 EXPERIMENT = "Financial-forecasting-pipeline"
@@ -42,8 +43,8 @@ class Trained:
     def tried(self) -> Tried:
         """What the comparison wants to know of it."""
         model, params = self.experiment.model, self.forecasters[0].params
-        random = any(SEED in models.parameters(part) for part in models.parts(model, params))
-        return Tried(self.experiment, self.seeds, random, params.get("epochs"), str(params.get("loss", "")))
+        loss = str(params.get("loss", ""))
+        return Tried(self.experiment, self.seeds, is_random(model, params), params.get("epochs"), loss)
 
 
 def run(params: dict[str, Any]) -> None:
@@ -97,23 +98,10 @@ def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, A
             for name, each, run_id in zip(names, found, runs, strict=True)
         ]
         own.params({name: value for name, value in found[0].params.items() if name != SEED})
-        for epoch, losses in _mean_curve(learned).items():
+        for epoch, losses in mean_curve(learned).items():
             own.metrics(losses, step=epoch)
         own.note(experiment.description)
     return Trained(own.run_id, experiment, found, learned)
-
-
-def _mean_curve(seeds: Sequence[Seed]) -> dict[int, dict[str, float]]:
-    """Losses by epoch, means over the seeds that still train."""
-    curves = [seed.curve.set_index("epoch") for seed in seeds if len(seed.curve)]
-    epochs = sorted({epoch for curve in curves for epoch in curve.index})
-    return {
-        int(epoch): {
-            name: float(np.mean([curve.at[epoch, name] for curve in curves if epoch in curve.index]))
-            for name in curves[0].columns
-        }
-        for epoch in epochs
-    }
 
 
 def _leave(

@@ -192,6 +192,12 @@ def again(study: optuna.Study, trial: FrozenTrial) -> None:
     )  # fmt: skip
 
 
+def best(study: optuna.Study) -> FrozenTrial | None:
+    """The trial of the lowest value, the earliest of equal ones; None where none was finished."""
+    done = [trial for trial in study.get_trials(states=(TrialState.COMPLETE,)) if trial.value is not None]
+    return min(done, key=lambda trial: (trial.value, trial.number), default=None)
+
+
 def finished(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that count, in order."""
     return study.get_trials(deepcopy=True, states=_LEFT)

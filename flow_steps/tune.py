@@ -1,14 +1,16 @@
 """tune: a study of one or more models on the past before the test span; the best is fitted anew and judged once."""
 
+import itertools
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 import optuna
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import Trial
 
 from flow_steps import artifacts, commands, hyper, keys, options, reuse, studies, tracking
 from flow_steps.choice import choose
@@ -18,6 +20,8 @@ from pricecast import defaults, models, tuning
 from pricecast.backtest import Candidate
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
+from pricecast.splits import Fold
+from pricecast.tuning import Assessed
 
 # What a study is about: two commands that agree in these work at the same one.
 _SAME = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
@@ -42,11 +46,6 @@ class Task:
         """The parameters of a trial; what the command sets is not searched."""
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
         return tuning.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
-
-    def first(self) -> dict[str, Any]:
-        """The model's defaults."""
-        known, longest = models.parameters(self.name), self.past.spec.max_lookback
-        return known | ({tuning.LOOKBACK: min(known[tuning.LOOKBACK], longest)} if tuning.LOOKBACK in known else {})
 
 
 def run(params: dict[str, Any]) -> None:
@@ -86,62 +85,64 @@ def _key(name: str, given: dict[str, Any], uri: str, params: dict[str, Any]) -> 
 def _study(flow: Flow, task: Task, kept: Any, key: str, until: float) -> optuna.Study:
     study = studies.open_study(key, kept)
     walked = tuning.folds(task.past, task.params["walk_forward"])
+    first = tuning.defaults(task.name, task.past.spec.max_lookback)
     own: set[int] = set()
 
     def objective(trial: Trial) -> float:
         own.add(trial.number)
         return _trial(task, trial, walked)
 
-    studies.work(study, objective, task.params["n_trials"], task.params["seed"], until, task.first())
+    studies.work(study, objective, task.params["n_trials"], task.params["seed"], until, first)
     _bring(study, own)
     draw(study, flow.run.folder / "studies" / task.name)
     table = study.trials_dataframe(("number", "value", "state", "duration", "params", "user_attrs"))
     table.drop(columns=f"user_attrs_{studies.OWNER}", errors="ignore").to_csv(
         flow.run.folder / "studies" / task.name / "trials.csv", index=False
     )
+    flow.run.keep()
     return study
 
 
-def _trial(task: Task, trial: Trial, walked: Any) -> float:
+def _trial(task: Task, trial: Trial, walked: Sequence[Fold]) -> float:
     """One trial as a run: its parameters, curves and scores."""
-    searched = task.suggest(trial)
-    candidate = task.candidate(searched)
+    candidate = task.candidate(task.suggest(trial))
     trial.set_user_attr(studies.PARAMS, json.dumps(dict(candidate.params)))
-    title = f"trial {trial.number} {task.name}"
-    seen: list[int] = []
+    title, metric = f"trial {trial.number} {task.name}", task.params["metric"]
     with tracking.open_run(title, {"model": task.name, **candidate.params}, {"step": "trial"}) as own:
         trial.set_user_attr(_RUN, own.run_id)
-
-        def report(step: int, losses: dict[str, float]) -> None:
-            seen.append(step)
-            own.metrics(losses, step=len(seen))
-            if "val_loss" in losses:
-                trial.report(losses["val_loss"], step)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-
-        try:
-            found = tuning.assess(candidate, task.past, walked, defaults.METRICS, report)
-        except (optuna.TrialPruned, InputError) as ended:
-            own.tags({"trial": "pruned"})
-            own.note(
-                f"Given up: {ended}" if str(ended) else f"Given up after {len(seen)} epochs: behind the others."
-            )
-            state = ended
-        else:
-            own.tags({"trial": "complete"})
-            own.metrics({f"valid_{name}": value for name, value in found.scores.items()})
-            trial.set_user_attr(_EPOCHS, found.epochs)
-            state = None
-    _say(task, trial, None if state else found.scores[task.params["metric"]])
-    if state:
-        raise optuna.TrialPruned from state
-    return found.scores[task.params["metric"]]
-
-
-def _say(task: Task, trial: Trial, value: float | None) -> None:
-    said = "given up" if value is None else f"{task.params['metric']} {value:.5g}"
+        found = _assessed(task, trial, walked, candidate, own)
+    said = f"{metric} {found.scores[metric]:.5g}" if found else "given up"
     _log.info("trial %d of %s: %s", trial.number, task.name, said)
+    if not found:
+        raise optuna.TrialPruned
+    trial.set_user_attr(_EPOCHS, found.epochs)
+    return found.scores[metric]
+
+
+def _assessed(
+    task: Task, trial: Trial, walked: Sequence[Fold], candidate: Candidate, own: tracking.StepRun
+) -> Assessed | None:
+    """What came of a trial, as its run has it; None if it was given up."""
+    seen = itertools.count(1)
+
+    def report(step: int, losses: dict[str, float]) -> None:
+        own.metrics(losses, step=next(seen))
+        if "val_loss" in losses:
+            trial.report(losses["val_loss"], step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+    try:
+        found = tuning.assess(candidate, task.past, walked, defaults.METRICS, report)
+    except (optuna.TrialPruned, InputError) as ended:
+        own.tags({"trial": "pruned"})
+        own.note(
+            f"Given up: {ended}" if str(ended) else f"Given up after {next(seen) - 1} epochs: behind the others."
+        )
+        return None
+    own.tags({"trial": "complete"})
+    own.metrics({f"valid_{name}": value for name, value in found.scores.items()})
+    return found
 
 
 def _bring(study: optuna.Study, own: set[int]) -> None:
@@ -160,7 +161,7 @@ def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, params: dict[s
     for name, study in found.items():
         count = len(studies.finished(study))
         trials += count
-        best = _best(study)
+        best = studies.best(study)
         if best is None:
             _log.warning("left out: %s, of whose %d trials none was finished", name, count)
             continue
@@ -183,13 +184,6 @@ def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, params: dict[s
     )  # fmt: skip
     flow.finish(judged, audit, uri)
     click.echo(f"Studies: optuna-dashboard {params['storage']}")
-
-
-def _best(study: optuna.Study) -> FrozenTrial | None:
-    done = [
-        trial for trial in studies.finished(study) if trial.value is not None and trial.state.name == "COMPLETE"
-    ]
-    return min(done, key=lambda trial: (trial.value, trial.number), default=None)
 
 
 @click.command(cls=commands.Command)

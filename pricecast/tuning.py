@@ -92,6 +92,12 @@ def tunable(names: Sequence[str]) -> list[str]:
     return found
 
 
+def defaults(name: str, longest: int) -> dict[str, Any]:
+    """A model's own parameters, with a lookback that every origin has context for."""
+    known = models.parameters(name)
+    return known | ({LOOKBACK: min(known[LOOKBACK], longest)} if LOOKBACK in known else {})
+
+
 def suggest(name: str, trial: Trial, given: Mapping[str, Any], longest: int, timesteps: int) -> dict[str, Any]:
     """A model's parameters for a trial.
 

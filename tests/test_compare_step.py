@@ -147,6 +147,19 @@ def test_a_second_call_trains_nothing_and_finds_the_same(first, home):
     assert len(names) == 5
 
 
+def test_without_a_loss_to_stop_on_all_epochs_are_run(home):
+    done = call(home / "short.yaml", "--seeds", "1", "--early-stopping", "false")
+    assert done.exit_code == 0, done.output
+    children = reuse.children(parents()[-1].info.run_id)
+    (own,) = [run for run in children if run.info.run_name.startswith("exp_A")]
+    assert own.data.metrics["converged_epoch"] == SHORT["epochs"]
+    assert "val_loss" not in own.data.metrics
+    (training,) = reuse.children(own.info.run_id)
+    assert training.data.params["early_stopping"] == "false"
+    written = (place(parents()[-1]) / "comparison.md").read_text(encoding="utf-8")
+    assert "A had no validation loss to judge its fit by." in written
+
+
 def test_a_file_with_a_mistake_is_one_line_and_a_failed_run(home):
     wrong = home / "wrong.yaml"
     wrong.write_text(json.dumps({"A": {"model": "oracle"}}), encoding="utf-8")

@@ -9,9 +9,11 @@ from scipy import stats
 
 from forecast_samples import sample_forecasts
 from pricecast import defaults, judge, outputs, plots
-from pricecast.comparison import CHOSEN_BY, JUDGED, Comparison, Seed, Tried, compare
+from pricecast.comparison import JUDGED, Comparison, compare
 from pricecast.experiments import Experiment
+from pricecast.recommendation import CHOSEN_BY
 from pricecast.significance import holm
+from pricecast.tried import Seed, Tried
 
 
 def scores_of(crps: dict[str, float]) -> pd.DataFrame:

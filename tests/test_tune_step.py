@@ -68,13 +68,14 @@ def table(run, name):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tune")
+    file(folder)
     with inside(folder):
         yield folder
 
 
 @pytest.fixture(scope="module")
 def first(home):
-    return succeed(file(home))
+    return succeed(home / "bars.csv")
 
 
 def test_every_trial_is_a_run_below_one_study(first):
@@ -192,6 +193,44 @@ def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeyp
     (lost,) = [child for child in trials(run) if child.data.tags["pricecast.trial"] == "pruned"]
     assert "expected losses that stay finite" in lost.data.tags["mlflow.note.content"]
     assert lost.info.status == "FINISHED"
+
+
+def test_a_study_without_a_sound_trial_says_so_and_fails(home, monkeypatch):
+    def breaking(*args, **more):
+        raise tuning.InputError("expected losses that stay finite, got nan: choose another learning rate")
+
+    monkeypatch.setattr(tuning, "assess", breaking)
+    done = call(home / "bars.csv", "--models", "har", "--n-trials", "2", "--seed", "6")
+    assert done.exit_code == 1
+    assert "expected a trial that was finished, got none of 2" in done.output
+    run = parents()[-1]
+    assert run.info.status == "FAILED"
+    # What was tried is not lost.
+    assert table(run, "har")["state"].tolist() == ["PRUNED", "PRUNED"]
+    assert ["finite" in each.data.tags["mlflow.note.content"] for each in trials(run)] == [True, True]
+
+
+def test_a_model_for_each_ticker_is_tuned_as_such(home):
+    run, _ = succeed(home / "bars.csv", "--models", "mlp", "--n-trials", "2", "--per-ticker", "true")
+    assert all("pricecast.reused_from" not in trial.data.tags for trial in trials(run))
+    (trained,) = [child for child in children(run) if child.info.run_name.startswith("train mlp")]
+    assert trained.data.params["per_ticker"] == "true"
+    done = table(run, "mlp")
+    epochs = done.loc[done["value"].idxmin(), "user_attrs_epochs"]
+    assert trained.data.params["mlp.epochs"] == str(int(epochs))
+    assert "val_loss" not in trained.data.metrics
+
+
+def test_the_trials_of_another_experiment_are_repeated_in_this_one(first, home):
+    before, _ = first
+    other = MlflowClient().create_experiment("elsewhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_EXPERIMENT_NAME", "elsewhere")
+        done = call(home / "bars.csv")
+    assert done.exit_code == 0, done.output
+    (run,) = [each for each in MlflowClient().search_runs([other]) if each.info.run_name.startswith("tune ")]
+    assert {each.info.run_name for each in trials(before)} <= {each.info.run_name for each in trials(run)}
+    assert {each.info.experiment_id for each in trials(run)} == {other}
 
 
 @pytest.mark.parametrize(
