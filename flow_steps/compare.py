@@ -143,7 +143,8 @@ def main(**params: Any) -> None:
 
     A file names them: each a model and what differs from its defaults. Data are downloaded and transformed once;
     what was trained before is not trained again. Results go to the MLflow experiment
-    Financial-forecasting-pipeline, unless MLFLOW_EXPERIMENT_NAME says otherwise.
+    Financial-forecasting-pipeline, unless MLFLOW_EXPERIMENT_NAME says otherwise; those of mlflow run to the one of
+    its own --experiment-name.
     """
     run(params)
 

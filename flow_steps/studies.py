@@ -4,6 +4,7 @@ A trial that was begun is finished by whoever comes next, with the same paramete
 as were asked for, however many workers there were and however often they were killed.
 """
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -31,10 +32,13 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from flow_steps import owners, secrets, store
 from pricecast.errors import InputError
 
-# What a trial says of itself: whose it is, and all of its parameters, once they are suggested.
-OWNER, PARAMS = owners.OWNER, "params"
+# What a trial says of itself: whose it is, the place among all that its draws depend on, and all of its parameters,
+# once they are suggested.
+OWNER, PLACE, PARAMS = owners.OWNER, "place", "params"
 # Seconds: how often a trial says that it is alive, and after what silence another worker takes it over.
 _BEAT, _GRACE = 20, 120
+# No trial is given up before there are others to compare it with, nor for its first epochs.
+PRUNER = {"n_startup_trials": 5, "n_warmup_steps": 2}
 _LONGEST_CREATION = 60.0
 _POLL = 0.5
 _FAILURES = (SQLAlchemyError, StorageInternalError, CommandError)
@@ -99,7 +103,7 @@ def open_study(name: str, kept: RDBStorage) -> optuna.Study:
     """The study of a name, new or as it was left."""
     return optuna.create_study(
         storage=kept, study_name=name, direction="minimize", load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
+        pruner=optuna.pruners.MedianPruner(**PRUNER),
     )  # fmt: skip
 
 
@@ -116,22 +120,6 @@ def work(
         until: as of `time.monotonic`; no trial is begun later.
         first: parameters of the first trial, as far as they are searched.
     """
-    mine: list[int] = []
-
-    def turn(trial: Trial) -> float:
-        mine.append(trial.number)
-        trial.set_user_attr(OWNER, owners.me())
-        place = sum(other.number < trial.number for other in study.get_trials(deepcopy=False, states=_COUNTED))
-        if place >= trials:
-            raise Surplus
-        # By its place and not by what this process has drawn before: a study that goes on draws nothing twice.
-        study.sampler = _sampler(seed, place, first)
-        try:
-            return objective(trial)
-        except KeyboardInterrupt as told:
-            # Optuna would take it for a trial that failed; it is to be finished later.
-            raise SystemExit(130) from told
-
     while time.monotonic() < until:
         take_over(study)
         states = [each.state for each in study.get_trials(deepcopy=False, states=_COUNTED)]
@@ -140,14 +128,56 @@ def work(
         if len(states) >= trials and TrialState.WAITING not in states:
             time.sleep(_POLL)  # others are at the last ones, and may die over them
             continue
+        _turn(study, objective, trials, seed, first)
+
+
+def _turn(study: optuna.Study, objective: Objective, trials: int, seed: int, first: dict[str, Any]) -> None:
+    """One trial: one that was left, or a new one."""
+    begun: list[int] = []
+    broken: list[Exception] = []
+
+    def judged(trial: Trial) -> float:
+        begun.append(trial.number)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                study.optimize(turn, n_trials=1, catch=(Surplus,))
-        except (ValueError, AssertionError):
-            # Silent for too long, and another worker has taken its trial over.
-            if not mine or study.trials[mine[-1]].state != TrialState.FAIL:
-                raise
+            trial.set_user_attr(OWNER, owners.me())
+            place = _place(study, trial)
+            if place >= trials:
+                raise Surplus
+            trial.set_user_attr(PLACE, place)
+            # By its place and not by what this process has drawn before: a study that goes on draws nothing twice.
+            study.sampler = _sampler(seed, place, first)
+            return objective(trial)
+        except KeyboardInterrupt as told:
+            # Optuna would take it for a trial that failed; it is to be finished later.
+            raise SystemExit(130) from told
+        except (Surplus, optuna.TrialPruned):
+            raise
+        except Exception as error:
+            if not _is_lost(study, trial.number):
+                broken.append(error)
+            raise
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.optimize(judged, n_trials=1, catch=(Surplus,))
+    except (ValueError, AssertionError, UpdateFinishedTrialError):
+        # Silent for too long, and another worker has taken its trial over.
+        if broken or not begun or not _is_lost(study, begun[0]):
+            raise
+
+
+def _is_lost(study: optuna.Study, number: int) -> bool:
+    return bool(study.get_trials(deepcopy=False)[number].state == TrialState.FAIL)
+
+
+def _place(study: optuna.Study, trial: Trial) -> int:
+    """The first place that no other trial has, nor one that was begun earlier and is about to take one."""
+    others = study.get_trials(deepcopy=False, states=_COUNTED)
+    taken = {other.user_attrs.get(PLACE) for other in others if other.number != trial.number}
+    ahead = sum(PLACE not in other.user_attrs for other in others if other.number < trial.number)
+    free = (place for place in itertools.count() if place not in taken)
+    return next(itertools.islice(free, ahead, None))
 
 
 def _sampler(seed: int, place: int, first: dict[str, Any]) -> optuna.samplers.BaseSampler:

@@ -1,51 +1,28 @@
 """tune: a study of one or more models on the past before the test span; the best is fitted anew and judged once."""
 
-import itertools
 import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
 import optuna
-from optuna.trial import Trial
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial
 
-from flow_steps import artifacts, commands, hyper, keys, options, reuse, studies, tracking
+from flow_steps import artifacts, commands, keys, options, reuse, studies
 from flow_steps.choice import choose
 from flow_steps.flow import Flow, pipeline
+from flow_steps.objective import EPOCHS, RUN, Task, judge
 from flow_steps.trial_plots import draw
-from pricecast import defaults, models, tuning
-from pricecast.backtest import Candidate
+from pricecast import models, tuning
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
-from pricecast.splits import Fold
-from pricecast.tuning import Assessed
 
 # What a study is about: two commands that agree in these work at the same one.
 _SAME = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
-_RUN, _EPOCHS = "run", "epochs"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Task:
-    """A model that is tuned: on what, and by which settings of the command."""
-
-    name: str
-    given: dict[str, Any]
-    past: Dataset
-    params: dict[str, Any]
-
-    def candidate(self, searched: dict[str, Any]) -> Candidate:
-        """The model with the parameters of a trial."""
-        return hyper.candidate(self.name, {**searched, **self.given}, {**self.params, "early_stopping": True})
-
-    def suggest(self, trial: Trial) -> dict[str, Any]:
-        """The parameters of a trial; what the command sets is not searched."""
-        longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
-        return tuning.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
 
 
 def run(params: dict[str, Any]) -> None:
@@ -53,44 +30,52 @@ def run(params: dict[str, Any]) -> None:
     given = json.loads(params["model_params"])
     with pipeline("tune", params, f"tune {params['tuned'] or 'all'}") as flow:
         kept = studies.storage(params["storage"])
-        names = tuning.tunable(choose(params["tuned"] or models.ALL, given)[0])
+        chosen, left_out = choose(params["tuned"] or models.ALL, given)
+        names = tuning.tunable(chosen)
+        if params["tuned"] and (fixed := [name for name in chosen if name not in names]):
+            _log.warning("left out: %s, with nothing to tune", ", ".join(fixed))
         uri = flow.dataset()
         past = tuning.past_of(Dataset.load(artifacts.fetch(uri)))
-        if params["timesteps"] > past.spec.max_lookback:
-            raise InputError(
-                f"expected at most {past.spec.max_lookback} timesteps, got {params['timesteps']}: give a longer "
-                "--max-lookback"
-            )
-        end = time.monotonic() + (params["timeout"] or float("inf"))
-        found = {}
+        tasks = [Task(name, given.get(name, {}), past, params) for name in names]
+        for task in tasks:
+            task.check()
         with studies.reachable(params["storage"]):
-            for number, name in enumerate(names):
-                task = Task(name, given.get(name, {}), past, params)
-                # What is left of the time is shared by the models that are left.
-                share = (end - time.monotonic()) / (len(names) - number)
-                until = time.monotonic() + share
-                found[name] = _study(flow, task, kept, _key(name, task.given, uri, params), until)
-        _finish(flow, found, uri, params)
+            found = _search(flow, tasks, kept, uri)
+        _finish(flow, found, uri, left_out)
 
 
-def _key(name: str, given: dict[str, Any], uri: str, params: dict[str, Any]) -> str:
+def _search(flow: Flow, tasks: Sequence[Task], kept: RDBStorage, uri: str) -> dict[str, optuna.Study]:
+    """The study of each model; what is left of the time is shared by the models that are left."""
+    end = time.monotonic() + (flow.params["timeout"] or float("inf"))
+    found = {}
+    for number, task in enumerate(tasks):
+        now = time.monotonic()
+        until = now + (end - now) / (len(tasks) - number)
+        found[task.name] = _study(flow, task, studies.open_study(_key(task, uri), kept), until)
+    return found
+
+
+def _key(task: Task, uri: str) -> str:
     """The name of a study: the model, and a digest of all that its trials depend on but the machine."""
-    code = ("pricecast.tuning", "flow_steps.studies", "flow_steps.hyper")
-    plugins = (*code, *(f"pricecast.models.{part}" for part in models.parts(name, given)))
-    about = {**{option: params[option] for option in _SAME}, "given": json.dumps(given, sort_keys=True)}
+    plugins = (
+        "flow_steps.objective",
+        *(f"pricecast.models.{part}" for part in models.parts(task.name, task.given)),
+    )
+    same = {option: task.params[option] for option in _SAME}
+    about = {**same, "given": json.dumps(task.given, sort_keys=True)}
     parts = keys.parts("study", about, {"dataset": artifacts.digest(uri)}, plugins)
-    return f"{name}-{keys.key({key: value for key, value in parts.items() if not key.startswith('machine')})[:16]}"
+    digest = keys.key({name: value for name, value in parts.items() if not name.startswith("machine")})
+    return f"{task.name}-{digest[:16]}"
 
 
-def _study(flow: Flow, task: Task, kept: Any, key: str, until: float) -> optuna.Study:
-    study = studies.open_study(key, kept)
+def _study(flow: Flow, task: Task, study: optuna.Study, until: float) -> optuna.Study:
     walked = tuning.folds(task.past, task.params["walk_forward"])
     first = tuning.defaults(task.name, task.past.spec.max_lookback)
     own: set[int] = set()
 
     def objective(trial: Trial) -> float:
         own.add(trial.number)
-        return _trial(task, trial, walked)
+        return judge(task, trial, walked)
 
     studies.work(study, objective, task.params["n_trials"], task.params["seed"], until, first)
     _bring(study, own)
@@ -103,87 +88,49 @@ def _study(flow: Flow, task: Task, kept: Any, key: str, until: float) -> optuna.
     return study
 
 
-def _trial(task: Task, trial: Trial, walked: Sequence[Fold]) -> float:
-    """One trial as a run: its parameters, curves and scores."""
-    candidate = task.candidate(task.suggest(trial))
-    trial.set_user_attr(studies.PARAMS, json.dumps(dict(candidate.params)))
-    title, metric = f"trial {trial.number} {task.name}", task.params["metric"]
-    with tracking.open_run(title, {"model": task.name, **candidate.params}, {"step": "trial"}) as own:
-        trial.set_user_attr(_RUN, own.run_id)
-        found = _assessed(task, trial, walked, candidate, own)
-    said = f"{metric} {found.scores[metric]:.5g}" if found else "given up"
-    _log.info("trial %d of %s: %s", trial.number, task.name, said)
-    if not found:
-        raise optuna.TrialPruned
-    trial.set_user_attr(_EPOCHS, found.epochs)
-    return found.scores[metric]
-
-
-def _assessed(
-    task: Task, trial: Trial, walked: Sequence[Fold], candidate: Candidate, own: tracking.StepRun
-) -> Assessed | None:
-    """What came of a trial, as its run has it; None if it was given up."""
-    seen = itertools.count(1)
-
-    def report(step: int, losses: dict[str, float]) -> None:
-        own.metrics(losses, step=next(seen))
-        if "val_loss" in losses:
-            trial.report(losses["val_loss"], step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-    try:
-        found = tuning.assess(candidate, task.past, walked, defaults.METRICS, report)
-    except (optuna.TrialPruned, InputError) as ended:
-        own.tags({"trial": "pruned"})
-        own.note(
-            f"Given up: {ended}" if str(ended) else f"Given up after {next(seen) - 1} epochs: behind the others."
-        )
-        return None
-    own.tags({"trial": "complete"})
-    own.metrics({f"valid_{name}": value for name, value in found.scores.items()})
-    return found
-
-
 def _bring(study: optuna.Study, own: set[int]) -> None:
     """Repeats the runs of trials that earlier commands or other workers made, so that the study has all of them."""
     for trial in studies.finished(study):
-        if trial.number not in own and (run_id := trial.user_attrs.get(_RUN)):
+        if trial.number not in own and (run_id := trial.user_attrs.get(RUN)):
             if reuse.is_known(run_id):
                 reuse.copy_run(run_id)
             else:
                 _log.warning("trial %d of %s: its run is in another store", trial.number, study.study_name)
 
 
-def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, params: dict[str, Any]) -> None:
+def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, left_out: Sequence[str]) -> None:
     """Fits the best of each model on training and validation rows, and judges them."""
-    bundles, trials = [], 0
-    for name, study in found.items():
-        count = len(studies.finished(study))
-        trials += count
-        best = studies.best(study)
-        if best is None:
-            _log.warning("left out: %s, of whose %d trials none was finished", name, count)
-            continue
-        epochs = best.user_attrs.get(_EPOCHS) or 0
-        own = json.loads(best.user_attrs[studies.PARAMS]) | ({_EPOCHS: epochs} if epochs else {})
-        flow.run.params({f"{name}.{key}": value for key, value in own.items()})
-        flow.run.metrics({f"{name}_valid_{params['metric']}": best.value or 0.0, f"{name}_trials": count})
-        bundles.append(
-            flow.model("train", name, dataset=uri, model_params=json.dumps(own), early_stopping=not epochs)
-        )
+    counts = {name: len(studies.finished(study)) for name, study in found.items()}
+    bundles = [
+        _fit(flow, name, best, counts[name], uri) for name, study in found.items() if (best := studies.best(study))
+    ]
+    for name in counts:
+        if not studies.best(found[name]):
+            _log.warning("left out: %s, of whose %d trials none was finished", name, counts[name])
+    trials = sum(counts.values())
     if not bundles:
         raise InputError(
             f"expected a trial that was finished, got none of {trials}: the trials' runs say why, or give more "
             "--timeout"
         )
-    judged = flow.step("evaluate", dataset=uri, bundles=",".join(bundles), trials=trials)
+    judged = flow.step(
+        "evaluate", dataset=uri, bundles=",".join(bundles), left_out=",".join(left_out), trials=trials
+    )
     audit = flow.step(
         "audit", dataset=uri, audited=",".join(bundles), model_params="{}",
         forecasts=f"runs:/{judged}/forecasts.parquet", quick=True,
     )  # fmt: skip
     flow.finish(judged, audit, uri)
-    click.echo(f"Studies: optuna-dashboard {params['storage']}")
+    click.echo(f"Studies: optuna-dashboard {flow.params['storage']}")
+
+
+def _fit(flow: Flow, name: str, best: FrozenTrial, trials: int, uri: str) -> str:
+    """Trains a model as its best trial was, for as many epochs as were best; returns the URI of its bundle."""
+    epochs = best.user_attrs.get(EPOCHS) or 0
+    own = json.loads(best.user_attrs[studies.PARAMS]) | ({"epochs": epochs} if epochs else {})
+    flow.run.params({f"{name}.{key}": value for key, value in own.items()})
+    flow.run.metrics({f"{name}_valid_{flow.params['metric']}": best.value or 0.0, f"{name}_trials": trials})
+    return flow.model("train", name, dataset=uri, model_params=json.dumps(own), early_stopping=not epochs)
 
 
 @click.command(cls=commands.Command)

@@ -78,15 +78,18 @@ def _p(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str, metric: str) -> list[str]:
-    if not alike:
-        return []
-    if np.isnan(list(alike.values())).any():
-        return ["How much of the differences is seed noise is not known from one seed: --seeds 3 tells."]
+    unknown = [name for name, p in alike.items() if np.isnan(p)]
     within = [f"{name} ({p_text(p)})" for name, p in alike.items() if p >= ALPHA]
     beyond = [f"{name} ({p_text(p)})" for name, p in alike.items() if p < ALPHA]
     parts = [f"no more than seed noise to {_listed(within)}"] * bool(within)
     parts += [f"more than seed noise to {_listed(beyond)}"] * bool(beyond)
-    return [f"{best}'s lead is {', '.join(parts)} (Welch's test over the seeds, Holm-adjusted)."]
+    told = [f"{best}'s lead is {', '.join(parts)} (Welch's test over the seeds, Holm-adjusted)."] * bool(parts)
+    if unknown:
+        advice = ": --seeds 3 tells" if seeds["experiment"].is_unique else ""
+        told.append(
+            f"How much of its lead to {_listed(unknown)} is seed noise is not known from one training{advice}."
+        )
+    return told
 
 
 def _foreseen(own: pd.DataFrame, best: str, units: set[str]) -> list[str]:

@@ -6,6 +6,7 @@ model stops early, it does so on the newest part of what comes before.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Any, Protocol
 
@@ -19,14 +20,14 @@ from pricecast.dataset import Dataset, fit_scalers
 from pricecast.errors import InputError
 from pricecast.forecast_table import forecast_table
 from pricecast.metrics import METRICS, Slice
-from pricecast.models import Forecast, Report
+from pricecast.models import Forecast
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
 from pricecast.splits import Fold
 
-# Epochs of later folds are counted on from here, so that a step means the same in every trial.
-STRIDE = 100_000
 LOOKBACK = "lookback"
+# Told the fold, the epoch and its losses.
+Told = Callable[[int, int, dict[str, float]], None]
 _NORMAL = norm.ppf(np.array(QUANTILE_LEVELS))
 
 
@@ -123,10 +124,34 @@ class _Partly:
         def suggested(name: str, *args: Any, **more: Any) -> Any:
             if name in self._fixed:
                 return self._fixed[name]
-            bounds = [min(bound, self._longest) for bound in args] if name == LOOKBACK else args
+            bounds = _within(args[0], args[1], self._longest, more.get("step", 1)) if name == LOOKBACK else args
             return getattr(self._trial, kind)(name, *bounds, **more)
 
         return suggested
+
+
+def _within(low: int, high: int, longest: int, step: int) -> tuple[int, int]:
+    """Bounds that end where there is context, and on a step."""
+    low, high = min(low, longest), min(high, longest)
+    return low, high - (high - low) % step
+
+
+def check(candidate: Candidate, longest: int) -> None:
+    """Refuses what no trial could be made with.
+
+    Args:
+        candidate: with the parameters that are not searched.
+        longest: days of context that every origin has.
+
+    Raises:
+        InputError: a parameter is not known, or the lookback is longer than the context.
+    """
+    prototype(candidate)
+    if (lookback := candidate.params.get(LOOKBACK, 0)) > longest:
+        raise InputError(
+            f"expected a lookback of at most {longest} days for {candidate.name}, got {lookback}: give a longer "
+            "--max-lookback"
+        )
 
 
 def assess(
@@ -134,7 +159,7 @@ def assess(
     past: Dataset,
     walked: Sequence[Fold],
     metrics: Sequence[str],
-    report: Report | None = None,
+    report: Told | None = None,
 ) -> Assessed:
     """Fits a candidate in every fold and scores its forecasts, before any calibration.
 
@@ -143,13 +168,13 @@ def assess(
         past: of `past_of`.
         walked: of `folds`.
         metrics: keys of `METRICS`.
-        report: told the losses of every epoch of every fold; what it raises ends the trial.
+        report: told about every epoch of every fold; what it raises ends the trial.
     """
     parts, epochs = [], []
     for number, fold in enumerate(walked):
         panel = past.panel(fit_scalers(past.features, past.spec, fold.train))
         stops = candidate.settings.stops(candidate.name)
-        told = _counted_on(report, number) if report else None
+        told = partial(report, number) if report else None
         model = fitting.learn(prototype(candidate), stops, panel, fold, told)
         parts.append(_scores(model.predict(panel, fold.origins), panel, fold.origins, metrics))
         if stops:
@@ -157,14 +182,11 @@ def assess(
     return Assessed({name: float(np.mean([part[name] for part in parts])) for name in metrics}, tuple(epochs))
 
 
-def _counted_on(report: Report, fold: int) -> Report:
-    return lambda epoch, losses: report(fold * STRIDE + epoch, losses)
-
-
 def _scores(forecast: Forecast, panel: Panel, origins: np.ndarray, metrics: Sequence[str]) -> dict[str, float]:
     """Means over the horizons."""
     with np.errstate(all="ignore"):
-        table = forecast_table(panel, origins, panel.close[origins], quantiles(forecast, panel, origins), "trial")
+        # As quoted on the day: a later dividend moves adjusted closes, and with them a ticker's part of an RMSE.
+        table = forecast_table(panel, origins, panel.quote[origins], quantiles(forecast, panel, origins), "trial")
     slices = [Slice.of(rows) for _, rows in table.groupby("horizon")]
     found = {name: float(np.mean([METRICS[name](each) for each in slices])) for name in metrics}
     if not np.isfinite(list(found.values())).all():

@@ -94,8 +94,19 @@ def test_a_lead_beyond_seed_noise_is_called_so_after_holm():
 
 def test_one_seed_tells_nothing_of_noise():
     found = compare([tried("A", 1), tried("B", 1)], scores_of({"A seed 0": 0.9, "B seed 0": 0.95}), "crps")
-    assert "not known from one seed: --seeds 3" in said(found)
+    assert "How much of its lead to B is seed noise is not known from one training: --seeds 3 tells." in said(found)
     assert np.isnan(found.table["test_crps_sd"]).all()
+
+
+def test_what_was_trained_once_hides_no_noise_of_the_others():
+    forest = Tried(experiment("E", "ensemble"), [Seed("E", pd.DataFrame(), {"runtime_sec": 1.0})], random=True)
+    experiments, scores = close()
+    values = {
+        str(label): scores.at[(label, 1), "crps"] for label, step in scores.index if step == 1 and label != "naive"
+    }
+    found = compare([*experiments, forest], scores_of({**values, "E": 0.97}), "crps")
+    assert "A's lead is no more than seed noise to B" in said(found)
+    assert "How much of its lead to E is seed noise is not known from one training." in said(found)
 
 
 def test_a_model_without_seeds_is_compared_with_those_that_vary():

@@ -180,6 +180,33 @@ def test_a_worker_whose_trial_was_taken_over_goes_on(url):
     assert params(study)[0] == FIRST
 
 
+def test_an_error_of_the_objective_ends_the_work(url):
+    def broken(trial):
+        found = bowl(trial)
+        if trial.number:
+            raise ValueError("no number")
+        return found
+
+    study = study_of(url)
+    with pytest.raises(ValueError, match="no number"):
+        studies.work(study, broken, 3, 0, time.monotonic() + 20, FIRST)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.FAIL]
+
+
+def test_a_trial_that_is_made_again_is_the_one_it_would_have_been(url, tmp_path, monkeypatch):
+    """Another worker was at later ones in the meantime."""
+    whole, study = study_of(f"sqlite:///{tmp_path}/whole.db"), study_of(url)
+    studies.work(whole, bowl, 2, 0, FOREVER, FIRST)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # there is no heartbeat outside of its own loop
+        study.ask().set_user_attr(studies.OWNER, owners.me())
+    studies.work(study_of(url), bowl, 2, 0, time.monotonic() + 1, FIRST)
+    monkeypatch.setattr(owners, "is_gone", lambda owner: True)
+    studies.work(study, bowl, 2, 0, FOREVER, FIRST)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert params(study) == params(whole)[::-1]
+
+
 def test_the_last_trial_is_not_made_twice_and_is_waited_for(url):
     study = study_of(url)
     studies.work(study, bowl, 3, 0, FOREVER, FIRST)

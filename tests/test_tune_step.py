@@ -1,6 +1,7 @@
 """tune as a command: its run tree, what it leaves, how it goes on, and that the test span stays out of it."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from flow_steps import reuse, studies, tracking
+from flow_steps import reuse, studies, tracking, tune
 from main import main as pipeline
 from market_samples import market
 from pricecast import tuning
@@ -195,6 +196,55 @@ def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeyp
     assert lost.info.status == "FINISHED"
 
 
+def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
+    """Two folds of three epochs: the fourth trial is worse in the first, the fifth in the second."""
+    monkeypatch.setattr(studies, "PRUNER", {"n_startup_trials": 2, "n_warmup_steps": 0})
+    losses = iter([(1, 1), (1, 1), (1, 1), (9, 1), (1, 9)])
+
+    def scripted(candidate, past, walked, metrics, report):
+        for fold, loss in enumerate(next(losses)):
+            for epoch in (1, 2, 3):
+                report(fold, epoch, {"train_loss": 1.0, "val_loss": float(loss)})
+        return tuning.Assessed(dict.fromkeys(metrics, 1.0), (2,))
+
+    monkeypatch.setattr(tuning, "assess", scripted)
+    run, _ = succeed(home / "bars.csv", "--models", "mlp", "--n-trials", "5", "--seed", "9")
+    assert table(run, "mlp")["state"].tolist() == ["COMPLETE"] * 3 + ["PRUNED", "COMPLETE"]
+    (lost,) = [child for child in trials(run) if child.data.tags["pricecast.trial"] == "pruned"]
+    assert lost.data.tags["mlflow.note.content"] == "Given up after 1 epochs: behind the others."
+    (trained,) = [child for child in children(run) if child.info.run_name.startswith("train mlp")]
+    assert trained.data.params["mlp.epochs"] == "2"
+
+
+def test_a_model_none_of_whose_trials_is_sound_is_left_out(home, monkeypatch, caplog):
+    real = tuning.assess
+
+    def breaking(candidate, *args, **more):
+        if candidate.name == "mlp":
+            raise tuning.InputError("expected losses that stay finite, got nan")
+        return real(candidate, *args, **more)
+
+    monkeypatch.setattr(tuning, "assess", breaking)
+    run, _ = succeed(home / "bars.csv", "--models", "drift,har,mlp", "--n-trials", "2", "--seed", "7")
+    assert "left out: mlp, of whose 2 trials none was finished" in caplog.text
+    assert "left out: drift, with nothing to tune" in caplog.text
+    assert [child.info.run_name for child in children(run)][-3:] == ["train har seed=7", "evaluate", "audit"]
+
+
+def test_the_time_is_shared_by_the_models(home, monkeypatch):
+    given = []
+
+    def work(study, objective, count, seed, until, first):
+        given.append(until - time.monotonic())
+        if len(given) == 1:
+            now = time.monotonic
+            monkeypatch.setattr(tune.time, "monotonic", lambda: now() + 10)  # the first one takes ten seconds
+
+    monkeypatch.setattr(studies, "work", work)
+    call(home / "bars.csv", "--models", "har,mlp,lstm", "--timeout", "300", "--seed", "8")
+    assert given == pytest.approx([100, 145, 290], abs=5)
+
+
 def test_a_study_without_a_sound_trial_says_so_and_fails(home, monkeypatch):
     def breaking(*args, **more):
         raise tuning.InputError("expected losses that stay finite, got nan: choose another learning rate")
@@ -239,6 +289,8 @@ def test_the_trials_of_another_experiment_are_repeated_in_this_one(first, home):
         (("--models", "naive"), "something to tune"),
         (("--models", "oracle"), "oracle"),
         (("--timesteps", "30"), "at most 20 timesteps, got 30"),
+        (("--model-params", '{"mlp": {"dropuot": 0.1}}'), "dropuot"),
+        (("--lookback", "30"), "a lookback of at most 20 days for mlp, got 30"),
         (("--storage", "postgresql+psycopg://me@127.0.0.1:1/x?connect_timeout=2"), "a storage for studies"),
         (
             ("--timeout", "1", "--seed", "77", "--n-trials", "100000", "--models", "sarima"),

@@ -100,12 +100,12 @@ def test_a_score_equals_plain_steps():
         epochs.append(model.best_epoch_)
         quantiles = model.predict(panel, fold.origins).quantiles
         for step in range(2):
-            close = panel.close[fold.origins]
+            close = panel.quote[fold.origins]
             prices = close[:, None] * np.exp(quantiles[:, step])
             table = pd.DataFrame(dict(zip(QUANTILE_COLUMNS, prices.T, strict=True)))
             table = table.assign(
                 ticker=panel.tickers[fold.origins], cutoff=panel.dates[fold.origins], last_close=close,
-                forecast=prices[:, MEDIAN], actual=panel.close[fold.origins + step + 1],
+                forecast=prices[:, MEDIAN], actual=close * np.exp(panel.returns(fold.origins)[:, step]),
             )  # fmt: skip
             scores.append([METRICS[name](Slice.of(table)) for name in metrics])
     assert [found.scores[name] for name in metrics] == pytest.approx(np.mean(scores, axis=0).tolist())
@@ -124,14 +124,30 @@ def test_a_model_that_does_not_stop_has_no_epochs():
     assert tuning.assess(unstopped, past(), tuning.folds(past(), False), ("crps",)).best_epochs == ()
 
 
-def test_steps_count_on_from_fold_to_fold_and_an_end_is_passed_on():
-    steps = []
-    tuning.assess(
-        Candidate("lstm", TINY), past(), tuning.folds(past(), True), ("crps",), lambda step, _: steps.append(step)
-    )
-    assert steps == [fold * tuning.STRIDE + epoch for fold in range(3) for epoch in (1, 2, 3)]
+def test_a_dividend_of_the_test_span_moves_no_score():
+    """It moves every earlier adjusted close of its ticker."""
+    bars, table = past().bars.copy(), past().features.copy()
+    for frame in (bars, table):
+        columns = [name for name in ("open", "high", "low", "close") if name in frame]
+        frame.loc[frame["ticker"] == "AAA", columns] *= 0.5
+    later = replace(past(), bars=bars, features=table)
+    for name, params in (("lstm", TINY), ("har", {})):
+        found = [
+            tuning.assess(Candidate(name, params), each, tuning.folds(each, True), ("crps", "rmse", "mape")).scores
+            for each in (past(), later)
+        ]
+        assert found[0] == pytest.approx(found[1])
 
-    def stop(step, losses):
+
+def test_every_epoch_of_every_fold_is_told_and_an_end_is_passed_on():
+    told = []
+    tuning.assess(
+        Candidate("lstm", TINY), past(), tuning.folds(past(), True), ("crps",),
+        lambda fold, epoch, _: told.append((fold, epoch)),
+    )  # fmt: skip
+    assert told == [(fold, epoch) for fold in range(3) for epoch in (1, 2, 3)]
+
+    def stop(fold, epoch, losses):
         raise StopIteration
 
     with pytest.raises(StopIteration):
@@ -182,3 +198,26 @@ def test_a_lookback_that_is_set_is_not_searched_and_one_beyond_the_context_is_cu
     assert {"lookback", "dropout"} <= set(free.asked)
     assert not {"lookback", "dropout"} & set(fixed.asked)
     assert "lookback" not in tuning.suggest("har", Fixed(), {}, 120, 33)
+
+
+@pytest.mark.parametrize(("longest", "bounds"), [(120, (10, 60)), (45, (10, 40)), (15, (10, 10)), (5, (5, 5))])
+def test_a_lookback_ends_on_a_step_of_what_there_is(longest, bounds):
+    asked = {}
+
+    class Seen(Fixed):
+        def suggest_int(self, name, low, high, **more):
+            asked[name] = (low, high)
+            return low
+
+    tuning.suggest("lstm", Seen(), {}, longest, 0)
+    assert asked["lookback"] == bounds
+
+
+@pytest.mark.parametrize(
+    ("params", "complaint"),
+    [({"dropuot": 0.1}, "dropuot"), ({"lookback": 200}, "a lookback of at most 120 days for lstm, got 200")],
+)
+def test_what_no_trial_could_be_made_with_is_refused(params, complaint):
+    tuning.check(Candidate("lstm", {"lookback": 120}), 120)
+    with pytest.raises(InputError, match=complaint):
+        tuning.check(Candidate("lstm", params), 120)
