@@ -15,6 +15,7 @@ from main import main as pipeline
 from pricecast.comparison import JUDGED, TRAINED
 from pricecast.experiments import read
 from stores import inside
+from test_real_data import FOLDER
 from trials import ROOT
 from walked import place
 
@@ -130,6 +131,33 @@ def test_the_spread_over_seeds_supports_the_recommendation(first):
     assert f"- {means.idxmin()} has the lowest CRPS on the test days" in output
     assert "Recommendation: none." in output  # of a random walk
     assert "seed noise" in output
+
+
+PANELS = {
+    "sample": ("--source", "sample", "--tickers", "AAPL,GOOG,IBM,MSFT", "--start", "2009-01-01"),
+    "etf4": ("--source", "csv", "--path", str(FOLDER / "etf4_2015_2023_dev.parquet")),
+}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_the_three_settings_that_come_with_the_project_are_compared_on_four_tickers(home, panel):
+    if panel == "etf4" and not FOLDER.joinpath("etf4_2015_2023_dev.parquet").exists():
+        pytest.skip(f"no market data in {FOLDER}: set PRICECAST_DATA to the folder that holds them")
+    experiments = yaml.safe_load((ROOT / "experiments" / "abc.yaml").read_text(encoding="utf-8"))
+    for about in experiments.values():
+        about["params"] |= {"epochs": 1, "samples_per_epoch": 64}
+    file = home / f"{panel}.yaml"
+    file.write_text(yaml.safe_dump(experiments), encoding="utf-8")
+    done = call(file, *PANELS[panel], "--lookback", "3", "--seeds", "2", "--vis", "false")
+    assert done.exit_code == 0, f"{done.output}\n{done.exception!r}"
+    children = [run.info.run_name for run in reuse.children(parents()[-1].info.run_id)]
+    assert children[2:] == ["exp_A_lr=0.005_hd=64", "exp_B_lr=0.01_hd=128", "exp_C_lr=0.02_hd=256", "naive h=1"]
+    table = pd.read_csv(place(parents()[-1]) / "comparison.csv")
+    assert table["experiment"].tolist() == ["naive", "A", "B", "C"]
+    assert table[["test_crps", "test_r2"]].notna().all(axis=None)
+    assert (table.loc[1:, "test_crps_sd"] > 0).all()
+    best = table.loc[1:].set_index("experiment")["test_crps"].idxmin()
+    assert f"- {best} has the lowest CRPS on the test days" in done.output
 
 
 def test_a_second_call_trains_nothing_and_finds_the_same(first, home):
