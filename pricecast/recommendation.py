@@ -40,7 +40,7 @@ def recommend(
     beating = _beating(tried, scores, metric)
     return [
         _best(table, best, metric),
-        *_noise(seeds, alike, best, metric),
+        *_noise(seeds, alike, best),
         *_foreseen(own, best, {each.loss for each in tried}),
         *[_fit(each) for each in tried if len(each.seeds[0].curve)],
         _so(own, best, alike, beating, judge.reference_of(judge.at(scores, judge.horizons(scores)[0]))),
@@ -77,7 +77,7 @@ def _p(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(stats.ttest_1samp(many, few[0]).pvalue)
 
 
-def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str, metric: str) -> list[str]:
+def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str) -> list[str]:
     unknown = [name for name, p in alike.items() if np.isnan(p)]
     within = [f"{name} ({p_text(p)})" for name, p in alike.items() if p >= ALPHA]
     beyond = [f"{name} ({p_text(p)})" for name, p in alike.items() if p < ALPHA]

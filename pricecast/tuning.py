@@ -124,16 +124,12 @@ class _Partly:
         def suggested(name: str, *args: Any, **more: Any) -> Any:
             if name in self._fixed:
                 return self._fixed[name]
-            bounds = _within(args[0], args[1], self._longest, more.get("step", 1)) if name == LOOKBACK else args
-            return getattr(self._trial, kind)(name, *bounds, **more)
+            if name == LOOKBACK and self._longest < max(args):
+                # Without a step: the longest that there is context for need not be on one.
+                return self._trial.suggest_int(name, *(min(bound, self._longest) for bound in args))
+            return getattr(self._trial, kind)(name, *args, **more)
 
         return suggested
-
-
-def _within(low: int, high: int, longest: int, step: int) -> tuple[int, int]:
-    """Bounds that end where there is context, and on a step."""
-    low, high = min(low, longest), min(high, longest)
-    return low, high - (high - low) % step
 
 
 def check(candidate: Candidate, longest: int) -> None:

@@ -266,17 +266,20 @@ def test_pruned_trials_count(url):
     assert [trial.state.name for trial in studies.finished(study)] == ["PRUNED"] * 3
 
 
-@pytest.mark.parametrize("name", tuning.tunable([n for n in models.names() if n != "lstm_keras"]))
-def test_a_study_begins_with_the_defaults_of_a_model(url, name):
+TUNED = [(name, 120) for name in tuning.tunable([n for n in models.names() if n != "lstm_keras"])]
+
+
+@pytest.mark.parametrize(("name", "longest"), [*TUNED, ("lstm", 45), ("lstm", 5)])
+def test_a_study_begins_with_the_defaults_of_a_model(url, name, longest):
     study = studies.open_study(name, studies.storage(url))
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a default outside of the space is one
         studies.work(
-            study, lambda trial: found.append(tuning.suggest(name, trial, {}, 120, 0)) or 0.0, 1, 0, FOREVER,
-            models.parameters(name),
+            study, lambda trial: found.append(tuning.suggest(name, trial, {}, longest, 0)) or 0.0, 1, 0, FOREVER,
+            tuning.defaults(name, longest),
         )  # fmt: skip
-    assert found[0].items() <= models.parameters(name).items()
+    assert found[0].items() <= tuning.defaults(name, longest).items()
 
 
 @pytest.mark.parametrize(
