@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from flow_steps import artifacts, chain, commands, options
 from flow_steps.choice import choose
-from flow_steps.tracking import StepRun, data_of, metrics_of, tag_model
+from flow_steps.lookup import metrics_of
+from flow_steps.tracking import StepRun, data_of, tag_model
 from pricecast import audit, models
 from pricecast.audit_page import render, summary
 from pricecast.dataset import Dataset

@@ -14,7 +14,8 @@ from flow_steps.tracking import StepRun
 from pricecast import backtest, judge, models, pool
 from pricecast.backtest import Candidate, Plan
 from pricecast.dataset import Dataset
-from pricecast.evaluation import judged_walk, make_report
+from pricecast.evaluation import judged_walk
+from pricecast.evaluation_report import make_report
 from pricecast.outoffold import OutOfFold
 
 

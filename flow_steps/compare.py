@@ -11,13 +11,14 @@ from typing import Any
 import click
 import numpy as np
 
-from flow_steps import artifacts, commands, options, telling, tracking
+from flow_steps import artifacts, commands, lookup, options, telling, tracking
 from flow_steps.flow import Flow, pipeline
 from flow_steps.outcome import leave, leave_models, short
 from pricecast import comparison, models, outputs, plots
 from pricecast.comparison import Comparison
 from pricecast.dataset import Dataset
-from pricecast.evaluation import Evaluation, evaluate, make_report
+from pricecast.evaluation import Evaluation, evaluate
+from pricecast.evaluation_report import make_report
 from pricecast.experiments import SEED, Experiment, read
 from pricecast.forecaster import Forecaster
 from pricecast.schema import NAIVE
@@ -90,11 +91,11 @@ def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, A
             flow.step("train", dataset=dataset, model=experiment.model, model_params=given, seed=seed)
             for seed in seeds
         ]
-        uris = [tracking.model_uri(run_id, experiment.model) for run_id in runs]
+        uris = [lookup.model_uri(run_id, experiment.model) for run_id in runs]
         found = [load(artifacts.bundle_folder(uri)) for uri in uris]
         names = [experiment.name if len(runs) == 1 else f"{experiment.name} seed {seed}" for seed in seeds]
         learned = [
-            Seed(name, each.curve(), {**each.summary(), "runtime_sec": tracking.metrics_of(run_id)["runtime_sec"]})
+            Seed(name, each.curve(), {**each.summary(), "runtime_sec": lookup.metrics_of(run_id)["runtime_sec"]})
             for name, each, run_id in zip(names, found, runs, strict=True)
         ]
         own.params({name: value for name, value in found[0].params.items() if name != SEED})

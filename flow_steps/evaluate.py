@@ -9,7 +9,8 @@ from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
 from pricecast import judge, models
 from pricecast.dataset import Dataset
-from pricecast.evaluation import evaluate, make_report
+from pricecast.evaluation import evaluate
+from pricecast.evaluation_report import make_report
 from pricecast.schema import FORECASTER_FILE
 from pricecast.storage import read_json
 from serving.load import load

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flow_steps import artifacts, chain, telling, tracking
+from flow_steps import artifacts, chain, lookup, telling, tracking
 from pricecast.outputs import REPORT, VERDICT
 from pricecast.storage import read_json
 
@@ -26,7 +26,7 @@ class Flow:
     def model(self, name: str, model: str, **overrides: Any) -> str:
         """Runs or reuses a training step; returns the URI of its model."""
         run_id = self.step(name, model=model, **overrides)
-        return tracking.model_uri(run_id, model)
+        return lookup.model_uri(run_id, model)
 
     def dataset(self) -> str:
         """Downloads and transforms; returns the URI of the dataset."""
@@ -36,10 +36,10 @@ class Flow:
 
     def finish(self, judged: str, audit: str, dataset: str) -> None:
         """Brings the best model's figures up to the parent run and prints the outcome, and what to go on with."""
-        self.run.metrics(tracking.metrics_of(judged))
+        self.run.metrics(lookup.metrics_of(judged))
         verdict = read_json(artifacts.fetch(f"runs:/{judged}/{VERDICT}"))
         self.run.tags({"best_model": verdict["best"]})
-        note = f"{telling.summary_of(judged)}\n[The report]({tracking.artifact_page(judged, REPORT)})\n"
+        note = f"{telling.summary_of(judged)}\n[The report]({lookup.artifact_page(judged, REPORT)})\n"
         self.run.note(note)
         click.echo(telling.told(judged, chain.told("audit", audit), f"Dataset: {dataset}"))
 

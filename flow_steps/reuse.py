@@ -7,7 +7,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
-from flow_steps import artifacts, owners, tracking
+from flow_steps import artifacts, lookup, owners, tracking
 from flow_steps.tracking import NOTE, TAG
 from pricecast.errors import InputError
 from pricecast.storage import verify
@@ -36,7 +36,7 @@ def is_whole(run_id: str) -> bool:
     """Whether all artifacts and models of a run are there as they were written."""
     try:
         artifacts.fetch(f"runs:/{run_id}/")
-        for model_id in tracking.model_ids(run_id):
+        for model_id in lookup.model_ids(run_id):
             verify(artifacts.bundle_folder(f"models:/{model_id}"))
     except InputError:
         return False

@@ -5,13 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from flow_steps import artifacts, secrets, tracking
+from flow_steps import artifacts, lookup, secrets
 from pricecast.outputs import REPORT, SUMMARY
 
 
 def told(judged: str, *more: str) -> str:
     """The summary of a judging run, further lines, and where report and results are."""
-    report = tracking.artifact_location(judged, REPORT)
+    report = lookup.artifact_location(judged, REPORT)
     lines = ["", summary_of(judged), *more, f"Report: {_near(report)}", f"Browse: {_browse()}"]
     return secrets.masked("\n".join(lines))
 
@@ -23,7 +23,7 @@ def summary_of(judged: str) -> str:
 
 def _browse() -> str:
     """How to open the results: the server's address, or the command that starts one on the store."""
-    uri = tracking.store_uri()
+    uri = lookup.store_uri()
     if uri.startswith(("http://", "https://")):
         return uri
     beside = Path(sys.executable).parent / "mlflow"

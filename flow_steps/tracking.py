@@ -19,10 +19,8 @@ from mlflow.entities import DatasetInput, InputTag, LoggedModelInput, Metric, Pa
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking.context.registry import resolve_tags
-from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from mlflow.utils.time import get_current_time_millis
-from mlflow.utils.uri import is_local_uri
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random
 
 from flow_steps import artifacts, launcher, owners, stopping, store
@@ -197,46 +195,9 @@ def _location(run: StepRun) -> str:
     return _client().get_run(run.run_id).info.artifact_uri
 
 
-def model_ids(run_id: str) -> list[str]:
-    """The models that a run logged."""
-    outputs = _client().get_run(run_id).outputs
-    return [output.model_id for output in outputs.model_outputs] if outputs else []
-
-
-def model_uri(run_id: str, name: str) -> str:
-    """The URI of the model that a run logged under a name."""
-    found = {_client().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
-    return f"models:/{found[name]}"
-
-
 def tag_model(model_id: str, tags: Mapping[str, str]) -> None:
     """Sets tags of ours on a logged model."""
     _client().set_logged_model_tags(model_id, {TAG + name: value for name, value in tags.items()})
-
-
-def metrics_of(run_id: str) -> dict[str, float]:
-    """The metrics of a run."""
-    return dict(_client().get_run(run_id).data.metrics)
-
-
-def store_uri() -> str:
-    """The tracking store that is in use."""
-    return mlflow.get_tracking_uri()
-
-
-def artifact_location(run_id: str, name: str) -> str:
-    """Where a person finds an artifact: a path for a local store, a server's page, else its URI."""
-    uri = _client().get_run(run_id).info.artifact_uri
-    if is_local_uri(uri):
-        return str(Path(local_file_uri_to_path(uri)) / name)
-    server = store_uri()
-    return f"{server}/{artifact_page(run_id, name)}" if server.startswith("http") else f"{uri}/{name}"
-
-
-def artifact_page(run_id: str, name: str) -> str:
-    """The address of an artifact within MLflow's pages."""
-    info = _client().get_run(run_id).info
-    return f"#/experiments/{info.experiment_id}/runs/{run_id}/artifacts/{name}"
 
 
 @_where_others_write

@@ -13,8 +13,8 @@ import pandas as pd
 from pricecast import defaults, features, splits
 from pricecast.adjust import adjust
 from pricecast.errors import InputError
+from pricecast.kinds import LOOKS_LIKE_SPLIT
 from pricecast.panel import Panel, context, targets
-from pricecast.quality.kinds import LOOKS_LIKE_SPLIT
 from pricecast.scalers import Scalers
 from pricecast.schema import SPLITS, check_bars, check_features, check_prices, short
 from pricecast.spec import Spec, check_scalers

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from flow_steps import artifacts, tracking
+from flow_steps import artifacts, lookup, tracking
 from main import main as pipeline
 from market_samples import market
 from pricecast import audit, features, fitting, models
@@ -95,7 +95,7 @@ def from_the_pipeline():
     """Dataset, judged forecasts and bundle of the finished pipeline."""
     steps = {run.data.tags.get("pricecast.step"): run.info.run_id for run in runs()}
     first = {step: f"runs:/{run_id}" for step, run_id in steps.items()}
-    bundle = tracking.model_uri(steps["train"], "naive")
+    bundle = lookup.model_uri(steps["train"], "naive")
     return f"{first['transform']}/dataset", f"{first['evaluate']}/forecasts.parquet", bundle
 
 
@@ -170,7 +170,7 @@ def test_a_leaky_model_file_is_caught_by_name_and_at_the_end_of_the_pipeline(hom
     found = {run.info.run_name: run for run in children}
     assert (top.info.run_name, top.info.status) == ("synthetic h=5", "FAILED")
     assert (found["audit"].info.status, found["evaluate"].info.status) == ("FAILED", "FINISHED")
-    (bad,) = tracking.model_ids(found["train peek"].info.run_id)
+    (bad,) = lookup.model_ids(found["train peek"].info.run_id)
     assert MlflowClient().get_logged_model(bad).tags["pricecast.audit_quick"] == "failed"
     model_id = artifacts.model_id(from_the_pipeline()[2])
     assert MlflowClient().get_logged_model(model_id).tags["pricecast.audit_quick"] == "passed"

@@ -9,12 +9,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from market_samples import SMALL, TWO, market, small_dataset
-from pricecast import evaluation, facts, fitting, judge, models, outputs, report, tables
+from pricecast import evaluation, evaluation_report, facts, fitting, judge, models, outputs, report, tables
 from pricecast.backtest import Plan
 from pricecast.confidence_set import SIZE
 from pricecast.dataset import build
 from pricecast.errors import InputError
-from pricecast.evaluation import evaluate, insample_mae, label, make_report, walk
+from pricecast.evaluation import evaluate, insample_mae, label, walk
+from pricecast.evaluation_report import make_report
 from pricecast.schema import FORECASTS
 
 
@@ -291,7 +292,9 @@ def test_a_report_without_pictures_has_none_and_renders():
 
 def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(monkeypatch):
     asked = []
-    monkeypatch.setattr(evaluation, "draw", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
+    monkeypatch.setattr(
+        evaluation_report, "draw", lambda *args: asked.append(args) or {"One": (Figure(), "caption")}
+    )
     made_report = make_report(judged(), small_dataset(), pictures=True)
     assert list(made_report.figures) == ["One"]
     table, curves, ranked, folds = asked[0]

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 import gallery
-from flow_steps import artifacts, store, tracking
+from flow_steps import artifacts, lookup, store, tracking
 from main import main as pipeline
 from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster
@@ -274,7 +274,7 @@ def test_every_step_run_has_its_dataset_as_an_input(first):
 def test_judged_models_are_linked_to_what_was_trained(first):
     _, _, runs = first
     for model, name in {"lstm": "lstm h=5 L=10 hd=4 lr=0.001", "naive": "naive h=5"}.items():
-        trained = tracking.model_ids(named(runs, f"train {model}").info.run_id)
+        trained = lookup.model_ids(named(runs, f"train {model}").info.run_id)
         judged = MlflowClient().get_run(named(runs, name).info.run_id)
         assert [link.model_id for link in judged.inputs.model_inputs] == trained
         logged = {metric.key: metric.value for metric in MlflowClient().get_logged_model(trained[0]).metrics}
@@ -316,7 +316,7 @@ def test_nothing_is_left_in_the_working_directory_but_the_store(first, home):
 
 
 def bundle_of(runs, model):
-    (model_id,) = tracking.model_ids(named(runs, f"train {model}").info.run_id)
+    (model_id,) = lookup.model_ids(named(runs, f"train {model}").info.run_id)
     return f"models:/{model_id}"
 
 
@@ -802,7 +802,7 @@ def test_a_refitted_model_is_logged_beside_the_judged_one_and_never_judged(exper
     succeed(*NAIVE, "--refit", "true")
     runs = all_runs(experiment)
     train, dataset = (named(runs, name).info.run_id for name in ("train naive", "transform h=5 return"))
-    models = {MlflowClient().get_logged_model(found).name: found for found in tracking.model_ids(train)}
+    models = {MlflowClient().get_logged_model(found).name: found for found in lookup.model_ids(train)}
     assert models.keys() == {"naive", "naive_refit"}
     raw = bars_of(runs)
     last = f"{raw['date'].max():%Y-%m-%d}"
@@ -829,7 +829,7 @@ def test_steps_run_alone_with_the_same_outcome(experiment):
     dataset = all_runs(experiment)[-1].info.run_id
     succeed("train", "--dataset", f"runs:/{dataset}/dataset", "--model", "naive")
     train = all_runs(experiment)[-1].info.run_id
-    model = tracking.model_uri(train, "naive")
+    model = lookup.model_uri(train, "naive")
     succeed("evaluate", "--dataset", f"runs:/{dataset}/dataset", "--models", model, "--vis", "false")
     alone = [run for run in all_runs(experiment) if run.info.run_id not in {old.info.run_id for old in chained}]
     assert [name for name, _ in tree(alone)] == [

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 import main
-from flow_steps import artifacts, chain, keys, store, tracking
+from flow_steps import artifacts, chain, keys, lookup, store
 from main import main as pipeline
 from market_samples import market
 from pricecast.storage import MANIFEST
@@ -45,7 +45,7 @@ class Finished:
         runs = MlflowClient().search_runs(["0"])
         self.runs = {run.data.tags["pricecast.step"]: run.info.run_id for run in runs}
         self.prices, self.dataset = (self.folder(step) for step in ("download", "transform"))
-        self.bundle = tracking.model_uri(self.runs["train"], "naive")
+        self.bundle = lookup.model_uri(self.runs["train"], "naive")
         self.model = artifacts.fetch(self.bundle)
         self.inputs = {
             "download": {},

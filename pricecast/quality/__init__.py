@@ -11,7 +11,7 @@ import pandas as pd
 
 from pricecast import cells
 from pricecast.errors import InputError
-from pricecast.quality.kinds import ADVICE, KINDS, LOOKS_LIKE_SPLIT, STRICT
+from pricecast.kinds import ADVICE, KINDS, LOOKS_LIKE_SPLIT, STRICT
 from pricecast.quality.oddities import check_calendar, check_last, check_moves
 from pricecast.quality.repairs import check_volume, drop, fit_range, order, refill
 from pricecast.quality.rows import Rows

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pricecast.quality.kinds import KINDS
+from pricecast.kinds import KINDS
 
 
 @dataclass

@@ -1,0 +1,45 @@
+"""What the tracking store has of runs that are over, and where a person finds it."""
+
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+
+def model_ids(run_id: str) -> list[str]:
+    """The models that a run logged."""
+    outputs = MlflowClient().get_run(run_id).outputs
+    return [output.model_id for output in outputs.model_outputs] if outputs else []
+
+
+def model_uri(run_id: str, name: str) -> str:
+    """The URI of the model that a run logged under a name."""
+    found = {MlflowClient().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
+    return f"models:/{found[name]}"
+
+
+def metrics_of(run_id: str) -> dict[str, float]:
+    """The metrics of a run."""
+    return dict(MlflowClient().get_run(run_id).data.metrics)
+
+
+def store_uri() -> str:
+    """The tracking store that is in use."""
+    return mlflow.get_tracking_uri()
+
+
+def artifact_location(run_id: str, name: str) -> str:
+    """Where a person finds an artifact: a path for a local store, a server's page, else its URI."""
+    uri = MlflowClient().get_run(run_id).info.artifact_uri
+    if is_local_uri(uri):
+        return str(Path(local_file_uri_to_path(uri)) / name)
+    server = store_uri()
+    return f"{server}/{artifact_page(run_id, name)}" if server.startswith("http") else f"{uri}/{name}"
+
+
+def artifact_page(run_id: str, name: str) -> str:
+    """The address of an artifact within MLflow's pages."""
+    info = MlflowClient().get_run(run_id).info
+    return f"#/experiments/{info.experiment_id}/runs/{run_id}/artifacts/{name}"
