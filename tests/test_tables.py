@@ -18,6 +18,7 @@ from plain_rules import RefusedError
 from pricecast import quality
 from pricecast.download import download
 from pricecast.errors import InputError
+from pricecast.quality import oddities
 from pricecast.schema import PRICES
 from pricecast.sources import Request
 
@@ -39,17 +40,17 @@ def test_ten_thousand_bad_tables_meet_one_fate():
 
 
 @pytest.mark.parametrize(
-    ("rule", "defect"),
+    ("where", "rule", "defect"),
     [
-        ("_check_volume", "zero_volume"),
-        ("_check_weekend", "weekend"),
-        ("_check_last", "live"),
-        ("_fit_range", "close_outside"),
-        ("_check_moves", "double_adjustment"),
+        (quality, "check_volume", "zero_volume"),
+        (oddities, "_check_weekend", "weekend"),
+        (quality, "check_last", "live"),
+        (quality, "fit_range", "close_outside"),
+        (quality, "check_moves", "double_adjustment"),
     ],
 )
-def test_the_trial_notices_a_rule_that_is_gone(monkeypatch, rule, defect):
-    monkeypatch.setattr(quality, rule, lambda *_: None)
+def test_the_trial_notices_a_rule_that_is_gone(monkeypatch, where, rule, defect):
+    monkeypatch.setattr(where, rule, lambda *_: None)
     monkeypatch.setattr(trial_tables, "DOORS", (trial_tables._through_table,))
     monkeypatch.setattr(bad_tables, "MUTATIONS", (bad_tables._gallery,))
     monkeypatch.setattr(gallery, "TABLES", {defect: gallery.TABLES[defect]})
