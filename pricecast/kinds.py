@@ -1,6 +1,7 @@
 """The rule book of `pricecast.quality`: every kind of finding, what is done about it, and what it means.
 
-docs/data-quality.md shows it to users.
+docs/data-quality.md shows it to users. It stands outside of that package: a step that only reads what was found
+does not run again when a rule's code changes.
 """
 
 # kind -> (action, what it means)

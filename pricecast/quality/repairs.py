@@ -75,7 +75,7 @@ def fit_range(rows: Rows) -> None:
 
 
 def check_volume(rows: Rows) -> None:
-    """Takes what is no volume as none."""
+    """Sets what is no volume to zero."""
     volume = rows.columns["volume"]
     missing = ~(volume >= 0)
     rows.note("missing_volume", missing, "volume {volume:g}")

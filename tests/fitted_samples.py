@@ -1,0 +1,37 @@
+"""Every model fitted once to two made-up tickers, and the bars as a user would send them."""
+
+from functools import cache
+
+import numpy as np
+
+from market_samples import SMALL, market
+from pricecast import dataset, fitting, models
+from pricecast.schema import QUANTILE_COLUMNS
+
+NAMES = models.names()
+LONG = (("AAA", 700), ("BBB", 660))
+PRICE_LIKE = ["last_close", "forecast", *QUANTILE_COLUMNS]
+
+
+@cache
+def data(target="return"):
+    return dataset.build(market(LONG), horizon=3, max_lookback=20, target=target)
+
+
+@cache
+def made(name, target="return"):
+    return fitting.fit(name, small(name), data(target))
+
+
+def small(name):
+    return models.settle(name, {}, SMALL)
+
+
+def raw(bars=LONG, **changes):
+    """What a user would send: no adjusted close, columns in another order."""
+    return market(bars, **changes)[["ticker", "date", "volume", "open", "high", "low", "close"]]
+
+
+def logs(table):
+    """Log prices of a forecasts table."""
+    return np.log(table[PRICE_LIKE].to_numpy())
