@@ -37,6 +37,8 @@ class Row(NamedTuple):
 ROWS = (
     Row("kills", "trial_kills", "a pipeline gets SIGINT, SIGTERM or SIGKILL at each of 5 moments of each step",
         "a process or a `RUNNING` run is left, half a file, other figures at the next start", None, 3),
+    Row("signals-in-store", "trial_signals", "SIGTERM comes at one line after another of MLflow's own code",
+        "a process hangs, a traceback, a run that is not `KILLED`", 300, 10),
     Row("launches", "trial_kills", "`mlflow run` gets one of these signals in mid-run",
         "a process lives on, a run is `RUNNING` still after the next start, that start fails",
         6, 3, "through_mlflow", "stock"),

@@ -34,6 +34,17 @@ def test_the_trial_sees_runs_that_nobody_clears_up():
     assert done.stdout.splitlines()[-1] != "0", done.stderr
 
 
+def test_a_run_is_killed_in_order_wherever_in_mlflow_the_signal_comes():
+    count = apart("trial_signals", n=10)
+    assert (count.tried, count.bad) == (10, [])
+
+
+@pytest.mark.slow
+def test_a_run_is_killed_in_order_at_300_lines_of_mlflow():
+    count = apart("trial_signals", n=300)
+    assert (count.tried, count.bad) == (300, [])
+
+
 def test_six_pipelines_may_come_at_once_to_a_store_that_is_not_there():
     count = apart("trial_starts", n=1)
     assert (count.tried, count.bad) == (6, [])

@@ -37,10 +37,22 @@ finally:
     print("ended in order")
 """
 
+# A call to MLflow is let finish, but not for ever.
+IN_MLFLOW = """
+import os, signal, sys, time
+from flow_steps import stopping
+stopping._PATIENCE = float(sys.argv[2])
+stopping.listen()
+call = "os.kill(os.getpid(), int(sys.argv[1])); time.sleep(3); print('finished', flush=True)"
+exec(call, {"__name__": "mlflow.store.tracking", "os": os, "signal": signal, "sys": sys, "time": time})
+time.sleep(60)
+print("never told")
+"""
 
-def ended(program, number):
+
+def ended(program, number, *words):
     return subprocess.run(
-        [sys.executable, "-c", program, str(int(number))], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", program, str(int(number)), *words], env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=50,
     )  # fmt: skip
 
@@ -56,3 +68,10 @@ def test_a_signal_whose_exception_is_lost_comes_again(number, code):
 @pytest.mark.parametrize(("number", "orderly"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
 def test_a_program_that_is_ending_is_disturbed_by_a_person_alone(number, orderly):
     assert ("ended in order" in ended(BUSY, number).stdout) is orderly
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+@pytest.mark.parametrize(("patience", "printed"), [("50", "finished\n"), ("0.5", "")])
+def test_a_call_to_mlflow_is_let_finish_but_not_for_ever(number, code, patience, printed):
+    done = ended(IN_MLFLOW, number, patience)
+    assert (done.returncode, done.stdout) == (code, printed)
