@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial
 
-from flow_steps import hyper, studies, tracking
+from flow_steps import hyper, store, studies, tracking
 from pricecast import defaults, tuning
 from pricecast.backtest import Candidate
 from pricecast.dataset import Dataset
@@ -20,6 +21,9 @@ from pricecast.tuning import Assessed
 
 # What a trial says of itself: its run, and the epochs that were best.
 RUN, EPOCHS = "run", "epochs"
+# What a model raises that cannot be fitted with some parameters, be it for its numbers or for want of memory. Other
+# errors end the command.
+_CANNOT = (ValueError, ArithmeticError, RuntimeError, MemoryError)
 _log = logging.getLogger(__name__)
 
 
@@ -61,18 +65,18 @@ def judge(task: Task, trial: Trial, walked: Sequence[Fold]) -> float:
     with tracking.open_run(title, {"model": task.name, **candidate.params}, {"step": "trial"}) as own:
         trial.set_user_attr(RUN, own.run_id)
         found = _assessed(task, trial, walked, candidate, own)
-    said = f"{metric} {found.scores[metric]:.5g}" if found else "given up"
+    said = found if isinstance(found, str) else f"{metric} {found.scores[metric]:.5g}"
     _log.info("trial %d of %s: %s", trial.number, task.name, said)
-    if not found:
-        raise optuna.TrialPruned
+    if isinstance(found, str):
+        raise optuna.TrialPruned(said)
     trial.set_user_attr(EPOCHS, found.epochs)
     return found.scores[metric]
 
 
 def _assessed(
     task: Task, trial: Trial, walked: Sequence[Fold], candidate: Candidate, own: tracking.StepRun
-) -> Assessed | None:
-    """What came of a trial, as its run has it; None if it was given up."""
+) -> Assessed | str:
+    """What came of a trial, as its run has it; in words if it was given up."""
     seen = itertools.count(1)
 
     def report(fold: int, epoch: int, losses: dict[str, float]) -> None:
@@ -85,12 +89,16 @@ def _assessed(
 
     try:
         found = tuning.assess(candidate, task.past, walked, defaults.METRICS, report)
-    except (optuna.TrialPruned, InputError) as ended:
-        own.tags({"trial": "pruned"})
-        own.note(
-            f"Given up: {ended}" if str(ended) else f"Given up after {next(seen) - 1} epochs: behind the others."
-        )
-        return None
-    own.tags({"trial": "complete"})
-    own.metrics({f"valid_{name}": value for name, value in found.scores.items()})
-    return found
+    except UpdateFinishedTrialError:
+        raise  # another worker has the trial now
+    except optuna.TrialPruned:
+        why = f"given up after {next(seen) - 1} epochs: behind the others"
+    except _CANNOT as error:
+        why = f"given up: {store.first_line(error)}"
+    else:
+        own.tags({"trial": "complete"})
+        own.metrics({f"valid_{name}": value for name, value in found.scores.items()})
+        return found
+    own.tags({"trial": "pruned"})
+    own.note(f"{why[0].upper()}{why[1:]}.")
+    return why

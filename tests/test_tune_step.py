@@ -177,23 +177,47 @@ def test_a_walk_through_the_past_has_the_epochs_of_all_folds(home):
     assert all("pricecast.reused_from" not in trial.data.tags for trial in trials(run))
 
 
-def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeypatch):
+NOT_FINITE = tuning.InputError("expected losses that stay finite, got nan: choose another learning rate")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (NOT_FINITE, "expected losses that stay finite, got nan: choose another learning rate"),
+        (np.linalg.LinAlgError("Singular matrix"), "Singular matrix"),
+        (MemoryError(), "MemoryError"),
+        (RuntimeError("not enough memory\nto allocate"), "not enough memory"),
+    ],
+)
+def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeypatch, caplog, error, why):
     real, calls = tuning.assess, []
 
     def breaking(*args, **more):
         calls.append(1)
         if len(calls) == 2:
-            raise tuning.InputError("expected losses that stay finite, got nan: choose another learning rate")
+            raise error
         return real(*args, **more)
 
     monkeypatch.setattr(tuning, "assess", breaking)
-    run, output = succeed(home / "bars.csv", "--models", "har", "--n-trials", "3", "--seed", "5")
-    assert "trial 1 of har: given up" in output or table(run, "har")["state"].tolist() == [
-        "COMPLETE", "PRUNED", "COMPLETE",
-    ]  # fmt: skip
+    arguments = (home / "bars.csv", "--models", "har", "--n-trials", "3", "--seed", "5")
+    run, _ = succeed(*arguments, "--storage", f"sqlite:///{home}/{type(error).__name__}.db")
+    assert f"trial 1 of har: given up: {why}" in caplog.messages
+    assert table(run, "har")["state"].tolist() == ["COMPLETE", "PRUNED", "COMPLETE"]
     (lost,) = [child for child in trials(run) if child.data.tags["pricecast.trial"] == "pruned"]
-    assert "expected losses that stay finite" in lost.data.tags["mlflow.note.content"]
+    assert lost.data.tags["mlflow.note.content"] == f"Given up: {why}."
     assert lost.info.status == "FINISHED"
+
+
+def test_an_error_that_no_parameters_explain_ends_the_command(home, monkeypatch):
+    def broken(*args, **more):
+        raise TypeError("no such argument")
+
+    monkeypatch.setattr(tuning, "assess", broken)
+    done = call(home / "bars.csv", "--models", "har", "--n-trials", "2", "--seed", "15")
+    assert isinstance(done.exception, TypeError)
+    run = parents()[-1]
+    begun = children(run)[-1]
+    assert (begun.info.run_name, begun.info.status, run.info.status) == ("trial 0 har", "FAILED", "FAILED")
 
 
 def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
