@@ -27,7 +27,8 @@ def heard() -> None:
     """Runs are being ended: no further exception shall come in between, but that of a person who insists."""
     global _heard
     _heard = True
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    if _told:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -151,7 +151,8 @@ def ending(run_id: str) -> Iterator[None]:
         _end(run_id, "FINISHED")
     except BaseException as error:
         told = isinstance(error, KeyboardInterrupt | SystemExit)
-        stopping.heard()
+        if told:
+            stopping.heard()
         # Where the store itself has failed, that error is to be shown; the next start sets the status right.
         with suppress(*store.FAILURES), store.briefly():
             _end(run_id, "KILLED" if told else "FAILED")

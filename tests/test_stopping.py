@@ -49,6 +49,22 @@ time.sleep(60)
 print("never told")
 """
 
+# A run that fails need not be the end of the program.
+FAILED = """
+import os, signal, sys, time
+from flow_steps import stopping, tracking
+stopping.listen()
+tracking._end = lambda run_id, status: print(status, flush=True)
+try:
+    with tracking.ending("run"):
+        raise ValueError
+except ValueError:
+    pass
+with tracking.ending("another run"):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    time.sleep(60)
+"""
+
 
 def ended(program, number, *words):
     return subprocess.run(
@@ -75,3 +91,9 @@ def test_a_program_that_is_ending_is_disturbed_by_a_person_alone(number, orderly
 def test_a_call_to_mlflow_is_let_finish_but_not_for_ever(number, code, patience, printed):
     done = ended(IN_MLFLOW, number, patience)
     assert (done.returncode, done.stdout) == (code, printed)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+def test_a_program_one_of_whose_runs_failed_can_still_be_told(number, code):
+    done = ended(FAILED, number)
+    assert (done.returncode, done.stdout) == (code, "FAILED\nKILLED\n")
