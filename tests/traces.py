@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,17 @@ from stores import store_of
 
 def undisturbed(folder: Path) -> Path:
     """A pipeline that nobody disturbs, and an empty store for others to start from."""
+    whole = empty_store(folder)
+    assert wait(fork(whole, warm.run)) == 0
+    return whole
+
+
+def empty_store(folder: Path) -> Path:
+    """Makes a store that has no runs yet, for `fresh_store` to copy; returns the folder that it is in."""
     whole = folder / "whole"
     whole.mkdir()
     assert wait(fork(whole, store.ensure)) == 0
     shutil.copy(whole / "mlflow.db", folder / "empty.db")
-    assert wait(fork(whole, warm.run)) == 0
     return whole
 
 
@@ -40,6 +47,14 @@ def fresh_store(empty: Path, home: Path) -> None:
     with sqlite3.connect(home / "mlflow.db") as connection:
         connection.execute("UPDATE experiments SET artifact_location = ?", (f"{home}/mlruns/0",))
     connection.close()
+
+
+def new_home(folder: Path) -> Path:
+    """A folder of a case's own, with a store in it."""
+    home = folder / uuid.uuid4().hex
+    home.mkdir()
+    fresh_store(folder / "empty.db", home)
+    return home
 
 
 def runs_of(home: Path) -> list:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
@@ -20,7 +19,7 @@ from forks import fork, left_of, orphans, output, wait
 from mlproject import copy_of_project, run_line
 from stops import MOMENTS, await_stop, run_up_to
 from stores import environment
-from traces import after_the_next_start, fresh_store, half_files, statuses, still_running, undisturbed
+from traces import after_the_next_start, half_files, new_home, statuses, still_running, undisturbed
 from trials import Count, answer, one_text, spread
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -73,9 +72,7 @@ def stock(n: int | None, folder: Path) -> Count:
 
 
 def _faults(step: str, moment: str, number: signal.Signals, folder: Path, whole: Path) -> list[str]:
-    home = folder / uuid.uuid4().hex
-    home.mkdir()
-    fresh_store(folder / "empty.db", home)
+    home = new_home(folder)
     child = fork(home, lambda: run_up_to(step, moment))
     await_stop(home, child)
     os.kill(child, number)

@@ -8,13 +8,12 @@ import shutil
 import signal
 import sys
 import time
-import uuid
 from pathlib import Path
 
-from flow_steps import stopping, store, tracking
+from flow_steps import stopping, tracking
 from forks import fork, orphans, output, wait
-from traces import fresh_store, statuses
-from trials import Count, answer, one_text
+from traces import empty_store, new_home, statuses
+from trials import Count, answer, one_text, spread
 
 TOLD = 128 + signal.SIGTERM
 PATIENCE = 40  # seconds; a database that is locked is waited for half as long
@@ -22,26 +21,23 @@ PATIENCE = 40  # seconds; a database that is locked is waited for half as long
 
 def ours(n: int | None, folder: Path) -> Count:
     """n lines, spread evenly; a bad case hangs, ends otherwise than told, or leaves a run that is not KILLED."""
-    start = folder / "start"
-    start.mkdir()
-    assert wait(fork(start, store.ensure)) == 0
-    shutil.copy(start / "mlflow.db", folder / "empty.db")
+    empty_store(folder)
     lines = _lines(folder)
-    cases = [(2 * i + 1) * lines // (2 * n) for i in range(n)] if n else list(range(1, lines))
+    cases = spread(range(1, lines), n)
     bad = [text for line in cases for text in one_text(f"line {line} of {lines}", _faults(line, folder))]
     return Count(len(cases), bad)
 
 
 def _lines(folder: Path) -> int:
     """How many lines are run through where nobody is told to stop."""
-    home = _home(folder)
+    home = new_home(folder)
     child = fork(home, lambda: _write(0))
     assert wait(child) == 0, output(home, child)
     return int(output(home, child))
 
 
 def _faults(line: int, folder: Path) -> list[str]:
-    home = _home(folder)
+    home = new_home(folder)
     child = fork(home, lambda: _write(line))
     code = _wait_or_shoot(child)
     faults = [f"a process lives on: {name}" for name in orphans(child)]
@@ -50,13 +46,6 @@ def _faults(line: int, folder: Path) -> list[str]:
     faults += [f"{name} is {status}" for name, status in statuses(home) if status != "KILLED"]
     shutil.rmtree(home)
     return faults
-
-
-def _home(folder: Path) -> Path:
-    home = folder / uuid.uuid4().hex
-    home.mkdir()
-    fresh_store(folder / "empty.db", home)
-    return home
 
 
 def _wait_or_shoot(child: int) -> int:
