@@ -9,7 +9,7 @@ import numpy as np
 
 from pricecast import conformal
 from pricecast.errors import InputError
-from pricecast.models import Forecast
+from pricecast.model_output import Forecast
 from pricecast.panel import Panel
 from pricecast.schema import FORECASTER_FILE, QUANTILE_LEVELS, short
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from scipy.stats import norm
 
-from pricecast.models import Forecast
+from pricecast.model_output import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
 _LEVELS = np.array(QUANTILE_LEVELS)

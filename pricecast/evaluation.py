@@ -16,7 +16,6 @@ from pricecast.direction import direction
 from pricecast.errors import InputError
 from pricecast.fitting import fit
 from pricecast.forecaster import Forecaster, label
-from pricecast.guard.protocol import PARITY
 from pricecast.money import money
 from pricecast.outoffold import OutOfFold
 from pricecast.pit import pit_counts
@@ -192,7 +191,7 @@ def insample_mae(dataset: Dataset, before: pd.Timestamp) -> pd.Series:
 
 
 def _check_parity(name: str, difference: float) -> None:
-    if difference > PARITY:
+    if difference > live.TOLERANCE:
         raise InputError(
             f"expected a bundle of {name} to forecast what the backtest holds for the same cutoff, got quantiles "
             f"that differ by {difference:.2g} of the 90 % interval: look for a leak with the audit step"

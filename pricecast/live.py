@@ -17,6 +17,9 @@ from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
 from pricecast.settings import Settings
 from pricecast.splits import Fold
 
+# How far a live forecast may be from the one of the backtest, in widths of its 90 % interval.
+TOLERANCE = 1e-6
+
 
 def forecast(
     dataset: Dataset, name: str, params: dict[str, Any], settings: Settings, fold: Fold, rows: np.ndarray

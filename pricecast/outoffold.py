@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pricecast import models, splits
+from pricecast import model_output, splits
 from pricecast.dataset import MIN_TRAIN, Dataset, fit_scalers
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model
@@ -87,4 +87,4 @@ def collect(learn: Learn, dataset: Dataset, walked: Sequence[Fold]) -> OutOfFold
 def join(parts: Sequence[OutOfFold]) -> OutOfFold:
     """Puts forecasts of one model under one another."""
     origins = np.concatenate([part.origins for part in parts])
-    return OutOfFold(origins, models.join([part.forecast for part in parts]))
+    return OutOfFold(origins, model_output.join([part.forecast for part in parts]))

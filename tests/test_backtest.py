@@ -349,19 +349,19 @@ def parity(name, table=None, of=None):
 
 @pytest.mark.parametrize("name", ["naive", "ewma", "drift", "garch", "lstm", "knn"])
 def test_a_bundle_of_its_time_forecasts_what_the_backtest_holds(name):
-    assert parity(name) <= protocol.PARITY
+    assert parity(name) <= live.TOLERANCE
 
 
 def test_a_model_that_looks_across_has_no_parity_while_a_ticker_is_too_young():
     assert np.isnan(parity("har"))
-    assert parity("har", of=small_dataset((("AAA", 900), ("BBB", 880)))) <= protocol.PARITY
+    assert parity("har", of=small_dataset((("AAA", 900), ("BBB", 880)))) <= live.TOLERANCE
 
 
 def test_a_backtest_that_knew_more_is_found_out():
     held = walked("naive").copy()
-    assert parity("naive", held) <= protocol.PARITY
+    assert parity("naive", held) <= live.TOLERANCE
     held["q90"] *= 1.0001
-    assert parity("naive", held) > protocol.PARITY
+    assert parity("naive", held) > live.TOLERANCE
 
 
 def test_a_parity_that_fails_stops_the_verdict():

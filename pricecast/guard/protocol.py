@@ -10,9 +10,9 @@ import pandas as pd
 
 from pricecast.guard.bars import VALID_GARBAGE, replaced
 from pricecast.guard.violations import Violation
+from pricecast.live import TOLERANCE
 from pricecast.schema import QUANTILE_COLUMNS, SPLITS
 
-PARITY = 1e-6
 EXACT = 1e-9
 
 
@@ -143,7 +143,7 @@ def _parity(
         for end in ("", "_live")
     )
     step = np.abs(now - backtest).max(axis=1) / np.maximum(backtest[:, -1] - backtest[:, 0], 1e-12)
-    off = ~(step <= PARITY)
+    off = ~(step <= TOLERANCE)
     how = f"the forecast from {len(bars)} bars is not the backtest's"
     rows = both[["ticker"]].assign(date=both["cutoff"])
     return _at("parity", rows, off, how, float(np.nan_to_num(step[off], nan=np.inf).max(initial=0.0)))

@@ -17,14 +17,14 @@ slow library nor a missing one stands in the way of a list of models.
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 
 from pricecast.errors import InputError
+from pricecast.model_output import Forecast
 from pricecast.models._catalog import (
     ALL,
     ENSEMBLE,
@@ -42,38 +42,13 @@ from pricecast.panel import Panel
 from pricecast.schema import parse_ticker, short
 
 __all__ = [
-    "ALL", "FAMILIES", "About", "about", "check_name", "choose", "lacks", "members", "missing", "names",
+    "ALL", "FAMILIES", "About", "Forecast", "about", "check_name", "choose", "lacks", "members", "missing", "names",
 ]  # fmt: skip
 
 # A text that is a parameter is a name or a few.
 _MAX_TEXT = 1000
 
 Report = Callable[[int, dict[str, float]], None]
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """Log returns from each origin: `center` (n, h), and at most one of `sigma` (n, h), `quantiles` (n, h, q)."""
-
-    center: np.ndarray
-    sigma: np.ndarray | None = None
-    quantiles: np.ndarray | None = None
-
-    def take(self, rows: np.ndarray) -> "Forecast":
-        """The forecasts of some of its origins."""
-        rest = (None if part is None else part[rows] for part in (self.sigma, self.quantiles))
-        return Forecast(self.center[rows], *rest)
-
-
-def join(parts: Sequence[Forecast]) -> Forecast:
-    """Puts forecasts of one model under one another."""
-
-    def stacked(values: list[np.ndarray | None]) -> np.ndarray | None:
-        found = [value for value in values if value is not None]
-        return np.concatenate(found) if found else None
-
-    center = np.concatenate([part.center for part in parts])
-    return Forecast(center, stacked([part.sigma for part in parts]), stacked([part.quantiles for part in parts]))
 
 
 class Model(Protocol):

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from pricecast import models
+from pricecast import model_output, models
 from pricecast.dataset import MIN_TRAIN
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model, Report, check_tickers, listed, read_state, write_state
@@ -62,7 +62,7 @@ class PerTicker:
             )
         groups = [np.flatnonzero(tickers == ticker) for ticker in np.unique(tickers)]
         parts = [self.models_[str(tickers[own[0]])].predict(panel, origins[own]) for own in groups]
-        return models.join(parts).take(np.argsort(np.concatenate(groups)))
+        return model_output.join(parts).take(np.argsort(np.concatenate(groups)))
 
     def save(self, folder: Path) -> None:
         """Writes a numbered folder for each ticker, and who is who as JSON."""
