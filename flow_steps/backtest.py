@@ -68,7 +68,7 @@ def _fitted(
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     given = json.loads(params["model_params"])
     found = {part for name in _names(params) for part in models.parts(name, given.get(name, {}))}
-    return tuple(f"pricecast.models.{name}" for name in sorted(found))
+    return (*(f"pricecast.models.{name}" for name in sorted(found)), "pricecast.outputs")
 
 
 STEP = chain.Step(

@@ -1,7 +1,6 @@
 """Running steps: alone from the command line, or in one process as children of a pipeline's run."""
 
 import importlib
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,8 @@ import click
 from flow_steps import artifacts, failures, keys, owners, reuse, secrets, stopping, store, tracking
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
+# The tag of the parts of a run's key.
+_PARTS = "packed_key_parts"
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +29,8 @@ class Step:
         title: names the run from its parameters.
         inputs: digests of all that comes from outside, by parameter name; None when the outcome cannot be known
             beforehand (a live download without an end).
-        plugins: modules that the parameters name.
+        plugins: modules that the key counts besides the step's own: those that the parameters name, and what only
+            the plumbing calls.
         outcome: what to tell of a finished run, from its id.
     """
 
@@ -127,8 +129,9 @@ def _find(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> t
     if same:
         return None, f"the artifacts of run {same[0].info.run_id} are gone or damaged"
     known = [
-        json.loads(run.data.tags.get(f"{tracking.TAG}key_parts", "{}"))
+        keys.unpacked(text)
         for run in reuse.recent(step.name, step.title(params))
+        if (text := run.data.tags.get(tracking.TAG + _PARTS))
     ]
     if not known:
         return None, "first run"
@@ -138,7 +141,7 @@ def _find(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> t
 def _run(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> str:
     tags = {"step": step.name}
     if parts is not None:
-        tags |= {"key": keys.key(parts), "key_parts": json.dumps(parts, sort_keys=True)}
+        tags |= {"key": keys.key(parts), _PARTS: keys.packed(parts)}
     with tracking.open_run(step.title(params), params, tags) as run:
         step.body(run, params)
     return run.run_id
@@ -149,7 +152,7 @@ def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
     if inputs is None:
         return None
     others = {name: value for name, value in params.items() if name not in inputs}
-    return keys.parts(step.name, others, inputs, step.plugins(params))
+    return keys.parts(step.name, others, inputs, (f"flow_steps.{step.name}", *step.plugins(params)))
 
 
 def _typed(module: ModuleType, params: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     folders = [artifacts.bundle_folder(uri) for uri in params["bundles"].split(",")]
     about = [read_json(folder / FORECASTER_FILE) for folder in folders]
     names = {part for each in about for part in models.parts(each["name"], each["params"])}
-    return tuple(f"pricecast.models.{name}" for name in sorted({*names, *judge.NAIVES}))
+    return (*(f"pricecast.models.{name}" for name in sorted({*names, *judge.NAIVES})), "pricecast.outputs")
 
 
 STEP = chain.Step(

@@ -6,7 +6,7 @@ A file is named by the key of the fit and by the digest of its own content; the 
 import json
 import shutil
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -34,9 +34,7 @@ class Fits:
     def __init__(self, run: StepRun, dataset_digest: str) -> None:
         self._run = run
         # Hundreds of fits share it, and a digest of code and libraries takes a tenth of a second.
-        self._code = cache(
-            lambda plugins: keys.parts("fit", {}, {"dataset": dataset_digest}, ("pricecast.backtest", *plugins))
-        )
+        self._code = cache(partial(_code, dataset_digest))
         self._folder = run.folder / FOLDER
         self._folder.mkdir()
         self._known = _known(dataset_digest)
@@ -75,8 +73,14 @@ class Fits:
             **{name: digest_array(getattr(fit.fold, name)) for name in ("past", "train", "valid")},
             "rows": digest_array(fit.rows),
         }
-        plugins = tuple(f"pricecast.models.{name}" for name in models.parts(candidate.name, dict(candidate.params)))
-        return keys.key({**self._code(plugins), "fit": json.dumps(about, sort_keys=True)})[:_LENGTH]
+        code = self._code(tuple(models.parts(candidate.name, dict(candidate.params))))
+        return keys.key({**code, "fit": json.dumps(about, sort_keys=True)})[:_LENGTH]
+
+
+def _code(dataset_digest: str, names: tuple[str, ...]) -> dict[str, str]:
+    """The parts of the key that all fits of models to a dataset share."""
+    modules = ("pricecast.backtest", *(f"pricecast.models.{name}" for name in names))
+    return keys.parts("fit", {}, {"dataset": dataset_digest}, modules)
 
 
 def _known(dataset_digest: str) -> dict[str, list[str]]:

@@ -1,27 +1,24 @@
 """The key of a step: everything that its outcome depends on, each part with a digest of its own."""
 
-import ast
+import base64
 import json
 import os
 import platform
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flow_steps import closure
 from pricecast.storage import digest_file, digest_text
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("pricecast", "flow_steps", "serving")
-LIBRARIES = (
-    "numpy", "scipy", "pandas", "polars", "pyarrow", "scikit-learn", "torch", "exchange_calendars",
-    "bokeh_sampledata", "yfinance", "matplotlib", "skops", "safetensors", "mlflow", "jinja2",
-    "xgboost-cpu", "lightgbm", "statsforecast", "arch", "keras", "statsmodels", "optuna",
-)  # fmt: skip
+# It stands for the plumbing: the files of flow_steps that steps import are no part of a key. Add one whenever they
+# change what a finished run holds (files, metrics, tags, children), so that no run of the old kind is reused.
+RUN_FORMAT = 1
 
 
 def parts(
-    step: str, params: dict[str, Any], inputs: dict[str, str], plugins: tuple[str, ...] = ()
+    step: str, params: Mapping[str, Any], inputs: Mapping[str, str], modules: tuple[str, ...]
 ) -> dict[str, str]:
     """Digests of the parts of a step's key, by name.
 
@@ -29,29 +26,26 @@ def parts(
         step: the entry point.
         params: typed parameters, artifact inputs left out.
         inputs: digest of each artifact input.
-        plugins: modules that are loaded by name (a model, a source).
+        modules: the step's own module, and those that it loads by name or that only the plumbing calls for it.
+
+    Raises:
+        InputError: there is no such module.
     """
-    files = closure((f"flow_steps.{step}", *plugins))
+    files = closure.files(modules)
     machine = {
         "threads": os.environ.get("OMP_NUM_THREADS") or _cores(),
         "cuda": Path("/dev/nvidiactl").exists() and os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
     }
     return {
         "step": step,
+        "run format": str(RUN_FORMAT),
         **{f"param {name}": _digest(value)[:16] for name, value in params.items()},
         **{f"input {name}": value for name, value in inputs.items()},
         **{f"code {name}": _digest_module(path) for name, path in files.items()},
-        **{f"version of {name}": _version(name) for name in LIBRARIES},
+        **{f"version of {name}": value for name, value in closure.libraries(files.values()).items()},
         "version of python": platform.python_version(),
         **{f"machine {name}": str(value) for name, value in machine.items()},
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _cores() -> int:
@@ -62,6 +56,16 @@ def _cores() -> int:
 def key(key_parts: dict[str, str]) -> str:
     """One digest over all parts."""
     return _digest(key_parts)
+
+
+def packed(key_parts: dict[str, str]) -> str:
+    """Parts as the text of a tag; as they are, those of a walk of all models are longer than MLflow keeps."""
+    return base64.b64encode(zlib.compress(json.dumps(key_parts, sort_keys=True).encode())).decode()
+
+
+def unpacked(text: str) -> dict[str, str]:
+    """The parts that `packed` made a text of."""
+    return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def difference(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
@@ -76,45 +80,10 @@ def shown(changed: list[str], limit: int = 4) -> str:
     return ", ".join(changed[:limit]) + more
 
 
-def closure(modules: tuple[str, ...]) -> dict[str, Path]:
-    """The project's files that modules import, directly or not, themselves included."""
-    found: dict[str, Path] = {}
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        path = module_path(name)
-        if path is None or name in found:
-            continue
-        found[name] = path
-        waiting += [name.rpartition(".")[0], *_imports(path)]
-    return dict(sorted(found.items()))
-
-
-def module_path(name: str) -> Path | None:
-    """The file of a module of the project, None for anybody else's."""
-    if name.split(".")[0] not in PACKAGES:
-        return None
-    base = ROOT.joinpath(*name.split("."))
-    candidates = (base.with_suffix(".py"), base / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
-
-
 def _digest_module(path: Path) -> str:
     """A module's digest, with that of files that share its stem (a report's template, say)."""
     beside = sorted(path.parent.glob(f"{path.stem}.*"))
     return _digest([digest_file(file) for file in beside])[:16]
-
-
-@cache
-def _imports(path: Path) -> tuple[str, ...]:
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from pricecast import metrics` names a module, `from pricecast.schema import X` does not.
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(names)
 
 
 def _digest(value: Any) -> str:

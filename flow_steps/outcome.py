@@ -1,17 +1,25 @@
-"""What a judgement leaves in its run: tables, verdict, report, and a child run for each model."""
+"""What steps leave in their runs: the losses; tables, verdict, report, and a child run for each model."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flow_steps import artifacts
 from flow_steps.tracking import Judged, StepRun, data_of
+from pricecast import plots
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Contestant, Evaluation
+from pricecast.forecaster import Forecaster
 from pricecast.outputs import REPORT, SUMMARY, VERDICT, save_pictures, summary
 from pricecast.report import Report, render
 from pricecast.storage import write_json, write_parquet
 
 _SHORT = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
+
+
+def leave_curve(run: StepRun, name: str, forecaster: Forecaster) -> None:
+    """Draws the loss of each epoch, if there are any; here, because a picture is no reason to train again."""
+    if forecaster.history:
+        plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.svg")
 
 
 def leave(run: StepRun, result: Evaluation, report: Report) -> None:

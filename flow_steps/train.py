@@ -8,8 +8,9 @@ import click
 from tqdm import tqdm
 
 from flow_steps import artifacts, bundles, chain, commands, hyper, options
+from flow_steps.outcome import leave_curve
 from flow_steps.tracking import StepRun
-from pricecast import models, plots
+from pricecast import models
 from pricecast.dataset import Dataset
 from pricecast.fitting import fit, refit
 
@@ -33,8 +34,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         )  # fmt: skip
     run.params({f"{name}.{key}": value for key, value in forecaster.params.items()})
     run.metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
-    if forecaster.history:
-        plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.svg")
+    leave_curve(run, name, forecaster)
     bundles.log(run.run_id, name, forecaster, dataset)
     if params["refit"]:
         bundles.log(run.run_id, f"{name}_refit", refit(forecaster, dataset), dataset)
@@ -43,7 +43,8 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     models.check_name(params["model"])
     names = models.parts(params["model"], json.loads(params["model_params"]))
-    return (*(f"pricecast.models.{name}" for name in names), "serving.model")
+    # A bundle holds more than the forecaster.
+    return (*(f"pricecast.models.{name}" for name in names), "serving.bundle", "serving.model")
 
 
 STEP = chain.Step(

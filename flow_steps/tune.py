@@ -57,13 +57,13 @@ def _search(flow: Flow, tasks: Sequence[Task], kept: RDBStorage, uri: str) -> di
 
 def _key(task: Task, uri: str) -> str:
     """The name of a study: the model, and a digest of all that its trials depend on but the machine."""
-    plugins = (
-        "flow_steps.objective",
+    modules = (
+        "pricecast.tuning",
         *(f"pricecast.models.{part}" for part in models.parts(task.name, task.given)),
     )
     same = {option: task.params[option] for option in _SAME}
     about = {**same, "given": json.dumps(task.given, sort_keys=True)}
-    parts = keys.parts("study", about, {"dataset": artifacts.digest(uri)}, plugins)
+    parts = keys.parts("study", about, {"dataset": artifacts.digest(uri)}, modules)
     digest = keys.key({name: value for name, value in parts.items() if not name.startswith("machine")})
     return f"{task.name}-{digest[:16]}"
 

@@ -8,7 +8,7 @@ import pytest
 
 import walked
 from flow_steps import backtest as step
-from flow_steps import keys, reuse, tracking
+from flow_steps import closure, reuse, tracking
 from flow_steps.fits import FOLDER
 from market_samples import SMALL, same_bits, small_dataset
 from pricecast import backtest, judge, models
@@ -95,9 +95,9 @@ def alone(tmp_path):
 @pytest.fixture
 def code(tmp_path, monkeypatch):
     """A copy of the project's packages that the keys are made of, for a test to change."""
-    for name in keys.PACKAGES:
+    for name in closure.PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(keys, "ROOT", tmp_path)
+    monkeypatch.setattr(closure, "ROOT", tmp_path)
     return tmp_path
 
 

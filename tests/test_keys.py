@@ -1,13 +1,22 @@
 """The key of a step, by mutation: what it depends on changes it, nothing else does."""
 
+import ast
 import importlib
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
-from flow_steps import chain, keys
-from main import STEPS
+from fitted_samples import data, made
+from flow_steps import artifacts, chain, closure, fits, keys, tune
+from flow_steps.objective import Task
+from market_samples import market
+from pricecast import models
+from pricecast.errors import InputError
+from pricecast.storage import write_parquet
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = {"horizon": 5, "target": "return", "seed": 0}
@@ -17,16 +26,15 @@ INPUTS = {"dataset": "0" * 64}
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A copy of the project's packages that a test may change."""
-    for name in keys.PACKAGES:
+    for name in closure.PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(keys, "ROOT", tmp_path)
+    monkeypatch.setattr(closure, "ROOT", tmp_path)
     return tmp_path
 
 
 def parts(step="train", params=PARAMS, inputs=INPUTS, model="naive"):
-    keys._imports.cache_clear()  # a process reads each file once; here files change
     plugins = (f"pricecast.models.{model}",) if step == "train" else ()
-    return keys.parts(step, params, inputs, plugins)
+    return keys.parts(step, params, inputs, (f"flow_steps.{step}", *plugins))
 
 
 def touch(path):
@@ -39,13 +47,19 @@ def changed(before, after):
     return difference
 
 
+def released(patch, name):
+    """Another version of a library."""
+    real = closure._version
+    patch.setattr(closure, "_version", lambda other: "0.0" if other == name else real(other))
+
+
 def typed(step, **params):
     return chain._typed(importlib.import_module(f"flow_steps.{step}"), params)
 
 
 def test_the_same_project_elsewhere_has_the_same_key(project, monkeypatch):
     elsewhere = parts()
-    monkeypatch.setattr(keys, "ROOT", ROOT)
+    monkeypatch.setattr(closure, "ROOT", ROOT)
     assert changed(parts(), elsewhere) == []
 
 
@@ -91,68 +105,15 @@ def test_a_changed_step_changes_its_key(project):
     assert changed(before, parts()) == ["code flow_steps.train"]
 
 
-def test_a_changed_helper_two_imports_away_changes_the_key(project):
-    # train imports fitting, which imports it by way of others.
-    direct = (project / "flow_steps" / "train.py").read_text(encoding="utf-8")
-    assert "calendars" not in direct
-    before = parts()
-    touch(project / "pricecast" / "calendars.py")
-    assert changed(before, parts()) == ["code pricecast.calendars"]
-
-
 def test_a_changed_package_file_changes_the_key(project):
     before = parts()
     touch(project / "pricecast" / "__init__.py")
     assert changed(before, parts()) == ["code pricecast"]
 
 
-def test_a_file_that_a_step_does_not_import_leaves_its_key_alone(project):
-    before = parts("download", inputs={})
-    touch(project / "pricecast" / "calibration.py")
-    touch(project / "pricecast" / "models" / "lstm.py")
-    assert changed(before, parts("download", inputs={})) == []
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_new_model_file_changes_nothing(project, step):
-    before = parts(step)
-    (project / "pricecast" / "models" / "brandnew.py").write_text("import json\n", encoding="utf-8")
-    assert changed(before, parts(step)) == []
-
-
-def test_another_models_file_changes_nothing_for_this_one(project):
-    before = parts(model="naive")
-    touch(project / "pricecast" / "models" / "lstm.py")
-    touch(project / "pricecast" / "models" / "_torch.py")
-    assert changed(before, parts(model="naive")) == []
-
-
-def test_a_models_own_file_and_its_helper_change_its_key(project):
-    before = parts(model="lstm")
-    touch(project / "pricecast" / "models" / "lstm.py")
-    touch(project / "pricecast" / "models" / "_torch.py")
-    assert changed(before, parts(model="lstm")) == ["code pricecast.models._torch", "code pricecast.models.lstm"]
-
-
-def test_the_code_that_a_bundle_runs_is_part_of_trains_key(project):
-    module = importlib.import_module("flow_steps.train")
-    plugins = module.STEP.plugins({"model": "naive", "model_params": "{}"})
-    before = keys.parts("train", PARAMS, INPUTS, plugins)
-    touch(project / "serving" / "model.py")
-    keys._imports.cache_clear()
-    assert changed(before, keys.parts("train", PARAMS, INPUTS, plugins)) == ["code serving.model"]
-
-
-def test_the_reports_template_is_part_of_evaluates_key(project):
-    before = parts("evaluate")
-    touch(project / "pricecast" / "report.html.jinja")
-    assert len(changed(before, parts("evaluate"))) == 1
-
-
 def test_a_librarys_version_changes_the_key(monkeypatch):
     before = parts()
-    real = keys.version
-    monkeypatch.setattr(keys, "version", lambda name: "0.0" if name == "scipy" else real(name))
+    released(monkeypatch, "scipy")
     assert changed(before, parts()) == ["version of scipy"]
 
 
@@ -217,3 +178,273 @@ def test_what_was_repaired_is_part_of_transforms_key(monkeypatch, tmp_path):
         found.append(transform.STEP.inputs({"prices": str(prices)}))
     assert found[0]["prices"] == found[1]["prices"]
     assert found[0]["quality"] != found[1]["quality"]
+
+
+# --- exactly what must run again ---------------------------------------------------------------------------
+
+TRAIN = {"train naive", "train har", "train lstm", "train xgboost"}
+JUDGED = {"evaluate", "backtest"}
+# A study trains and forecasts on the past, a fit of a backtest in a fold; an audit fits and forecasts, too.
+FITTED = TRAIN | JUDGED | {"audit", "fit har", "study xgboost"}
+ALL = {"download", "transform"} | FITTED
+NONE = set()
+LSTM = {"train lstm", "evaluate"}
+XGBOOST = {"train xgboost", "study xgboost"}
+
+# A file, and what runs again when a line of comment is added to it.
+FILES = {
+    # Plumbing, for which RUN_FORMAT stands: a new option of compare, say.
+    "flow_steps/options.py": NONE,
+    "flow_steps/compare.py": NONE,
+    "flow_steps/tracking.py": NONE,
+    "flow_steps/tune.py": NONE,
+    "flow_steps/train.py": TRAIN,
+    "flow_steps/backtest.py": {"backtest"},
+    # Data.
+    "pricecast/sources/sample.py": {"download"},
+    "pricecast/sources/yahoo.py": NONE,
+    # A bundle cleans raw bars by the same rules, so whatever makes or runs one counts them.
+    "pricecast/quality/oddities.py": ALL - {"transform"},
+    "pricecast/features.py": ALL - {"download"},
+    "pricecast/errors.py": ALL,  # behind features, by way of schema
+    "pricecast/scalers.py": ALL - {"download"},
+    # Models.
+    "pricecast/models/lstm.py": LSTM,
+    "pricecast/models/_torch.py": LSTM,
+    "pricecast/models/_trees.py": XGBOOST,
+    "pricecast/models/har.py": {"train har", "evaluate", "backtest", "audit", "fit har"},
+    "pricecast/models/ewma.py": JUDGED,  # the judge wants it beside every model
+    "pricecast/models/sarima.py": NONE,
+    "pricecast/models/_catalog.py": FITTED,
+    "pricecast/conformal.py": FITTED,
+    "pricecast/pool.py": {"backtest"},
+    "pricecast/tuning.py": {"study xgboost"},
+    "serving/model.py": TRAIN,
+    "serving/bundle.py": TRAIN,
+    "serving/check.py": {"evaluate", "audit"},
+    # Judging: a wording, a colour, a picture, a template, the summary.
+    "pricecast/verdict.py": JUDGED,
+    "pricecast/plots/ink.py": JUDGED,
+    "pricecast/plots/training.py": JUDGED,
+    "pricecast/report.html.jinja": JUDGED,
+    "pricecast/outputs.py": JUDGED,
+    "pricecast/eda.py": NONE,  # the notebooks'
+    "pricecast/guard/checks.py": {"audit"},
+    "pricecast/audit_page.html.jinja": {"audit"},
+}
+LIBRARIES = {
+    "numpy": ALL,
+    "polars": ALL - {"download"},
+    "scipy": ALL - {"download"},  # transform has it by way of scikit-learn
+    "exchange-calendars": ALL - {"transform"},
+    "bokeh-sampledata": {"download"},
+    "yfinance": NONE,
+    "xgboost-cpu": XGBOOST,
+    "torch": LSTM,
+    "matplotlib": JUDGED,
+    "mlflow": TRAIN,
+    "flask": NONE,  # MLflow's server
+    "click": NONE,
+    "optuna": NONE,  # a trial is worth the same, whoever proposed it
+}
+
+
+class Cases:
+    """One call of every step, of a fit and of a study, on real artifacts in a folder."""
+
+    def __init__(self, folder):
+        self.dataset = data().save(folder / "dataset")
+        self.prices = write_parquet(market(), folder / "prices.parquet")
+        self.bundles = {name: str(made(name).save(folder / name)) for name in ("naive", "har", "lstm")}
+
+    def of_step(self, name, changes, **own):
+        module = importlib.import_module(f"flow_steps.{name}")
+        return lambda: chain._parts(module.STEP, typed(name, **{**changes, **own}))
+
+    def calls(self, changes):
+        """What makes the key of each; `changes` are options of the command around it."""
+        dataset, bundles = str(self.dataset), ",".join(self.bundles.values())
+        trained = [title.removeprefix("train ") for title in sorted(TRAIN)]
+        task = Task("xgboost", {}, data(), typed("tune", **changes))
+        return {
+            "download": self.of_step("download", changes, source="sample"),
+            "transform": self.of_step("transform", changes, prices=self.prices),
+            **{f"train {name}": self.of_step("train", changes, dataset=dataset, model=name) for name in trained},
+            "evaluate": self.of_step("evaluate", changes, dataset=dataset, bundles=bundles),
+            "backtest": self.of_step("backtest", changes, dataset=dataset, models="har"),
+            "audit": self.of_step("audit", changes, dataset=dataset, audited=self.bundles["har"], quick=True),
+            "fit har": lambda: fits._code(artifacts.digest(dataset), ("har",)),
+            "study xgboost": lambda: tune._key(task, dataset),
+        }
+
+    def keys(self, **changes):
+        return {name: make() for name, make in self.calls(changes).items()}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield Cases(tmp_path_factory.mktemp("cases"))
+
+
+@pytest.fixture(scope="module")
+def before(cases):
+    return cases.keys()
+
+
+@pytest.fixture
+def again(cases, before):
+    """What runs again: the keys that differ from those of before."""
+
+    def names(**changes):
+        now = cases.keys(**changes)
+        assert now.keys() == ALL
+        return {name for name in ALL if now[name] != before[name]}
+
+    return names
+
+
+def test_nothing_has_changed(project, again):
+    assert again() == NONE
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_changed_file_reruns_exactly_what_it_shapes(project, again, file):
+    touch(project / file)
+    assert again() == FILES[file]
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_another_version_of_a_library_reruns_exactly_what_uses_it(monkeypatch, again, name):
+    assert closure._version(name) != "not installed"
+    released(monkeypatch, name)
+    assert again() == LIBRARIES[name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"horizon": "05", "vis": "yes", "seed": 0, "models": "naive"}, NONE),
+        ({"horizon": "6"}, {"transform"}),
+        ({"seed": "1"}, {"download", "backtest", "study xgboost"} | TRAIN),
+        ({"vis": "false"}, JUDGED),
+        ({"metric": "rmse", "n_trials": "50"}, {"study xgboost"}),
+        ({"n_trials": "50", "storage": "sqlite:///other.db", "reuse": "false"}, NONE),
+    ],
+)
+def test_an_option_reruns_exactly_what_takes_it(again, changes, expected):
+    assert again(**changes) == expected
+
+
+def test_a_new_file_reruns_nothing(project, again):
+    for name in ("pricecast/models/brandnew.py", "pricecast/sources/brandnew.py", "serving/new.py"):
+        (project / name).write_text("import json\n", encoding="utf-8")
+    assert again() == NONE
+
+
+def test_another_format_of_runs_reruns_everything(monkeypatch, again):
+    monkeypatch.setattr(keys, "RUN_FORMAT", keys.RUN_FORMAT + 1)
+    assert again() == ALL
+
+
+def test_another_python_reruns_everything(monkeypatch, again):
+    monkeypatch.setattr(keys.platform, "python_version", lambda: "3.99.0")
+    assert again() == ALL
+
+
+def test_other_threads_rerun_everything_but_a_study(monkeypatch, again):
+    # Several machines work at one study.
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert again() == ALL - {"study xgboost"}
+
+
+@pytest.mark.parametrize(("file", "expected"), [("prices.parquet", {"transform"}), ("dataset/spec.json", FITTED)])
+def test_one_byte_of_an_input_reruns_what_reads_it(cases, again, file, expected):
+    path = cases.prices.parent / file
+    content = path.read_bytes()
+    path.write_bytes(content + b" ")
+    try:
+        assert again() == expected
+    finally:
+        path.write_bytes(content)
+
+
+def test_another_training_reruns_what_reads_its_bundle(cases, again, monkeypatch):
+    monkeypatch.setitem(cases.bundles, "har", cases.bundles["naive"])
+    assert again() == {"evaluate", "audit"}
+
+
+# --- names that stand in strings ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["pricecast.models.gone", "serving.gone", "flow_steps.gone", "json", "gone"])
+def test_a_module_that_is_not_there_is_named(name):
+    with pytest.raises(InputError, match=f"expected a file of the module {name} that a step's key names"):
+        keys.parts("train", {}, {}, ("flow_steps.train", name))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pricecast.gone",
+        "from pricecast.gone import something",
+        'importlib.import_module("pricecast.gone")',
+        "def late():\n    import pricecast.gone",
+    ],
+)
+def test_an_import_that_is_not_there_is_named_with_its_file(project, line):
+    path = project / "pricecast" / "calendars.py"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\nimport importlib\n{line}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"the module pricecast\.gone that pricecast\.calendars names"):
+        parts()
+
+
+def test_a_module_that_is_imported_by_its_name_counts(project):
+    path = project / "pricecast" / "calendars.py"
+    line = 'importlib.import_module("pricecast.eda_plots")'
+    path.write_text(f"{path.read_text(encoding='utf-8')}\nimport importlib\n{line}\n", encoding="utf-8")
+    assert {"code pricecast.eda_plots", "code pricecast.eda", "version of matplotlib"} <= parts().keys()
+
+
+def test_only_models_and_sources_are_imported_by_a_name_that_is_made_up():
+    # Nothing else can be: the key of a step would not see it. Models and sources are plugins of the steps.
+    importing = ("importlib.import_module", "import_module", "__import__")
+    made_up = [
+        f"{path.relative_to(ROOT)}: {ast.unparse(node.args[0])}"
+        for package in ("pricecast", "serving")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in importing
+        if not isinstance(node.args[0], ast.Constant)
+    ]
+    assert made_up == [
+        "pricecast/models/__init__.py: f'{__name__}.{name}'",
+        "pricecast/models/_catalog.py: PACKAGE",
+        "pricecast/sources/__init__.py: f'{__name__}.{source}'",
+    ]
+
+
+def test_a_library_that_is_not_installed_is_a_part_of_the_key(project):
+    path = project / "pricecast" / "calendars.py"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\nimport brandnew.thing\n", encoding="utf-8")
+    assert parts()["version of brandnew"] == "not installed"
+
+
+def test_no_library_is_imported_for_a_key():
+    code = """
+import sys
+from flow_steps import keys
+found = keys.parts("train", {}, {}, ("flow_steps.train", "pricecast.models.lstm_keras", "serving.model"))
+assert {"version of keras", "version of h5py", "version of mlflow"} <= found.keys()
+print(*{"keras", "h5py", "mlflow", "sklearn", "torch"} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_tag_holds_the_parts_of_a_walk_of_all_models():
+    modules = (f"pricecast.models.{name}" for name in models.names())
+    found = keys.parts("backtest", PARAMS, INPUTS, ("flow_steps.backtest", *modules))
+    assert keys.unpacked(keys.packed(found)) == found
+    assert len(keys.packed(found)) <= MAX_TAG_VAL_LENGTH // 2

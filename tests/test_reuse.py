@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 import main
-from flow_steps import artifacts, chain, keys, lookup, store
+from flow_steps import artifacts, chain, closure, keys, lookup, store
 from main import main as pipeline
 from market_samples import market
 from pricecast.storage import MANIFEST
@@ -91,9 +91,9 @@ def done(tmp_path_factory):
 @pytest.fixture
 def code(tmp_path, monkeypatch):
     """A copy of the project's packages that the keys are made of, for a test to change."""
-    for name in keys.PACKAGES:
+    for name in closure.PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(keys, "ROOT", tmp_path)
+    monkeypatch.setattr(closure, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -170,8 +170,8 @@ def test_a_new_file_runs_nothing_again(done, code, name):
 
 
 def test_a_librarys_version_runs_everything_again(done, monkeypatch):
-    real = keys.version
-    monkeypatch.setattr(keys, "version", lambda name: "9.9" if name == "pyarrow" else real(name))
+    real = closure._version
+    monkeypatch.setattr(closure, "_version", lambda name: "9.9" if name == "pyarrow" else real(name))
     assert done.reasons() == dict.fromkeys(ALL, "changed: version of pyarrow")
 
 
@@ -315,7 +315,7 @@ def said(output):
 def project(tmp_path):
     folder = tmp_path / "project"
     folder.mkdir()
-    for name in keys.PACKAGES:
+    for name in closure.PACKAGES:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "main.py", folder)
     return folder
