@@ -142,7 +142,8 @@ MORE_CODE = {
     "pricecast/judge.py": {"evaluate"},
     "pricecast/adjust.py": {"transform", "train", "evaluate", "audit"},
     "pricecast/splits.py": {"transform", "train", "evaluate", "audit"},
-    "pricecast/guard/protocol.py": {"evaluate", "audit"},
+    "pricecast/guard/protocol.py": {"audit"},
+    "pricecast/plots/ink.py": {"evaluate"},
     "pricecast/audit_page.html.jinja": {"audit"},
     "pricecast/sources/csv.py": {"download"},
     "pricecast/sources/yahoo.py": NONE,
@@ -151,6 +152,7 @@ MORE_CODE = {
     "serving/model.py": {"train"},
     "flow_steps/transform.py": {"transform"},
     "flow_steps/flow.py": NONE,
+    "flow_steps/options.py": NONE,
 }
 
 
@@ -340,6 +342,7 @@ def test_a_changed_project_runs_the_right_steps_again_and_says_why(project, csv,
     reused = dict.fromkeys(STEPS, "reused")
     assert once() == dict.fromkeys(STEPS, "running (first run)")
     (project / "pricecast" / "models" / "brandnew.py").write_text("", encoding="utf-8")
+    touch("flow_steps/options.py")
     assert once() == reused
     touch("pricecast/judge.py")
     assert once() == {**reused, "evaluate": "running (changed: code pricecast.judge)"}
