@@ -18,6 +18,7 @@ from pricecast.storage import (
     verify,
 )  # fmt: skip
 from serving import check
+from serving.formats import BUNDLE_FILE
 
 _SCHEMES = ("runs:/", "models:/")
 _DIGEST_LENGTH = 16
@@ -50,7 +51,7 @@ def _find(uri: str) -> tuple[Path, bool]:
 def digest(uri: str) -> str:
     """The digest of an artifact's content: equal for equal content, whichever run holds it."""
     path, checked = _find(uri)
-    if (path / check.BUNDLE_FILE).exists():
+    if (path / BUNDLE_FILE).exists():
         path = _forecaster_folder(uri, path, checked)
     return digest_file(path) if path.is_file() else digest_text(json.dumps(digests(path)))
 

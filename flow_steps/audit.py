@@ -12,15 +12,14 @@ from flow_steps import artifacts, chain, commands, options
 from flow_steps.choice import choose
 from flow_steps.lookup import metrics_of
 from flow_steps.tracking import StepRun, data_of, tag_model
-from pricecast import audit, models
+from pricecast import audit, formats, models
 from pricecast.audit_page import render, summary
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.forecaster import Forecaster, label
 from pricecast.guard import fitted
 from pricecast.guard.results import FAILED, NOT_TRIED, PASSED
-from pricecast.schema import FORECASTER_FILE
-from pricecast.storage import digest_text, read_json, read_parquet, write_json
+from pricecast.storage import digest_text, read_parquet, write_json
 from serving.load import load
 
 PAGE = "audit.html"
@@ -123,7 +122,7 @@ def _inputs(params: dict[str, Any]) -> dict[str, str]:
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     asked, given = Asked.of(params["audited"]), json.loads(params["model_params"])
-    about = [read_json(artifacts.bundle_folder(uri) / FORECASTER_FILE) for uri in asked.uris]
+    about = [formats.read(artifacts.bundle_folder(uri)) for uri in asked.uris]
     used = [(each["name"], each["params"]) for each in about]
     used += [(name, given.get(name, {})) for name in (models.choose(asked.words)[0] if asked.words else [])]
     return tuple(sorted({f"pricecast.models.{part}" for each in used for part in models.parts(*each)}))

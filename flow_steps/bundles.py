@@ -17,6 +17,11 @@ from pricecast.dataset import Dataset
 from pricecast.forecaster import Forecaster
 from pricecast.storage import seal
 from serving import bundle, check
+from serving.formats import BUNDLE_FILE, metadata
+
+# pyproject.toml repeats it. Only MLmodel says it, which no digest of a model covers: another version alone reruns
+# no step.
+VERSION = "0.1.0"
 
 
 def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str:
@@ -58,7 +63,7 @@ def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: 
     code, *packages = bundle.CODE
     about = Model(
         artifact_path=model.artifact_location, model_uuid=model.model_id, run_id=model.source_run_id,
-        model_id=model.model_id,
+        model_id=model.model_id, metadata=metadata(VERSION),
     )  # fmt: skip
     path = folder / "bundle"
     with warnings.catch_warnings():
@@ -76,7 +81,7 @@ def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: 
     flavor["model_code_path"] = code.name
     for artifact in flavor["artifacts"].values():
         artifact["uri"] = artifact["path"]
-    about.save(str(path / "MLmodel"))
+    about.save(str(path / BUNDLE_FILE))
     _tidy(path)
     seal(path)
     check.check(path)

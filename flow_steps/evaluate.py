@@ -7,12 +7,10 @@ import click
 from flow_steps import artifacts, chain, commands, options, telling
 from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
-from pricecast import judge, models
+from pricecast import formats, judge, models
 from pricecast.dataset import Dataset
 from pricecast.evaluation import evaluate
 from pricecast.evaluation_report import make_report
-from pricecast.schema import FORECASTER_FILE
-from pricecast.storage import read_json
 from serving.load import load
 
 
@@ -30,7 +28,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     folders = [artifacts.bundle_folder(uri) for uri in params["bundles"].split(",")]
-    about = [read_json(folder / FORECASTER_FILE) for folder in folders]
+    about = [formats.read(folder) for folder in folders]
     names = {part for each in about for part in models.parts(each["name"], each["params"])}
     return (*(f"pricecast.models.{name}" for name in sorted({*names, *judge.NAIVES})), "pricecast.outputs")
 

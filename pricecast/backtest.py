@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast import defaults, fitting, forecaster, live, models, outoffold
+from pricecast import context, defaults, fitting, live, models, outoffold
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset, fit_scalers
 from pricecast.errors import InputError
@@ -241,7 +241,7 @@ def _forecaster(candidate: Candidate, stage: Stage, model: Recorded, past: OutOf
 def _rows(panel: Panel, fold: Fold, lookback: int) -> np.ndarray:
     """The origins of a fold, and those since its forecaster was made, whose outcomes may move the quantiles."""
     since = pd.Timestamp(fitting.seen_until(panel, fold))
-    return np.union1d(fold.origins, forecaster.walked_rows(panel, fold.origins, lookback, since))
+    return np.union1d(fold.origins, context.walked_rows(panel, fold.origins, lookback, since))
 
 
 def _window(dataset: Dataset, first: Fold, fold: Fold) -> pd.Timestamp:

@@ -2,29 +2,27 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pricecast import conformal, features, models, quality
+from pricecast import conformal, features, models, quality, saved
 from pricecast.adjust import adjust
 from pricecast.calibration import Calibration
+from pricecast.context import Context, walked_rows
 from pricecast.dataset import has_context
 from pricecast.errors import InputError
 from pricecast.forecast_table import forecast_table
-from pricecast.forecaster_file import check_calibration, check_day, check_history, check_lookback, check_starts
 from pricecast.models import About, Forecast, Model
-from pricecast.objects import check_object
 from pricecast.outoffold import OutOfFold
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
-from pricecast.schema import FORECASTER_FILE, FORECASTER_KEYS, PRICE_COLUMNS, QUANTILE_COLUMNS, YEARS, require
-from pricecast.settings import DEFAULTS, Settings, make
-from pricecast.spec import Spec, check_scalers
-from pricecast.storage import read_json, seal, verify, write_json
+from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS, YEARS, require
+from pricecast.settings import DEFAULTS, Settings
+from pricecast.spec import Spec
 
 # A price that moves farther is none, and its square no number any more.
 _FARTHEST = 300.0
@@ -76,30 +74,16 @@ class Forecaster:
         return models.params_of(self.name, self.model)
 
     @property
-    def bars_needed(self) -> int:
-        """Bars per ticker that make the forecast from the last of them the one of the full history."""
-        return self.spec.warmup + self.model.lookback - 1
-
-    @property
-    def follows_from(self) -> pd.Timestamp | None:
-        """The first cutoff whose outcome moves later quantiles; None if none does."""
-        follows = self.calibration is not None and self.calibration.rate > 0
-        return pd.Timestamp(self.fitted_until) if follows else None
-
-    def needed(self, bars: pd.DataFrame) -> pd.DataFrame:
-        """The bars that a forecast from each ticker's last one needs, without the tickers that have too few."""
-        counts, _ = self._counts(bars)
-        enough = bars["ticker"].map(counts) >= self.bars_needed
-        if self.about.whole_history:
-            return bars[enough]
-        early, since = bars["date"].notna(), self.follows_from
-        if since is not None:
-            ends = bars.groupby("ticker", sort=False)["date"].transform("max")
-            early = bars["date"] <= ends.where(ends <= since, since)
-        # How many there are from each bar on.
-        later = early[::-1].astype(int).groupby(bars["ticker"], sort=False).cumsum()[::-1]
-        recent = later.le(self.bars_needed) | self._is_whole(bars)
-        return bars[enough & recent]
+    def context(self) -> Context:
+        """The bars that its forecasts need."""
+        return Context(
+            bars_needed=self.spec.warmup + self.model.lookback - 1,
+            whole_history=self.about.whole_history,
+            tickers=self.spec.tickers,
+            starts=self.starts,
+            fitted_until=self.fitted_until,
+            follows=self.calibration is not None and self.calibration.rate > 0,
+        )
 
     def curve(self) -> pd.DataFrame:
         """The losses by epoch, empty for a model without epochs."""
@@ -146,7 +130,7 @@ class Forecaster:
         return _check_forecast(self.name, self.model.predict(panel, origins), shape)
 
     def _walked(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
-        since = self.follows_from
+        since = self.context.follows_from
         return np.empty(0, int) if since is None else walked_rows(panel, origins, self.model.lookback, since)
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
@@ -158,8 +142,8 @@ class Forecaster:
 
         Args:
             raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted.
-                At least `bars_needed` bars a ticker; where the calibration goes on, as many up to
-                `follows_from` and all later ones.
+                At least `context.bars_needed` bars a ticker; where the calibration goes on, as many up to
+                `context.follows_from` and all later ones.
 
         Returns:
             The forecasts table without `actual`, in the units of `close`.
@@ -169,13 +153,14 @@ class Forecaster:
         """
         bars = adjust(_clean(raw, self.spec.allow_splits))
         table = features.compute(bars, self.spec.target)
-        context = has_context(table, self.spec.features, self.model.lookback)
+        complete = has_context(table, self.spec.features, self.model.lookback)
         last = ~table["ticker"].duplicated(keep="last")
-        counts, until = self._counts(table)
-        short = {*counts[counts < self.bars_needed].index, *table["ticker"][last & ~context]}
+        counts, until = self.context.counts(table)
+        needed = self.context.bars_needed
+        short = {*counts[counts < needed].index, *table["ticker"][last & ~complete]}
         if short:
             raise InputError(
-                f"expected at least {self.bars_needed} sound bars up to {until}, got "
+                f"expected at least {needed} sound bars up to {until}, got "
                 + ", ".join(f"{counts[ticker]} of {ticker}" for ticker in sorted(short))
                 + ": give a longer history, or the recursive features would differ from those in training"
             )
@@ -183,57 +168,19 @@ class Forecaster:
         origins = np.flatnonzero(last)
         return self.table(panel, origins, panel.quote[origins]).drop(columns="actual")
 
-    def _counts(self, table: pd.DataFrame) -> tuple[pd.Series, str]:
-        """Bars of each ticker up to where its first forecast is needed, and that moment in words."""
-        since = self.follows_from
-        ends = table.groupby("ticker", sort=False)["date"].transform("max")
-        # A ticker that was not there to be calibrated on starts where its own bars allow it.
-        follows = table["ticker"].isin(self.spec.tickers) & ~self._is_whole(table)
-        if since is None or not (follows & (ends > since)).any():
-            return table.groupby("ticker", sort=False).size(), "the cutoff"
-        rows = table[~follows | (table["date"] <= since)]
-        counts = rows.groupby("ticker", sort=False).size().reindex(table["ticker"].unique(), fill_value=0)
-        return counts, f"{self.fitted_until}, from where on its calibration follows the outcomes"
-
-    def _is_whole(self, table: pd.DataFrame) -> pd.Series:
-        """Rows of tickers whose bars are all there: from fewer of them, some came of what is missing now."""
-        first = table.groupby("ticker", sort=False)["date"].transform("min")
-        counts = table[table["date"] <= pd.Timestamp(self.fitted_until)].groupby("ticker", sort=False).size()
-        few = table["ticker"].map(counts).fillna(0) < self.bars_needed
-        return few & (first <= pd.to_datetime(table["ticker"].map(self.starts)))
-
     def save(self, folder: Path) -> Path:
-        """Writes the folder in formats that cannot run code, and seals it with a manifest."""
-        self.model.save(folder / "model")
-        self.scalers.save(folder)
-        about = {
-            "name": self.name, "params": self.params, "spec": asdict(self.spec), "fitted_until": self.fitted_until,
-            "calibration": None if self.calibration is None else self.calibration.to_json(),
-            "settings": asdict(self.settings), "starts": dict(self.starts), "history": list(self.history),
-        }  # fmt: skip
-        write_json(about, folder / FORECASTER_FILE)
-        seal(folder)
-        return folder
+        """Write the folder in formats that cannot run code, and seal it with a manifest."""
+        kept = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "past"}
+        return saved.write(folder, **kept)
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """Verifies and loads what `save` wrote.
+        """Verify and load what `save` wrote, here or in an earlier version.
 
         Raises:
-            InputError: a file is missing or damaged, or the model is not known here.
+            InputError: a file is missing or damaged, or the format or the model is not known here.
         """
-        verify(folder)
-        about = check_object(read_json(folder / FORECASTER_FILE), FORECASTER_KEYS, FORECASTER_FILE)
-        spec = Spec.from_json(about["spec"])
-        settings = Settings(**check_object(about["settings"], get_type_hints(Settings), "the settings"))
-        model = check_lookback(make(about["name"], about["params"], settings), spec)
-        calibrated = check_calibration(about["calibration"], models.about(about["name"]).calibrate, spec.horizon)
-        scalers = check_scalers(Scalers.load(folder), spec)
-        return cls(
-            about["name"], model.load(folder / "model"), calibrated, spec, scalers,
-            check_day(about["fitted_until"]), check_history(about["history"]), settings,
-            check_starts(about["starts"]),
-        )  # fmt: skip
+        return cls(**saved.read(folder))
 
 
 def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
@@ -243,14 +190,6 @@ def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
         taken = sum(other.name == forecaster.name for other in labels.values())
         labels[f"{forecaster.name}_{taken + 1}" if taken else forecaster.name] = forecaster
     return labels
-
-
-def walked_rows(panel: Panel, origins: np.ndarray, lookback: int, since: pd.Timestamp) -> np.ndarray:
-    """The rows since a fit, up to each ticker's last origin, whose outcomes may move the quantiles; (n,)."""
-    rows = np.flatnonzero(panel.context(lookback) & (panel.dates >= since.to_datetime64()))
-    last = pd.Series(origins).groupby(panel.tickers[origins]).max()
-    ends = last.reindex(panel.tickers[rows], fill_value=-1).to_numpy()
-    return rows[rows <= ends]
 
 
 def _own_quantiles(forecast: Forecast) -> np.ndarray:

@@ -46,7 +46,7 @@ def forecast(
     with tempfile.TemporaryDirectory() as folder:
         bundle = Forecaster.load(made.save(Path(folder) / "forecaster"))
     prices = sample.prices(known_bars)
-    bars = bundle.needed(prices).reset_index(drop=True)
+    bars = bundle.context.needed(prices).reset_index(drop=True)
     if bars.empty or (bundle.about.across and bars["ticker"].nunique() < prices["ticker"].nunique()):
         # A ticker is too young for a live forecast, and the model looks at all of them.
         nothing = np.empty((0, dataset.spec.horizon, len(QUANTILE_COLUMNS)))

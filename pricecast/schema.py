@@ -28,11 +28,6 @@ FORECASTS = (
 
 # What a saved forecaster says of itself.
 FORECASTER_FILE = "forecaster.json"
-FORECASTER_KEYS: dict[str, Any] = {
-    "name": str, "params": dict[str, Any], "spec": dict[str, Any], "fitted_until": str,
-    "calibration": dict[str, Any] | None, "settings": dict[str, Any], "starts": dict[str, str],
-    "history": list[dict[str, float]],
-}  # fmt: skip
 
 # The forecast to beat: a model by this name is in every leaderboard.
 NAIVE = "naive"

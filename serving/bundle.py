@@ -47,7 +47,7 @@ def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
     bars = dataset.bars
     if not forecaster.about.across:
         bars = bars[bars["ticker"] == bars["ticker"].value_counts().idxmax()]
-    needed = forecaster.needed(bars)[["date", "ticker", *PRICE_COLUMNS, "volume"]]
+    needed = forecaster.context.needed(bars)[["date", "ticker", *PRICE_COLUMNS, "volume"]]
     return None if needed.empty else needed.reset_index(drop=True)
 
 

@@ -8,94 +8,63 @@ than the data: the forecaster is read by the installed `pricecast`. The code tha
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pricecast import formats
 from pricecast.errors import InputError
-from pricecast.schema import FORECASTER_FILE, FORECASTER_KEYS
-from pricecast.storage import MANIFEST, compare, digest_file, digests, read_json, read_manifest, verify
+from pricecast.schema import FORECASTER_FILE
+from pricecast.storage import compare, digest_file, digests, read_json, read_manifest, verify
+from serving.formats import (
+    BUNDLE_FILE,
+    CODE_FILE,
+    FORECASTER,
+    FORMATS,
+    LEFTOVERS,
+    MEGABYTE,
+    NEWEST,
+    Format,
+    is_metadata,
+    stated,
+)
 
-BUNDLE_FILE = "MLmodel"
-_FORECASTER = "artifacts/forecaster"
-_CODE = Path(__file__).with_name("model.py")
-_MEGABYTE = 2**20
 # A thousand tickers with a model of several files each fit in.
 _MAX_ENTRIES, _MAX_DEPTH = 10_000, 20
 # Values in a JSON file, and so commas, colons and brackets: each may take a hundred bytes of memory.
 _MAX_VALUES = 8_000_000
-# The files of a forecaster folder, with the most bytes each may have.
-_FORECASTER_FILES = {
-    re.escape(FORECASTER_FILE): 16 * _MEGABYTE,
-    re.escape(MANIFEST): _MEGABYTE,
-    r"scaler_[Xy]\.skops": 16 * _MEGABYTE,
-    # A folder for each member of an ensemble, or for each ticker where it has a model of its own.
-    r"model/(\d+/){0,2}\w+\.json": 64 * _MEGABYTE,
-    r"model/(\d+/){0,2}\w+\.safetensors": 512 * _MEGABYTE,
-}
-# MLflow leaves these in a local store when it loads a model out of it: not sealed, and never read here.
-_LEFTOVERS = r"registered_model_meta|(code/pricecast/(\w+/)*)?__pycache__/[\w.-]+\.pyc"
-_BUNDLE_FILES = {
-    rf"{BUNDLE_FILE}|conda\.yaml|python_env\.yaml|requirements\.txt|model\.py": _MEGABYTE,
-    re.escape(MANIFEST): _MEGABYTE,
-    r"(serving_)?input_example\.json": 64 * _MEGABYTE,
-    r"code/pricecast(/\w+)*/\w+(\.py|\.html\.jinja)": _MEGABYTE,
-    **{rf"{_FORECASTER}/({pattern})": most for pattern, most in _FORECASTER_FILES.items()},
-    _LEFTOVERS: _MEGABYTE,
-}
-_FLAVOR = {
-    "artifacts": {"forecaster": {"path": _FORECASTER, "uri": _FORECASTER}},
-    "code": "code",
-    "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
-    "loader_module": "mlflow.pyfunc.loaders.code_model",
-    "model_code_path": _CODE.name,
-    "streamable": False,
-}
-_EXAMPLE = {
-    "artifact_path": "input_example.json", "pandas_orient": "split",
-    "serving_input_path": "serving_input_example.json", "type": "dataframe",
-}  # fmt: skip
-# What MLflow writes about a model; None stands for any text or number, or nothing.
-_ABOUT = {
-    "artifact_path": None, "is_signature_from_type_hint": False, "mlflow_version": None, "model_id": None,
-    "model_size_bytes": None, "model_uuid": None, "run_id": None, "type_hint_from_example": False,
-    "utc_time_created": None,
-}  # fmt: skip
 _PARTS = {"inputs", "outputs", "params"}
 
 
 def check(folder: Path) -> None:
-    """Refuses a bundle, or a forecaster folder, that holds anything but what the train step writes.
+    """Refuse a bundle, or a forecaster folder, that holds anything but what the train step writes in its format.
 
     Raises:
-        InputError: a file is damaged, missing, too big or of a kind that does not belong there, or a setting asks
-            for anything but our own model; the message says which.
+        InputError: a file is damaged, missing, too big or of a kind that does not belong there, a setting asks
+            for anything but our own model, or the format is not known here; the message says which.
     """
     if not folder.is_dir():
         raise odd(folder, "no folder")
-    is_bundle = (folder / BUNDLE_FILE).exists()
-    _check_files(folder, _BUNDLE_FILES if is_bundle else _FORECASTER_FILES)
+    sizes = _plain_files(folder)
+    is_bundle = BUNDLE_FILE in sizes
+    number = _number(folder, sizes)
+    known = FORMATS[number]
+    _check_names(folder, sizes, known.bundle_files() if is_bundle else known.forecaster_files)
     if is_bundle:
-        found = {name: value for name, value in digests(folder).items() if not re.fullmatch(_LEFTOVERS, name)}
-        compare(folder, read_manifest(folder), found)
-        _check_about(folder / BUNDLE_FILE, _plain_yaml(folder / BUNDLE_FILE))
-        for name in ("conda.yaml", "python_env.yaml"):
-            _plain_yaml(folder / name)
-        if digest_file(folder / _CODE.name) != digest_file(_CODE):
-            raise odd(folder / _CODE.name, "another model.py than this version has")
-    _check_forecaster(forecaster_folder(folder))
+        _check_bundle(folder, known)
+    _check_forecaster(forecaster_folder(folder), number)
 
 
 def belongs(name: str) -> bool:
-    """Whether a bundle may have a file of this name."""
-    return any(re.fullmatch(pattern, name) for pattern in _BUNDLE_FILES)
+    """Tell whether a bundle of the newest format may have a file of this name."""
+    return any(re.fullmatch(pattern, name) for pattern in NEWEST.bundle_files())
 
 
 def forecaster_folder(folder: Path) -> Path:
     """The forecaster inside a bundle, or the folder itself."""
-    return folder / _FORECASTER if (folder / BUNDLE_FILE).exists() else folder
+    return folder / FORECASTER if (folder / BUNDLE_FILE).exists() else folder
 
 
 def model_id(folder: Path) -> str | None:
@@ -106,20 +75,39 @@ def model_id(folder: Path) -> str | None:
     return _plain_yaml(folder / BUNDLE_FILE)["model_id"]
 
 
-def _check_files(folder: Path, allowed: dict[str, int]) -> None:
-    """Looks at names, kinds and sizes alone, before a byte is read."""
+def _plain_files(folder: Path) -> dict[str, int]:
+    """Return the size of each file by its name, before a byte is read."""
+    sizes = {}
     for count, (name, entry) in enumerate(_entries(folder), start=1):
         if count > _MAX_ENTRIES or name.count("/") > _MAX_DEPTH:
             raise odd(folder, f"more than {_MAX_ENTRIES} files or {_MAX_DEPTH} levels")
         if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
             raise odd(folder, f"{name!r}, which is no plain file")
-        if entry.is_dir():
-            continue
+        if entry.is_file():
+            sizes[name] = entry.stat().st_size
+    return sizes
+
+
+def _number(folder: Path, sizes: Mapping[str, int]) -> int:
+    """Return the number of the format that a bundle's MLmodel, or else the forecaster, states.
+
+    A later format may have other files, so this is read before the names are held against it.
+    """
+    name = BUNDLE_FILE if BUNDLE_FILE in sizes else FORECASTER_FILE
+    limits = NEWEST.bundle_files() if name == BUNDLE_FILE else NEWEST.forecaster_files
+    _check_names(folder, {name: sizes.get(name, 0)}, limits)
+    if name == FORECASTER_FILE:
+        return formats.number_of(read_json(folder / name))
+    return stated(_plain_yaml(folder / name), folder / name)
+
+
+def _check_names(folder: Path, sizes: Mapping[str, int], allowed: Mapping[str, int]) -> None:
+    for name, size in sizes.items():
         limits = [most for pattern, most in allowed.items() if re.fullmatch(pattern, name)]
         if not limits:
             raise odd(folder, f"{name!r}, which does not belong there")
-        if entry.stat().st_size > limits[0]:
-            raise odd(folder, f"{name!r} of more than {limits[0] // _MEGABYTE} MB")
+        if size > limits[0]:
+            raise odd(folder, f"{name!r} of more than {limits[0] // MEGABYTE} MB")
 
 
 def _entries(folder: Path, above: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -131,38 +119,56 @@ def _entries(folder: Path, above: str = "") -> Iterator[tuple[str, os.DirEntry[s
                 yield from _entries(Path(entry.path), f"{name}/")
 
 
-def _check_about(path: Path, about: Any) -> None:
-    """Holds MLmodel against what the train step writes there."""
+def _check_bundle(folder: Path, known: Format) -> None:
+    """Hold the seal, MLmodel, the environments and model.py against what the train step writes."""
+    found = {name: value for name, value in digests(folder).items() if not re.fullmatch(LEFTOVERS, name)}
+    compare(folder, read_manifest(folder), found)
+    _check_about(folder / BUNDLE_FILE, _plain_yaml(folder / BUNDLE_FILE), known)
+    for name in ("conda.yaml", "python_env.yaml"):
+        _plain_yaml(folder / name)
+    if digest_file(folder / CODE_FILE) not in known.code:
+        raise odd(folder / CODE_FILE, "another model.py than the train step writes")
+
+
+def _check_about(path: Path, about: Any, known: Format) -> None:
+    """Hold MLmodel against what the train step writes there."""
     rest = dict(about) if isinstance(about, dict) else {}
     flavors, signature = rest.pop("flavors", None), rest.pop("signature", None)
-    example, prompts = rest.pop("saved_input_example_info", _EXAMPLE), rest.pop("prompts", None)
+    example, prompts = rest.pop("saved_input_example_info", known.example), rest.pop("prompts", None)
     if not isinstance(flavors, dict) or list(flavors) != ["python_function"]:
         raise odd(path, "other flavors than python_function alone")
+    versions = {"cloudpickle_version": "", "python_version": ""}
     flavor = flavors["python_function"]
-    known = isinstance(flavor, dict) and {**flavor, "cloudpickle_version": "", "python_version": ""}
-    if known != {**_FLAVOR, "cloudpickle_version": "", "python_version": ""}:
+    if not isinstance(flavor, dict) or {**flavor, **versions} != {**known.flavor, **versions}:
         raise odd(path, "another loader, code path, file or setting of python_function than ours")
-    if example != _EXAMPLE or prompts is not None or not isinstance(signature, dict) or set(signature) != _PARTS:
+    sound = isinstance(signature, dict) and set(signature) == _PARTS
+    if example != known.example or prompts is not None or not sound:
         raise odd(path, "another example, signature or prompt than ours")
     for key, value in rest.items():
-        if key not in _ABOUT or (_ABOUT[key] is not None and value != _ABOUT[key]):
+        if key not in known.settings or (known.settings[key] is not None and value != known.settings[key]):
             raise odd(path, f"the setting {key!r}")
+    if "metadata" in rest and not is_metadata(rest["metadata"]):
+        raise odd(path, "other metadata than ours")
     if not re.fullmatch(r"m-\w+", str(rest.get("model_id"))):
         raise odd(path, "no model id")
 
 
-def _check_forecaster(folder: Path) -> None:
+def _check_forecaster(folder: Path, number: int) -> None:
     verify(folder)
-    about = read_json(folder / FORECASTER_FILE)
-    if not isinstance(about, dict) or set(about) != set(FORECASTER_KEYS) or not isinstance(about["params"], dict):
-        raise odd(folder / FORECASTER_FILE, "other fields")
+    about, path = read_json(folder / FORECASTER_FILE), folder / FORECASTER_FILE
+    if (own := formats.number_of(about)) != number:
+        raise odd(path, f"format {own} in a bundle of format {number}")
+    if not isinstance(about, dict) or set(about) != set(formats.KEYS[number]):
+        raise odd(path, "other fields")
+    if not isinstance(about["params"], dict):
+        raise odd(path, "parameters that are none")
     if not re.fullmatch(r"\w+", str(about["name"])):
-        raise odd(folder / FORECASTER_FILE, "no name of a model")
-    for path in (folder / "model").rglob("*.json"):
-        data = path.read_bytes()
+        raise odd(path, "no name of a model")
+    for file in (folder / "model").rglob("*.json"):
+        data = file.read_bytes()
         if sum(map(data.count, b",:[{")) > _MAX_VALUES:
-            raise odd(path, f"more than {_MAX_VALUES:,} values")
-        read_json(path)
+            raise odd(file, f"more than {_MAX_VALUES:,} values")
+        read_json(file)
 
 
 def _plain_yaml(path: Path) -> Any:

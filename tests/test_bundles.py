@@ -4,10 +4,12 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import mlflow
 import pytest
+import yaml
 from mlflow import MlflowClient
 
 import evil_models
@@ -16,6 +18,7 @@ import trial_bundles
 from flow_steps import artifacts, bundles, reuse
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
+from pricecast.formats import FORMAT
 from pricecast.storage import read_manifest
 from serving import bundle, check
 from serving.load import load
@@ -45,6 +48,12 @@ def logged(folder):
         yield model, Path(model.artifact_location.removeprefix("file://"))
 
 
+def log_again(model, place):
+    """Logs the forecaster of a bundle once more; returns the id of the logged model."""
+    dataset = Dataset.load(artifacts.fetch(MlflowClient().get_run(model.source_run_id).data.params["dataset"]))
+    return bundles.log(MlflowClient().create_run("0").info.run_id, "again", load(place), dataset)
+
+
 def test_the_manifest_covers_all_of_a_bundle_and_its_nested_manifest(logged):
     _, place = logged
     files = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
@@ -65,6 +74,25 @@ def test_a_bundle_is_logged_as_mlflow_logs_a_model(logged):
     assert about.saved_input_example_info["type"] == "dataframe"
 
 
+def test_a_bundle_says_its_format_and_its_version(logged):
+    _, place = logged
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    about = yaml.safe_load((place / "MLmodel").read_text("utf-8"))
+    assert about["metadata"] == {"pricecast_format": FORMAT, "pricecast_version": project["version"]}
+    assert json.loads((place / FORECASTER / "forecaster.json").read_text())["format"] == FORMAT
+
+
+def test_another_version_alone_is_no_other_model(logged, monkeypatch):
+    # A step that takes the model would run again.
+    model, place = logged
+    monkeypatch.setattr(bundles, "VERSION", "0.9.0")
+    again = log_again(model, place)
+    uris = [f"models:/{model_id}" for model_id in (model.model_id, again)]
+    assert artifacts.digest(uris[0]) == artifacts.digest(uris[1])
+    assert mlflow.models.get_model_info(uris[1]).metadata["pricecast_version"] == "0.9.0"
+    MlflowClient().delete_logged_model(again)
+
+
 def test_a_bundle_names_no_path_of_the_machine_but_its_place_in_the_store(logged):
     model, place = logged
     text = (place / "MLmodel").read_text(encoding="utf-8").replace(model.artifact_location, "")
@@ -79,8 +107,7 @@ def test_what_an_editor_leaves_beside_the_code_stays_out_of_a_bundle(logged, tmp
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_bytes(b"stray")
     monkeypatch.setattr(bundle, "CODE", [model_file, copy])
-    dataset = Dataset.load(artifacts.fetch(MlflowClient().get_run(model.source_run_id).data.params["dataset"]))
-    again = bundles.log(MlflowClient().create_run("0").info.run_id, "again", load(place), dataset)
+    again = log_again(model, place)
     found = read_manifest(Path(MlflowClient().get_logged_model(again).artifact_location.removeprefix("file://")))
     assert {name for name in found if name.startswith("code/")} == {
         name for name in read_manifest(place) if name.startswith("code/")

@@ -81,7 +81,7 @@ def test_mondrian_and_online_are_switches():
     plain = fitting.fit("naive", {}, data(), settings=Settings(mondrian=False, online=False))
     assert plain.calibration.offsets.shape == (1, 3, 7)
     assert same_bits(plain.calibration.offsets[0], made("naive").calibration.offsets[0])
-    assert plain.follows_from is None
+    assert plain.context.follows_from is None
     panel, test = data().panel(), data().origins("test")
     expected = plain.calibration.apply(plain.model.predict(panel, test), panel, test)
     assert same_bits(plain.quantiles(panel, test), expected)
@@ -108,17 +108,17 @@ def test_a_forecast_is_the_same_whether_or_not_the_days_before_are_asked_for():
 def test_bars_have_to_reach_back_to_where_the_calibration_goes_on_from():
     bars, model = raw(), made("naive")
     since = bars["date"] > pd.Timestamp(model.fitted_until)
-    enough = model.needed(bars)
+    enough = model.context.needed(bars)
     counts = enough[enough["date"] <= model.fitted_until].groupby("ticker").size()
-    assert counts.unique().tolist() == [model.bars_needed]
+    assert counts.unique().tolist() == [model.context.bars_needed]
     pd.testing.assert_frame_equal(
         model.predict_bars(enough.reset_index(drop=True)), model.predict_bars(bars), rtol=1e-6
     )
-    short = pd.concat([bars[~since].groupby("ticker").tail(model.bars_needed - 1), bars[since]])
+    short = pd.concat([bars[~since].groupby("ticker").tail(model.context.bars_needed - 1), bars[since]])
     with pytest.raises(InputError, match=rf"sound bars up to {model.fitted_until}, from where on .*follows"):
         model.predict_bars(short.sort_values(["ticker", "date"]).reset_index(drop=True))
     static = replace(model, calibration=replace(model.calibration, rate=0.0))
-    assert len(static.needed(bars)) == 2 * model.bars_needed
+    assert len(static.context.needed(bars)) == 2 * model.context.bars_needed
 
 
 def test_a_history_from_the_first_bar_on_is_enough_however_short():
@@ -127,13 +127,13 @@ def test_a_history_from_the_first_bar_on_is_enough_however_short():
     own = dataset.build(market(bars), horizon=3, max_lookback=20)
     model = fitting.fit("naive", {}, own)
     counts = own.bars[own.bars["date"] <= model.fitted_until].groupby("ticker").size()
-    assert (counts < model.bars_needed).all()
+    assert (counts < model.context.bars_needed).all()
     panel = own.panel()
     last = np.array([row for row in own.origins("test") if panel.ahead[row] == 0])
     expected = model.table(panel, last, panel.quote[last]).drop(columns="actual")
     found = model.predict_bars(raw(bars))
     np.testing.assert_allclose(logs(found), logs(expected), rtol=0, atol=1e-12)
-    assert len(model.needed(raw(bars))) == 980
+    assert len(model.context.needed(raw(bars))) == 980
     with pytest.raises(InputError, match="from where on its calibration follows"):
         model.predict_bars(raw(bars).groupby("ticker").tail(470))
 

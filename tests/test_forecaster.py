@@ -59,9 +59,9 @@ def test_the_answer_can_be_checked_later():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bars_needed_are_enough_for_the_full_historys_forecast(name, target):
     model = made(name, target)
-    assert model.bars_needed == model.spec.warmup + model.model.lookback - 1
+    assert model.context.bars_needed == model.spec.warmup + model.model.lookback - 1
     full = model.predict_bars(raw())
-    short = model.predict_bars(model.needed(raw()))
+    short = model.predict_bars(model.context.needed(raw()))
     scale = data(target).features.groupby("ticker")["scale"].last()[full["ticker"]].to_numpy()
     assert (np.abs(logs(short) - logs(full)) / scale[:, None]).max() < 1e-6
 
@@ -69,10 +69,11 @@ def test_the_bars_needed_are_enough_for_the_full_historys_forecast(name, target)
 @pytest.mark.parametrize("name", NAMES)
 def test_one_bar_fewer_is_refused(name):
     model = made(name)
-    enough = model.needed(raw()).sort_values(["ticker", "date"])
+    enough = model.context.needed(raw()).sort_values(["ticker", "date"])
     few = enough[enough["ticker"].ne("AAA") | enough["ticker"].duplicated()]
-    until = "the cutoff" if model.follows_from is None else rf"{model.fitted_until}, from where on .* outcomes"
-    said = f"at least {model.bars_needed} sound bars up to {until}, got {model.bars_needed - 1} of AAA: give"
+    needed, since = model.context.bars_needed, model.context.follows_from
+    until = "the cutoff" if since is None else rf"{model.fitted_until}, from where on .* outcomes"
+    said = f"at least {needed} sound bars up to {until}, got {needed - 1} of AAA: give"
     if models.about(name).whole_history:
         said = "AAA"
     with pytest.raises(InputError, match=said):

@@ -21,7 +21,7 @@ def test_a_saved_forecaster_is_the_same_forecaster(tmp_path, name):
     model = made(name)
     again = Forecaster.load(model.save(tmp_path / "forecaster"))
     pd.testing.assert_frame_equal(again.predict_bars(raw()), model.predict_bars(raw()), check_exact=True)
-    for field in ("name", "params", "spec", "fitted_until", "history", "bars_needed"):
+    for field in ("name", "params", "spec", "fitted_until", "history", "context"):
         assert getattr(again, field) == getattr(model, field), field
     assert asdict(again.spec) == asdict(model.spec)
     assert again.settings == model.settings

@@ -122,7 +122,7 @@ def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
     data = build(prices, **BUILD)
     model = fitting.fit(name, models.settle(name, {}, SMALL), data)
     walked = evaluation.walk({name: model}, data)
-    assert protocol.parity(model.predict_bars, prices, walked, model.needed) == []
+    assert protocol.parity(model.predict_bars, prices, walked, model.context.needed) == []
 
 
 @cache
@@ -148,7 +148,7 @@ def test_markets_of_different_days_give_live_forecasts_that_are_the_backtests(na
     weekend = walked[pd.to_datetime(walked["cutoff"]).dt.dayofweek >= 5]
     assert set(weekend["ticker"]) == {"BTC-USD"}
     for table in (walked, weekend):
-        assert protocol.parity(model.predict_bars, prices, table, model.needed) == []
+        assert protocol.parity(model.predict_bars, prices, table, model.context.needed) == []
 
 
 # --- scoring -----------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def naive():
 @pytest.mark.parametrize("name", [name for name, entry in TABLES.items() if TABLE in entry.doors])
 def test_a_forecaster_meets_the_gallery_with_the_same_fate(name):
     entry, model = TABLES[name], naive()
-    table = entry.make(sound(model.bars_needed + 40))
+    table = entry.make(sound(model.context.bars_needed + 40))
     if (entry.forecast or entry.fate) == "refused":
         with pytest.raises(InputError) as caught:
             model.predict_bars(table)
@@ -140,7 +140,7 @@ def test_a_forecaster_meets_the_gallery_with_the_same_fate(name):
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_a_forecaster_needs_so_many_rows_and_no_more(more):
     model = naive()
-    table = sound(model.bars_needed + more)
+    table = sound(model.context.bars_needed + more)
     if more < 0:
         with pytest.raises(InputError, match=f"at least {len(table) + 1} sound bars") as caught:
             model.predict_bars(table)

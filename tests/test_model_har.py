@@ -98,7 +98,7 @@ def test_a_longer_memory_is_a_regressor_more_and_a_live_forecast_equals_the_hist
     made = fitting.fit("har", {"months": 12}, data)
     assert made.model.slopes_.shape[1] == fitted().slopes_.shape[1] + 1
     whole = made.predict_bars(prices)
-    pd.testing.assert_frame_equal(made.predict_bars(made.needed(prices)), whole)
+    pd.testing.assert_frame_equal(made.predict_bars(made.context.needed(prices)), whole)
 
 
 @pytest.mark.parametrize("months", [0, 13])

@@ -198,7 +198,8 @@ def too_short_a_warm_up(seed: int) -> Found:
     data = build(prices, **BUILD)
     fitted = fitting.fit("naive", {}, data)
     hasty = replace(fitted, spec=replace(data.spec, warmup=100))
-    return protocol.parity(hasty.predict_bars, prices, evaluation.walk({"naive": fitted}, data), hasty.needed)
+    walked = evaluation.walk({"naive": fitted}, data)
+    return protocol.parity(hasty.predict_bars, prices, walked, hasty.context.needed)
 
 
 def _spans(data: Dataset, split: pd.Series) -> Found:

@@ -178,11 +178,11 @@ def scored(label: str, how: str, walked: Walked, closes: pd.DataFrame) -> Check:
 
 def parity(label: str, made: Forecaster, bars: pd.DataFrame, walked: Walked, n: int = 3) -> Check:
     """Whether a forecast from as few bars as are needed is the backtest's."""
-    how = f"{n} cutoff{'s' if n > 1 else ''}, from {made.bars_needed} bars a ticker and those since the fit"
+    how = f"{n} cutoff{'s' if n > 1 else ''}, from {made.context.bars_needed} bars a ticker and those since the fit"
     prices = sample.prices(bars)
     return tried(
         results.START, label, how,
-        lambda: protocol.parity(made.predict_bars, prices, walked(), made.needed, n),
+        lambda: protocol.parity(made.predict_bars, prices, walked(), made.context.needed, n),
     )  # fmt: skip
 
 
