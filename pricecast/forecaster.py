@@ -13,6 +13,7 @@ from pricecast import conformal, features, models, quality
 from pricecast.adjust import adjust
 from pricecast.calibration import Calibration
 from pricecast.dataset import has_context
+from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.forecast_table import forecast_table
 from pricecast.forecaster_file import check_calibration, check_day, check_history, check_lookback, check_starts
@@ -21,7 +22,7 @@ from pricecast.objects import check_object
 from pricecast.outoffold import OutOfFold
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
-from pricecast.schema import FORECASTER_FILE, FORECASTER_KEYS, PRICE_COLUMNS, QUANTILE_COLUMNS, YEARS, require
+from pricecast.schema import FORECASTER_FILE, FORECASTER_KEYS, PRICE_COLUMNS, QUANTILE_COLUMNS, require
 from pricecast.settings import DEFAULTS, Settings, make
 from pricecast.spec import Spec, check_scalers
 from pricecast.storage import read_json, seal, verify, write_json

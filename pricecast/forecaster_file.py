@@ -7,8 +7,9 @@ import pandas as pd
 from pricecast.calibration import Calibration
 from pricecast.errors import InputError
 from pricecast.models import Model
-from pricecast.schema import FORECASTER_FILE, short
+from pricecast.schema import FORECASTER_FILE
 from pricecast.spec import Spec, is_day
+from pricecast.text import short
 
 
 def check_calibration(given: dict[str, Any] | None, calibrate: bool, horizon: int) -> Calibration | None:

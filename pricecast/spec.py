@@ -12,7 +12,7 @@ from pricecast.errors import InputError
 from pricecast.features import FEATURES
 from pricecast.objects import check_object
 from pricecast.scalers import SCALERS, Scalers
-from pricecast.schema import TICKER_PATTERN, short
+from pricecast.text import TICKER_PATTERN, short
 
 
 @dataclass(frozen=True)
