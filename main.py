@@ -1,31 +1,18 @@
 """The pipeline: download, transform, train each model, evaluate them together, audit, in one process."""
 
-import importlib
 import json
 from typing import Any
 
 import click
 
-from flow_steps import commands, options
+from flow_steps import options
+from flow_steps.click_classes import Group
+from flow_steps.commands import FLOWS, STEPS
 
-STEPS = ("download", "transform", "train", "evaluate", "backtest", "audit")
 CHAIN = tuple(name for name in STEPS if name != "backtest")  # what this flow runs
-FLOWS = ("compare", "tune")  # others
 
 
-class Pipeline(commands.Group):
-    """A group that runs the whole chain when no step is named, and imports a step only when it is."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The steps, in order, and what is made of them."""
-        return [*STEPS, *FLOWS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the command."""
-        return importlib.import_module(f"flow_steps.{cmd_name}").main if cmd_name in (*STEPS, *FLOWS) else None
-
-
-@click.group(cls=Pipeline, invoke_without_command=True)
+@click.group(cls=Group, commands={**STEPS, **FLOWS}, invoke_without_command=True)
 @options.stack(
     *options.DATA, options.models, options.all_params, options.lookback, options.epochs, options.lstm_units,
     options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,

@@ -1,14 +1,18 @@
 """audit: the leak guard on a dataset, its features and models: one page, an exit code and a tag."""
 
+from flow_steps.commands import audit as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
-import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain, commands, options
+from flow_steps import artifacts, chain
 from flow_steps.choice import choose
 from flow_steps.lookup import metrics_of
 from flow_steps.tracking import StepRun, data_of, tag_model
@@ -143,14 +147,6 @@ STEP = chain.Step(
 )
 
 
-@click.command(cls=commands.Command)
-@options.stack(
-    options.dataset, options.audited, options.all_params, options.forecasts, options.quick,
-)  # fmt: skip
-def main(**params: Any) -> None:
-    """Looks for leaks in a dataset, in the features and in models; fails where there is one."""
+def run(params: dict[str, Any]) -> None:
+    """Run the step as a command of its own."""
     chain.run_alone(STEP, params)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,16 @@
 """backtest: from the dataset to a verdict that rests on many folds, each forecast from its past alone."""
 
+from flow_steps.commands import backtest as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 import json
 from typing import Any
 
-import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain, commands, hyper, options, telling
+from flow_steps import artifacts, chain, hyper, telling
 from flow_steps.choice import choose
 from flow_steps.fits import Fits
 from flow_steps.outcome import leave, leave_models
@@ -81,16 +85,6 @@ STEP = chain.Step(
 )
 
 
-@click.command(cls=commands.Command)
-@options.stack(
-    options.dataset, options.models, options.all_params, options.folds, options.share, options.window,
-    options.refit_every, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
-    options.mondrian, options.online, options.early_stopping, options.seed, options.vis,
-)  # fmt: skip
-def main(**params: Any) -> None:
-    """Walks through the past: every model in every fold, judged together beside the naive forecast."""
+def run(params: dict[str, Any]) -> None:
+    """Run the step as a command of its own."""
     chain.run_alone(STEP, params)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import click
 
-from flow_steps import artifacts, failures, keys, owners, reuse, secrets, stopping, store, tracking
+from flow_steps import artifacts, commands, failures, keys, owners, reuse, secrets, stopping, store, tracking
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 # The tag of the parts of a run's key.
@@ -106,9 +105,8 @@ def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
     Returns:
         The id of the run that holds the artifacts.
     """
-    module = importlib.import_module(f"flow_steps.{name}")
-    step: Step = module.STEP
-    typed = _typed(module, params)
+    step: Step = importlib.import_module(f"flow_steps.{name}").STEP
+    typed = _typed(name, params)
     parts = _parts(step, typed)
     found, reason = _find(step, typed, parts) if allow_reuse else (None, "--reuse false")
     if found:
@@ -155,10 +153,11 @@ def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
     return keys.parts(step.name, others, inputs, (f"flow_steps.{step.name}", *step.plugins(params)))
 
 
-def _typed(module: ModuleType, params: dict[str, Any]) -> dict[str, Any]:
+def _typed(name: str, params: dict[str, Any]) -> dict[str, Any]:
     """Sends values through the step's own options, so that 5 and "5" are one and defaults are filled in."""
+    command = commands.STEPS[name]
     words: list[str] = []
-    for option in module.main.params:
+    for option in command.params:
         if option.name in params:
             words.append(f"{option.opts[0]}={params[option.name]}")
-    return module.main.make_context(module.__name__, words).params
+    return command.make_context(name, words).params

@@ -1,80 +1,100 @@
-"""click's commands and options made safe: every value is plain short text, every error is one line of it."""
+"""Every command, with its options and its help; a step is imported only once its command line is understood."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from flow_steps import secrets
-
-# MLflow cuts longer parameters without a word.
-LONGEST_VALUE = 6000
-_LONGEST_ERROR = 1000
-# What Python takes for a number besides ("1_000", "nan", other scripts' digits) is rather a slip.
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+from flow_steps import options
+from flow_steps.click_classes import Command
 
 
-class Option(click.Option):
-    """An option whose value can be stored, shown and logged as it is."""
+def _command(*stack: options.Decorator) -> Callable[[Callable[..., None]], click.Command]:
+    """Turn a function that holds a command's help into the command, which runs the step of the function's name."""
 
-    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        """Refuses what no option takes, then converts."""
-        if isinstance(value, str) and (reason := self._refusal(value)):
-            raise click.BadParameter(reason, ctx, self)
-        return super().type_cast_value(ctx, value)
+    def decorate(function: Callable[..., None]) -> click.Command:
+        def run(**params: Any) -> None:
+            importlib.import_module(f"flow_steps.{function.__name__}").run(params)
 
-    def _refusal(self, value: str) -> str | None:
-        if len(value) > LONGEST_VALUE:
-            return f"expected at most {LONGEST_VALUE} characters, got {len(value)}: shorten it"
-        if odd := next((char for char in value if not char.isprintable()), None):
-            return f"expected printable characters, got {odd!a} at place {value.index(odd) + 1}: take it out"
-        if value != str(self.default) and (name := secrets.source(value)):
-            return (
-                f"expected no secret, got that of {name}: secrets come from the environment, never from parameters"
-            )
-        if isinstance(self.type, click.IntRange | click.FloatRange) and not _NUMBER.fullmatch(value.strip()):
-            return f"expected a number, got {shortened(repr(value), 60)}: write digits 0-9"
-        if self.type is click.BOOL and not value.strip():
-            return "expected true or false, got nothing: say which"
-        return None
+        return click.command(function.__name__, cls=Command, help=function.__doc__)(options.stack(*stack)(run))
+
+    return decorate
 
 
-class Command(click.Command):
-    """A command whose errors are one line each."""
-
-    def make_context(self, *args: Any, **more: Any) -> click.Context:
-        """Parses the command line."""
-        with plain_errors():
-            return super().make_context(*args, **more)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command."""
-        with plain_errors():
-            return super().invoke(ctx)
+@_command(
+    options.source, options.tickers, options.start, options.end, options.path, options.strict,
+    options.allow_splits, options.seed,
+)  # fmt: skip
+def download() -> None:
+    """Load daily bars, repair or name what is wrong with them, and write prices.parquet."""
 
 
-class Group(Command, click.Group):
-    """A group of such commands."""
+@_command(
+    options.prices, options.horizon, options.max_lookback, options.valid_size, options.test_size,
+    options.valid_start, options.test_start, options.scaler, options.target,
+)  # fmt: skip
+def transform() -> None:
+    """Compute features, split the dates and fit the scalers on the training rows."""
 
 
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Lets no error through that holds a secret, a control character, a second line or a page of text."""
-    try:
-        yield
-    except click.ClickException as error:
-        error.message = shortened(printable(secrets.masked(error.message)), _LONGEST_ERROR)  # type: ignore[misc]
-        raise
+@_command(
+    options.dataset, options.model, options.model_params, options.lookback, options.epochs, options.lstm_units,
+    options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,
+)  # fmt: skip
+def train() -> None:
+    """Fit one model, calibrate it out of fold and log it as one bundle."""
 
 
-def printable(text: str) -> str:
-    """The text in one line, with escapes for what a terminal would act on."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+@_command(options.dataset, options.bundles, options.left_out, options.trials, options.vis)
+def evaluate() -> None:
+    """Forecast the test span with every model and judge each beside the naive forecast."""
 
 
-def shortened(text: str, limit: int) -> str:
-    """The beginning and the end of a text that is too long: the end of a message says what to do."""
-    half = limit // 2
-    return text if len(text) <= limit else f"{text[:half]} ... {text[-half:]}"
+@_command(
+    options.dataset, options.models, options.all_params, options.folds, options.share, options.window,
+    options.refit_every, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
+    options.mondrian, options.online, options.early_stopping, options.seed, options.vis,
+)  # fmt: skip
+def backtest() -> None:
+    """Walk through the past: every model in every fold, judged together beside the naive forecast."""
+
+
+@_command(options.dataset, options.audited, options.all_params, options.forecasts, options.quick)
+def audit() -> None:
+    """Look for leaks in a dataset, in the features and in models; fail where there is one."""
+
+
+@_command(
+    options.experiments, options.seeds, options.metric, *options.DATA, options.lookback, options.epochs,
+    options.lstm_units, options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed,
+    options.vis, options.reuse,
+)  # fmt: skip
+def compare() -> None:
+    """Compare named experiments on the same data, with several seeds, and recommend one, or none.
+
+    A file names them: each a model and what differs from its defaults. Data are downloaded and transformed once;
+    what was trained before is not trained again. Results go to the MLflow experiment
+    Financial-forecasting-pipeline, unless MLFLOW_EXPERIMENT_NAME says otherwise; those of mlflow run to the one of
+    its own --experiment-name.
+    """
+
+
+@_command(
+    options.tuned, options.n_trials, options.timeout, options.metric, options.timesteps, options.walk_forward,
+    options.storage, *options.DATA, options.all_params, options.lookback, options.epochs, options.lstm_units,
+    options.per_ticker, options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
+)  # fmt: skip
+def tune() -> None:
+    """Tune models with Optuna on the past before the test span, then judge the best once.
+
+    Each trial is a run with its curves and its score on the validation span, or on every fold of the past with
+    --walk-forward. The same command goes on with a study that was stopped; with a database server as --storage,
+    several can work at one. The best of each model is trained anew on training and validation rows for as many
+    epochs as were best, and judged on the test span beside naive.
+    """
+
+
+# In the order in which `--help` shows them: single steps, then flows, which are made of steps.
+STEPS = {step.name: step for step in (download, transform, train, evaluate, backtest, audit)}
+FLOWS = {flow.name: flow for flow in (compare, tune)}

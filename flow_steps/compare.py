@@ -1,5 +1,10 @@
 """compare: named experiments on one dataset, each with several seeds, in one table below naive."""
 
+from flow_steps.commands import compare as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from flow_steps import artifacts, commands, lookup, options, telling, tracking
+from flow_steps import artifacts, lookup, telling, tracking
 from flow_steps.flow import Flow, pipeline
 from flow_steps.outcome import leave, leave_models, short
 from pricecast import comparison, models, outputs, plots
@@ -131,24 +136,3 @@ def _leave_naive(flow: Flow, result: Evaluation, dataset: Dataset, uri: str) -> 
     """A run of naive, so that MLflow's tables have it beside the experiments."""
     naive = {NAIVE: result.contestants[NAIVE]}
     leave_models(flow.run, replace(result, contestants=naive), dataset, uri, {})
-
-
-@click.command(cls=commands.Command)
-@options.stack(
-    options.experiments, options.seeds, options.metric, *options.DATA, options.lookback, options.epochs,
-    options.lstm_units, options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed,
-    options.vis, options.reuse,
-)  # fmt: skip
-def main(**params: Any) -> None:
-    """Compares named experiments on the same data, with several seeds, and recommends one, or none.
-
-    A file names them: each a model and what differs from its defaults. Data are downloaded and transformed once;
-    what was trained before is not trained again. Results go to the MLflow experiment
-    Financial-forecasting-pipeline, unless MLFLOW_EXPERIMENT_NAME says otherwise; those of mlflow run to the one of
-    its own --experiment-name.
-    """
-    run(params)
-
-
-if __name__ == "__main__":
-    main()

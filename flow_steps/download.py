@@ -1,14 +1,18 @@
 """download: from a source to `prices.parquet` and `quality.json`."""
 
+from flow_steps.commands import download as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-import click
 import pandas as pd
 
-from flow_steps import chain, commands, options
+from flow_steps import chain
 from flow_steps.tracking import StepRun, data_of
 from pricecast.download import download
 from pricecast.errors import InputError
@@ -74,15 +78,6 @@ STEP = chain.Step(
 )
 
 
-@click.command(cls=commands.Command)
-@options.stack(
-    options.source, options.tickers, options.start, options.end, options.path, options.strict,
-    options.allow_splits, options.seed,
-)  # fmt: skip
-def main(**params: Any) -> None:
-    """Loads daily bars, repairs or names what is wrong with them, and writes prices.parquet."""
+def run(params: dict[str, Any]) -> None:
+    """Run the step as a command of its own."""
     chain.run_alone(STEP, params)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,13 @@
 """evaluate: from the dataset and trained models to forecasts, leaderboard, verdict and report."""
 
+from flow_steps.commands import evaluate as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 from typing import Any
 
-import click
-
-from flow_steps import artifacts, chain, commands, options, telling
+from flow_steps import artifacts, chain, telling
 from flow_steps.outcome import leave, leave_models
 from flow_steps.tracking import StepRun
 from pricecast import formats, judge, models
@@ -43,12 +46,6 @@ STEP = chain.Step(
 )
 
 
-@click.command(cls=commands.Command)
-@options.stack(options.dataset, options.bundles, options.left_out, options.trials, options.vis)
-def main(**params: Any) -> None:
-    """Forecasts the test span with every model and judges each beside the naive forecast."""
+def run(params: dict[str, Any]) -> None:
+    """Run the step as a command of its own."""
     chain.run_alone(STEP, params)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from flow_steps import commands
+from flow_steps import click_classes
 from flow_steps.values import Date, Names, Params, Place, Places, Tickers, Url
 from pricecast import defaults, sources
 from pricecast import models as registry
@@ -21,13 +21,13 @@ def _switch(name: str, default: bool, text: str) -> Decorator:
 def _option(flag: str, kind: Any, default: Any, text: str, name: str | None = None) -> Decorator:
     """An option; in code it has the name of its flag, unless another is given."""
     return click.option(
-        *filter(None, (f"--{flag}", name)), cls=commands.Option, type=kind, default=default,
+        *filter(None, (f"--{flag}", name)), cls=click_classes.Option, type=kind, default=default,
         show_default=default != "", help=text,
     )  # fmt: skip
 
 
 def _required(names: tuple[str, ...], kind: Any, text: str) -> Decorator:
-    return click.option(*names, cls=commands.Option, type=kind, required=True, help=text)
+    return click.option(*names, cls=click_classes.Option, type=kind, required=True, help=text)
 
 
 source = _option("source", str, "sample", f"Where the bars come from: {', '.join(sources.names())}.")

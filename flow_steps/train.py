@@ -1,13 +1,17 @@
 """train: from the dataset to one fitted, calibrated model, logged as one bundle."""
 
+from flow_steps.commands import train as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 import json
 import time
 from typing import Any
 
-import click
 from tqdm import tqdm
 
-from flow_steps import artifacts, bundles, chain, commands, hyper, options
+from flow_steps import artifacts, bundles, chain, hyper
 from flow_steps.outcome import leave_curve
 from flow_steps.tracking import StepRun
 from pricecast import models
@@ -56,15 +60,6 @@ STEP = chain.Step(
 )
 
 
-@click.command(cls=commands.Command)
-@options.stack(
-    options.dataset, options.model, options.model_params, options.lookback, options.epochs, options.lstm_units,
-    options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,
-)  # fmt: skip
-def main(**params: Any) -> None:
-    """Fits one model, calibrates it out of fold and logs it as one bundle."""
+def run(params: dict[str, Any]) -> None:
+    """Run the step as a command of its own."""
     chain.run_alone(STEP, params)
-
-
-if __name__ == "__main__":
-    main()

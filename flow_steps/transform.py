@@ -1,12 +1,16 @@
 """transform: from `prices.parquet` to the dataset: features, splits, scalers, spec."""
 
+from flow_steps.commands import transform as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 import json
 from typing import Any
 
-import click
 import pandas as pd
 
-from flow_steps import artifacts, chain, commands, options
+from flow_steps import artifacts, chain
 from flow_steps.tracking import StepRun, data_of
 from pricecast.dataset import build
 from pricecast.schema import SPLITS, check_prices
@@ -43,15 +47,6 @@ STEP = chain.Step(
 )
 
 
-@click.command(cls=commands.Command)
-@options.stack(
-    options.prices, options.horizon, options.max_lookback, options.valid_size, options.test_size,
-    options.valid_start, options.test_start, options.scaler, options.target,
-)  # fmt: skip
-def main(**params: Any) -> None:
-    """Computes features, splits the dates and fits the scalers on the training rows."""
+def run(params: dict[str, Any]) -> None:
+    """Run the step as a command of its own."""
     chain.run_alone(STEP, params)
-
-
-if __name__ == "__main__":
-    main()

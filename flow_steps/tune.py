@@ -1,5 +1,10 @@
 """tune: a study of one or more models on the past before the test span; the best is fitted anew and judged once."""
 
+from flow_steps.commands import tune as main
+
+if __name__ == "__main__":
+    main()  # answers a typing mistake before anything below is imported, and ends the program
+
 import json
 import logging
 import time
@@ -11,7 +16,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial
 
-from flow_steps import artifacts, commands, keys, options, reuse, studies
+from flow_steps import artifacts, keys, reuse, studies
 from flow_steps.choice import choose
 from flow_steps.flow import Flow, pipeline
 from flow_steps.objective import EPOCHS, RUN, Task, judge
@@ -131,24 +136,3 @@ def _fit(flow: Flow, name: str, best: FrozenTrial, trials: int, uri: str) -> str
     flow.run.params({f"{name}.{key}": value for key, value in own.items()})
     flow.run.metrics({f"{name}_valid_{flow.params['metric']}": best.value or 0.0, f"{name}_trials": trials})
     return flow.model("train", name, dataset=uri, model_params=json.dumps(own), early_stopping=not epochs)
-
-
-@click.command(cls=commands.Command)
-@options.stack(
-    options.tuned, options.n_trials, options.timeout, options.metric, options.timesteps, options.walk_forward,
-    options.storage, *options.DATA, options.all_params, options.lookback, options.epochs, options.lstm_units,
-    options.per_ticker, options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
-)  # fmt: skip
-def main(**params: Any) -> None:
-    """Tunes models with Optuna on the past before the test span, then judges the best once.
-
-    Each trial is a run with its curves and its score on the validation span, or on every fold of the past with
-    --walk-forward. The same command goes on with a study that was stopped; with a database server as --storage,
-    several can work at one. The best of each model is trained anew on training and validation rows for as many
-    epochs as were best, and judged on the test span beside naive.
-    """
-    run(params)
-
-
-if __name__ == "__main__":
-    main()

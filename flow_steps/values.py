@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from flow_steps.commands import shortened
+from flow_steps.click_classes import shortened
+from pricecast.defaults import YEARS
 from pricecast.errors import InputError
-from pricecast.schema import YEARS, parse_ticker
+from pricecast.text import parse_ticker
 
 # What looks like files there, the kernel makes up while it is read, some of it without end.
 _KERNEL = ("/proc", "/sys")

@@ -14,6 +14,7 @@ from pricecast.guard.data import DATA
 from pricecast.guard.fitted import Subject
 from pricecast.guard.results import FAILED, NOT_TRIED, PASSED, Check
 from pricecast.settings import DEFAULTS
+from pricecast.text import listed
 
 INCOMPLETE = "incomplete"
 CUTS, TICKERS = 8, 3
@@ -69,9 +70,8 @@ def in_words(passed: int, failed: int, not_tried: int) -> str:
 def complaint(audit: Audit) -> str:
     """What failed, as one line for whoever asked."""
     failed = [check for check in audit.checks if check.result == FAILED]
-    named = ", ".join(f"{check.name} of {check.about} ({check.count})" for check in failed[:6])
-    more = f" and {len(failed) - 6} more" if len(failed) > 6 else ""
-    return f"expected no leak, got {len(failed)} of {len(audit.checks)} checks with violations: {named}{more}"
+    named = listed((f"{check.name} of {check.about} ({check.count})" for check in failed), 6)
+    return f"expected no leak, got {len(failed)} of {len(audit.checks)} checks with violations: {named}"
 
 
 def full(
@@ -162,12 +162,11 @@ def named(name: str, params: dict[str, Any], label: str = "") -> Subject:
 
 def _facts(dataset: Dataset, part: Dataset) -> dict[str, str]:
     spec, bars = dataset.spec, part.bars
-    shown = ", ".join(spec.tickers[:8]) + (f" and {len(spec.tickers) - 8} more" if len(spec.tickers) > 8 else "")
     used = "all of it" if len(bars) == len(dataset.bars) else (
         f"{len(bars):,} bars of {', '.join(part.bars['ticker'].unique())} from {bars['date'].min():%Y-%m-%d} on"
     )  # fmt: skip
     return {
-        "Tickers": shown,
+        "Tickers": listed(spec.tickers),
         "Bars": f"{len(dataset.bars):,} up to {dataset.bars['date'].max():%Y-%m-%d}",
         "Horizon": f"{spec.horizon} trading days",
         "Sample": f"{used} for whatever has to be computed many times; tables are read in full",

@@ -54,7 +54,7 @@ def next_sessions(ticker: str, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:
     """The next trading days of a ticker.
 
     Args:
-        ticker: as `schema.parse_ticker` returns it.
+        ticker: as `text.parse_ticker` returns it.
         after: the last known session, a naive date; it is not part of the answer.
         n: how many sessions.
 

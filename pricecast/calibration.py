@@ -11,7 +11,8 @@ from pricecast import conformal
 from pricecast.errors import InputError
 from pricecast.model_output import Forecast
 from pricecast.panel import Panel
-from pricecast.schema import FORECASTER_FILE, QUANTILE_LEVELS, short
+from pricecast.schema import FORECASTER_FILE, QUANTILE_LEVELS
+from pricecast.text import short
 
 REGIMES = 3  # terciles of volatility: calm, middle, wild
 # A step of the online calibration in units of volatility: a hundred misses more than promised make one unit.

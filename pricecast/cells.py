@@ -8,8 +8,9 @@ import re
 import numpy as np
 import pandas as pd
 
+from pricecast.defaults import YEARS
 from pricecast.errors import InputError
-from pricecast.schema import YEARS, parse_ticker, short
+from pricecast.text import parse_ticker, short
 
 NULLS = {"", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"}
 THOUSANDS = r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?"

@@ -16,10 +16,11 @@ from pricecast.errors import InputError
 from pricecast.kinds import LOOKS_LIKE_SPLIT
 from pricecast.panel import Panel, context, targets
 from pricecast.scalers import Scalers
-from pricecast.schema import SPLITS, check_bars, check_features, check_prices, short
+from pricecast.schema import SPLITS, check_bars, check_features, check_prices
 from pricecast.spec import Spec, check_scalers
 from pricecast.splits import Fold
 from pricecast.storage import read_json, read_parquet, seal, verify, write_json, write_parquet
+from pricecast.text import short
 
 # Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
 MIN_TRAIN, MIN_VALID, MIN_TEST = 50, 20, 2

@@ -1,5 +1,7 @@
-"""The defaults of a dataset, a walk and a search, for the library and the command line alike."""
+"""The defaults and limits of a dataset, a walk and a search, for the library and the command line alike."""
 
+# No market's bars are older, and tools that count nanoseconds end in 2262.
+YEARS = (1800, 2200)
 HORIZON, LONGEST_HORIZON = 5, 60
 MAX_LOOKBACK, LONGEST_LOOKBACK = 120, 1000
 VALID_SIZE = 0.15

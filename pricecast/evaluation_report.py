@@ -7,10 +7,11 @@ import pandas as pd
 from pricecast.answers import shown_model
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation
-from pricecast.facts import facts, kicker, listed
+from pricecast.facts import facts, kicker
 from pricecast.pictures import draw
 from pricecast.report import Report
 from pricecast.schema import NAIVE
+from pricecast.text import listed
 
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 

@@ -11,7 +11,7 @@ import yaml
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.judge import NAIVES
-from pricecast.schema import short
+from pricecast.text import short
 
 SEED = "seed"
 MODEL = "lstm"

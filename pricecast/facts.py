@@ -6,6 +6,7 @@ from pricecast import defaults
 from pricecast.backtest import Plan
 from pricecast.dataset import Dataset
 from pricecast.schema import SPLITS
+from pricecast.text import listed
 
 
 def facts(dataset: Dataset, forecasts: pd.DataFrame, plan: Plan | None = None) -> dict[str, str]:
@@ -37,12 +38,6 @@ def kicker(forecasts: pd.DataFrame, plan: Plan | None = None) -> str:
     how = "Judged on" if plan is None else f"Backtest of {plan.folds} folds:"
     what = "test days" if plan is None else "days"
     return f"{how} {days:,} {what} from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-
-
-def listed(tickers: tuple[str, ...], limit: int = 8) -> str:
-    """The first tickers, and how many follow."""
-    more = f" and {len(tickers) - limit} more" if len(tickers) > limit else ""
-    return ", ".join(tickers[:limit]) + more
 
 
 def _spans(dataset: Dataset) -> dict[str, str]:

@@ -14,13 +14,14 @@ from pricecast.adjust import adjust
 from pricecast.calibration import Calibration
 from pricecast.context import Context, walked_rows
 from pricecast.dataset import has_context
+from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.forecast_table import forecast_table
 from pricecast.models import About, Forecast, Model
 from pricecast.outoffold import OutOfFold
 from pricecast.panel import Panel
 from pricecast.scalers import Scalers
-from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS, YEARS, require
+from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS, require
 from pricecast.settings import DEFAULTS, Settings
 from pricecast.spec import Spec
 

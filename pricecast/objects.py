@@ -6,7 +6,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from pricecast.errors import InputError
-from pricecast.schema import short
+from pricecast.text import short
 
 
 def check_object(values: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+
+from pricecast.scalers import Scaler
 
 if TYPE_CHECKING:
     from pricecast.spec import Spec
@@ -40,7 +41,7 @@ class Panel:
     ahead: np.ndarray
     bars: pd.DataFrame
     spec: "Spec"
-    scaler_y: BaseEstimator
+    scaler_y: Scaler
 
     @classmethod
     def build(
@@ -48,8 +49,8 @@ class Panel:
         bars: pd.DataFrame,
         table: pd.DataFrame,
         spec: "Spec",
-        scaler_X: BaseEstimator,
-        scaler_y: BaseEstimator,
+        scaler_X: Scaler,
+        scaler_y: Scaler,
     ) -> "Panel":
         """Scales the features and lays everything out as arrays."""
         scaled = scaler_X.transform(table[list(spec.features)].to_numpy())

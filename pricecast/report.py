@@ -18,8 +18,8 @@ from pricecast.comparison_table import comparison_table
 from pricecast.coverage import PERCENTS
 from pricecast.money import COST_BPS
 from pricecast.tables import format_cell, money_table, naive_first, ranking_table
+from pricecast.text import listed
 
-SHOWN = 8
 # More sentences, one a model, would push the table out of sight: they are folded away.
 SENTENCES = 6
 # The word that an answer opens with, where it has one.
@@ -142,13 +142,12 @@ def _picture(figure: Figure) -> dict[str, Any]:
 def _finding(finding: Mapping[str, Any]) -> dict[str, str]:
     """A quality finding as texts; long lists keep their first entries and say how many follow."""
     texts = {name: str(finding.get(name, "")) for name in ("kind", "action", "count")}
-    return texts | {name: _listed(finding.get(name)) for name in ("tickers", "examples")}
+    return texts | {name: _entries(finding.get(name)) for name in ("tickers", "examples")}
 
 
-def _listed(value: Any) -> str:
+def _entries(value: Any) -> str:
     if isinstance(value, Mapping):
         value = [f"{name} ({count})" for name, count in value.items()]
     if not isinstance(value, (list, tuple)):
         return "" if value is None else str(value)
-    rest = len(value) - SHOWN
-    return ", ".join(map(str, value[:SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+    return listed(value)

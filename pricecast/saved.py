@@ -13,10 +13,11 @@ from pricecast.errors import InputError
 from pricecast.models import Model
 from pricecast.objects import check_object
 from pricecast.scalers import Scalers
-from pricecast.schema import FORECASTER_FILE, short
+from pricecast.schema import FORECASTER_FILE
 from pricecast.settings import Settings, make
 from pricecast.spec import Spec, check_scalers, is_day
 from pricecast.storage import seal, verify, write_json
+from pricecast.text import short
 
 
 def write(

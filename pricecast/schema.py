@@ -3,14 +3,15 @@
 Every column name that two modules share is declared here and nowhere else.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pricecast.defaults import YEARS
 from pricecast.errors import InputError
+from pricecast.text import parse_ticker, short
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
 PRICES = ("date", "ticker", *PRICE_COLUMNS, "adj_close", "volume")
@@ -34,8 +35,6 @@ NAIVE = "naive"
 
 SPLITS = ("train", "valid", "test")
 DATE_DTYPE = "datetime64[us]"
-# No market's bars are older, and tools that count nanoseconds end in 2262.
-YEARS = (1800, 2200)
 # No market quotes beyond these, and nothing computed within them overflows.
 TINY, HUGE, HUGE_VOLUME = 1e-12, 1e15, 1e20
 # yfinance writes one line for the field and one for the ticker.
@@ -45,23 +44,6 @@ ONE_HEADER = (
 )
 # Too small for a price, or not what any later step computes with.
 ODD_FLOATS = (np.dtype("float16"), np.dtype("longdouble"))
-TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=-]{0,23}$")
-
-
-def parse_ticker(text: str) -> str:
-    """Returns the ticker in upper case.
-
-    Raises:
-        InputError: the text is no ticker.
-    """
-    ticker = text.strip() if isinstance(text, str) else ""
-    # Only ASCII has one upper case that everybody expects: upper() makes "SS" of a sharp s.
-    if not (ticker.isascii() and TICKER_PATTERN.fullmatch(ticker.upper())):
-        raise InputError(
-            f"expected a ticker such as AAPL, ^GSPC, BRK-B, EURUSD=X or 0700.HK, got {short(text)}: "
-            "use 1 to 24 of the characters A-Z 0-9 . : ^ = - (the first A-Z, 0-9 or ^)"
-        )
-    return ticker.upper()
 
 
 def check_single_header(table: pd.DataFrame, where: str) -> None:
@@ -203,9 +185,3 @@ def _rules(table: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _outside(values: Any, low: float, high: float) -> Any:
     return values.lt(low) | values.gt(high)
-
-
-def short(value: object, limit: int = 40) -> str:
-    """A value of the user's as it may stand in a message."""
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"

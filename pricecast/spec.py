@@ -5,14 +5,13 @@ from typing import Any, get_type_hints
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from pricecast.defaults import LONGEST_HORIZON, LONGEST_LOOKBACK
 from pricecast.errors import InputError
 from pricecast.features import FEATURES
 from pricecast.objects import check_object
-from pricecast.scalers import SCALERS, Scalers
-from pricecast.schema import TICKER_PATTERN, short
+from pricecast.scalers import SCALERS, Scaler, Scalers
+from pricecast.text import TICKER_PATTERN, short
 
 
 @dataclass(frozen=True)
@@ -75,40 +74,27 @@ def is_day(text: str) -> bool:
 
 
 def check_scalers(scalers: Scalers, spec: Spec) -> Scalers:
-    """Returns the scalers unchanged if they are of the spec's kind and shape.
+    """Return the scalers unchanged if they are of the spec's kind and shape.
 
     Raises:
         InputError: they are not.
     """
-    expected = {"X": len(spec.features), "y": spec.horizon}
-    for name, columns in expected.items():
-        scaler = getattr(scalers, name)
-        found = getattr(scaler, "n_features_in_", None)
-        if type(scaler) is not SCALERS[spec.scaler] or found != columns:
+    for name, columns in {"X": len(spec.features), "y": spec.horizon}.items():
+        scaler: Scaler = getattr(scalers, name)
+        if (scaler.kind, scaler.columns) != (spec.scaler, columns):
             raise InputError(
-                f"expected a fitted {SCALERS[spec.scaler].__name__} of {columns} columns as scaler {name}, got "
-                f"{type(scaler).__name__} of {found}: run the step that writes it"
+                f"expected a fitted {SCALERS[spec.scaler].name} of {columns} columns as scaler {name}, got "
+                f"{SCALERS[scaler.kind].name} of {scaler.columns}: run the step that writes it"
             )
-        if not _is_fitted(scaler, columns):
+        if not _is_sound(scaler):
             raise InputError(
-                f"expected the settings of our own scalers and finite numbers, scales above zero, in scaler "
-                f"{name}, got others: run the step that writes it"
+                f"expected finite numbers for each column, scales above zero, in scaler {name}, got others: run "
+                "the step that writes it"
             )
     return scalers
 
 
-def _is_fitted(scaler: BaseEstimator, columns: int) -> bool:
-    """Whether a scaler holds what one of our own holds: its settings, and finite numbers for each column."""
-    ours, theirs = vars(type(scaler)().fit(np.zeros((2, columns)))), vars(scaler)
-    arrays = {name for name, value in ours.items() if isinstance(value, np.ndarray)}
-    return (
-        ours.keys() == theirs.keys()
-        and all(
-            isinstance(theirs[name], np.ndarray)
-            and (theirs[name].shape, theirs[name].dtype) == (ours[name].shape, ours[name].dtype)
-            and bool(np.isfinite(theirs[name]).all())
-            for name in arrays
-        )
-        and all(theirs[name] == ours[name] for name in ours.keys() - arrays - {"n_samples_seen_"})
-        and bool((theirs["scale_"] > 0).all())
-    )
+def _is_sound(scaler: Scaler) -> bool:
+    arrays = scaler.learned.values()
+    sound = all(array.shape == (scaler.columns,) and np.isfinite(array).all() for array in arrays)
+    return sound and bool((scaler.learned["scale_"] > 0).all())

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pricecast.errors import InputError
+from pricecast.text import listed
 
 MANIFEST = "manifest.json"
 # What a damaged file raises: besides Arrow's own errors, pandas trusts the notes that it keeps in the file.
 _UNREADABLE = (
     OSError, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
 )  # fmt: skip
-_SHOWN = 8  # files that a message names
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> Path:
@@ -133,11 +133,9 @@ def compare(folder: Path, expected: dict[str, str], found: dict[str, str]) -> No
     """
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:
-        shown = ", ".join(repr(name)[1:-1] for name in wrong[:_SHOWN])
-        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise InputError(
             f"expected the files of {folder} as they were written, but these changed, vanished or came later: "
-            f"{shown}{more}. Run the step that writes them again"
+            f"{listed(repr(name)[1:-1] for name in wrong)}. Run the step that writes them again"
         )
 
 

@@ -16,6 +16,7 @@ from pricecast.evaluation import walk
 from pricecast.forecaster import Forecaster
 from pricecast.settings import Settings
 from pricecast.storage import read_json
+from skops_files import canonical
 
 Change = Callable[[Path], object]
 # Numbers that are none, none that a file of ours has, or that overflow on the way.
@@ -94,7 +95,7 @@ def scaler(letter: str, **attributes: Any) -> Change:
         path = folder / f"scaler_{letter}.skops"
         other = skops.io.loads(path.read_bytes(), trusted=[])
         vars(other).update(attributes)
-        path.write_bytes(skops.io.dumps(other))
+        path.write_bytes(canonical(other))
 
     return change
 

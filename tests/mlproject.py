@@ -1,6 +1,5 @@
 """What MLproject has to say, derived from the click options; a copy of the project; how `mlflow run` is called."""
 
-import importlib
 import shutil
 import sys
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from pathlib import Path
 import click
 import yaml
 
-from main import FLOWS, STEPS
+from flow_steps.commands import FLOWS, STEPS
 from main import main as pipeline
 from trials import ROOT
 
@@ -18,10 +17,7 @@ TYPES = {"integer range": "int", "float range": "float"}
 
 
 def commands() -> dict[str, click.Command]:
-    return {
-        "main": pipeline,
-        **{name: importlib.import_module(f"flow_steps.{name}").main for name in (*STEPS, *FLOWS)},
-    }
+    return {"main": pipeline, **STEPS, **FLOWS}
 
 
 def entry_point(name: str, command: click.Command) -> dict:

@@ -121,7 +121,8 @@ def test_a_dataset_as_of_a_date_is_the_one_built_with_these_spans():
     pd.testing.assert_frame_equal(moved.features, built.features)
     assert moved.spec == built.spec
     for name in ("X", "y"):
-        assert same_bits(getattr(moved.scalers, name).mean_, getattr(built.scalers, name).mean_)
+        mine, theirs = (getattr(each.scalers, name).learned["mean_"] for each in (moved, built))
+        assert same_bits(mine, theirs)
     assert data().spec.test_start != built.spec.test_start
 
 

@@ -118,9 +118,3 @@ def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(mo
 def test_the_textbook_recipe_is_called_so():
     data = small_dataset(target="price")
     assert make_report(evaluate([], data), data, pictures=False).facts["Target"] == "price level (textbook)"
-
-
-def test_a_long_list_of_tickers_is_cut():
-    tickers = tuple(f"T{i}" for i in range(11))
-    assert facts.listed(tickers) == "T0, T1, T2, T3, T4, T5, T6, T7 and 3 more"
-    assert facts.listed(tickers[:8]) == "T0, T1, T2, T3, T4, T5, T6, T7"

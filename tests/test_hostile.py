@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import trial_hostile
-from flow_steps import commands as safe
+from flow_steps import click_classes as safe
 from main import main as pipeline
 from mlproject import commands
 

@@ -122,14 +122,14 @@ def test_fit_and_predict_leave_their_inputs_alone(name):
     inputs = {key: value for key, value in inputs.items() if isinstance(value, np.ndarray)}
     inputs |= {"train": train, "valid": valid, "bars": panel.bars.to_numpy(), "table": data.features.to_numpy()}
     before = {key: value.copy() for key, value in inputs.items()}
-    learned = [data.scalers.y.mean_.copy(), data.scalers.X.mean_.copy()]
+    learned = [data.scalers.y.learned["mean_"].copy(), data.scalers.X.learned["mean_"].copy()]
     models.create(name, small(name)).fit(panel, train, valid).predict(panel, valid)
     assert panel.bars.to_numpy().tolist() == before.pop("bars").tolist()
     assert same_bits(data.features["close"].to_numpy(), before.pop("table")[:, -3].astype(float))
     for key, value in before.items():
         assert (inputs[key] == value).all() if value.dtype == object else same_bits(inputs[key], value), key
-    assert same_bits(learned[0], data.scalers.y.mean_)
-    assert same_bits(learned[1], data.scalers.X.mean_)
+    assert same_bits(learned[0], data.scalers.y.learned["mean_"])
+    assert same_bits(learned[1], data.scalers.X.learned["mean_"])
 
 
 @pytest.mark.parametrize("name", NAMES)

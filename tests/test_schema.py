@@ -3,7 +3,7 @@ import pytest
 
 from market_samples import market
 from pricecast.errors import InputError
-from pricecast.schema import check_prices, parse_ticker
+from pricecast.schema import check_prices
 
 
 def test_a_sound_table_comes_back_as_it_is():
@@ -36,14 +36,3 @@ def test_missing_columns_and_no_rows_are_refused():
         check_prices(prices.drop(columns="open"))
     with pytest.raises(InputError, match="at least one row"):
         check_prices(prices.head(0))
-
-
-@pytest.mark.parametrize("ticker", ["^GSPC", "BRK-B", "EURUSD=X", "BTC-USD", "0700.HK", "NASDAQ:ABEO"])
-def test_tickers_of_every_market_are_taken_in_any_case(ticker):
-    assert parse_ticker(f" {ticker.lower()} ") == ticker
-
-
-@pytest.mark.parametrize("text", ["", "A B", "A;B", "$(x)", "../x", "-A", "A\nB", "Ä", "A" * 25, "\u202eA", "A\0"])
-def test_anything_else_is_no_ticker(text):
-    with pytest.raises(InputError, match="expected a ticker"):
-        parse_ticker(text)

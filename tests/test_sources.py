@@ -89,10 +89,6 @@ def test_what_the_source_does_not_hold_is_an_error():
     assert "expected a ticker such as" in refused(request("sample", ["not a ticker"]))
 
 
-def test_long_lists_are_shortened():
-    assert sources.listed([f"T{i:02d}" for i in range(30)]).endswith("T09 and 20 more")
-
-
 # --- csv: formats -----------------------------------------------------------------------------------------
 
 YAHOO = (

@@ -17,9 +17,9 @@ slow library nor a missing one stands in the way of a list of models.
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -38,8 +38,10 @@ from pricecast.models._catalog import (
     missing,
     names,
 )
-from pricecast.panel import Panel
-from pricecast.schema import parse_ticker, short
+from pricecast.text import parse_ticker, short
+
+if TYPE_CHECKING:  # a list of the models, for the help of a command, needs no table
+    from pricecast.panel import Panel
 
 __all__ = [
     "ALL", "FAMILIES", "About", "Forecast", "about", "check_name", "choose", "lacks", "members", "missing", "names",
@@ -56,11 +58,11 @@ class Model(Protocol):
 
     lookback: int
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: "Panel", train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
         """Learns from training origins and returns self."""
         ...
 
-    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+    def predict(self, panel: "Panel", origins: np.ndarray) -> Forecast:
         """Forecasts the log returns of origins."""
         ...
 
@@ -136,7 +138,7 @@ def read_state(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "state.json").read_text(encoding="utf-8"))
 
 
-def check_shape(name: str, panel: Panel, horizon: int, features: int | None = None) -> None:
+def check_shape(name: str, panel: "Panel", horizon: int, features: int | None = None) -> None:
     """Refuses a panel of other features, or another horizon, than a model learned.
 
     Raises:
@@ -167,12 +169,6 @@ def floats(values: Any, where: Path, dims: int) -> np.ndarray:
     if found.ndim != dims or not np.isfinite(found).all():
         raise InputError(f"expected finite numbers in {where}, got {short(values)}: train it again")
     return found
-
-
-def listed(tickers: Iterable[str], limit: int = 20) -> str:
-    """Tickers in a message, in order; of many, the first."""
-    found = sorted(tickers)
-    return ", ".join(found[:limit]) + (f" and {len(found) - limit} more" if len(found) > limit else "")
 
 
 def check_tickers(found: Collection[Any], where: object) -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pricecast.errors import InputError
-from pricecast.schema import short
+from pricecast.text import short
 
 PACKAGE = "pricecast.models"
 # What `--models` may name besides single models; a model without a family comes by its own name only.

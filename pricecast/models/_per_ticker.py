@@ -9,11 +9,11 @@ import numpy as np
 from pricecast import model_output, models
 from pricecast.dataset import MIN_TRAIN
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Model, Report, check_tickers, listed, read_state, write_state
+from pricecast.models import Forecast, Model, Report, check_tickers, read_state, write_state
 from pricecast.models._parted import parted
 from pricecast.panel import Panel
-from pricecast.schema import short
 from pricecast.splits import STOP_SHARE
+from pricecast.text import listed, short
 
 # A folder each, and no bundle may have more entries.
 _MOST = 10_000
@@ -57,7 +57,7 @@ class PerTicker:
         tickers = panel.tickers[origins]
         if unseen := sorted(set(tickers) - self.models_.keys()):
             raise InputError(
-                f"expected tickers that {self._name} was trained on ({listed(self.models_)}), got "
+                f"expected tickers that {self._name} was trained on ({listed(sorted(self.models_))}), got "
                 f"{listed(unseen)}: train it with them"
             )
         groups = [np.flatnonzero(tickers == ticker) for ticker in np.unique(tickers)]

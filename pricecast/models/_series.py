@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from pricecast.errors import InputError
-from pricecast.models import check_tickers, listed
+from pricecast.models import check_tickers
 from pricecast.panel import Panel
-from pricecast.schema import short
+from pricecast.text import listed, short
 
 PERCENT = 100.0
 LARGEST = 1e9
@@ -73,7 +73,7 @@ def check_seen(name: str, known: Iterable[str], tickers: np.ndarray) -> None:
     unseen = sorted(set(tickers) - set(known))
     if unseen:
         raise InputError(
-            f"expected tickers that {name} was trained on ({listed(known)}), "
+            f"expected tickers that {name} was trained on ({listed(sorted(known))}), "
             f"got {listed(unseen)}: train it with them"
         )
 

@@ -10,8 +10,9 @@ from pricecast.errors import InputError
 from pricecast.models import Forecast, Report
 from pricecast.objects import check_object
 from pricecast.panel import Panel
-from pricecast.schema import MEDIAN, QUANTILE_LEVELS, short
+from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 from pricecast.storage import read_json
+from pricecast.text import short
 
 # Deeper trees than this only make a damaged file dear.
 MAX_DEPTH = 64

@@ -16,11 +16,11 @@ from pricecast.models import (
     check_shape,
     check_tickers,
     floats,
-    listed,
     read_state,
     write_state,
 )
 from pricecast.panel import FEATURE_LIMIT, Panel
+from pricecast.text import listed
 
 # A year of months has fewer bars than a recursive feature needs, which every forecast has.
 MONTHS = 12

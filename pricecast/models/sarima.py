@@ -9,9 +9,10 @@ from scipy.linalg import solve_discrete_lyapunov
 from statsforecast.models import AutoARIMA
 
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, listed, read_state, write_state
+from pricecast.models import Forecast, Report, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 from pricecast.panel import Panel
+from pricecast.text import listed
 
 # Daily returns remember little, and every order more costs seconds. A second difference would make the drift itself
 # a random walk. The longest season is a month.
@@ -73,7 +74,7 @@ class Model:
         sizes = {"phi": longest, "theta": longest, "delta": longest, "mean": 0, "drift": 0}
         self.state_ = check_states("sarima", read_state(folder), sizes)
         # The filter's first covariance is one that only a stationary process has.
-        if odd := [ticker for ticker, state in self.state_.items() if not _is_stationary(state)]:
+        if odd := sorted(ticker for ticker, state in self.state_.items() if not _is_stationary(state)):
             raise InputError(f"expected stationary phi of sarima, got others for {listed(odd)}: train it again")
         return self
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from pricecast.plots.ink import FAINT, GREY, INK, PLATE, WIDTH, ahead, columns_for, styled, styles
 from pricecast.schema import NAIVE
+from pricecast.text import listed
 
 # Dates under the axis.
 DATES = 9
@@ -63,8 +64,7 @@ def _limit(ax: Any, skill: pd.DataFrame, coloured: Sequence[str]) -> None:
     ax.set_ylim(bottom - 0.08 * span, high + 0.08 * span)
     far = sorted(map(str, worst.index[worst < bottom]))
     if far:
-        more = f" and {len(far) - 6} more" if len(far) > 6 else ""
-        text = f"Lower in some folds: {', '.join(far[:6])}{more}"
+        text = f"Lower in some folds: {listed(far, 6)}"
         ax.text(0.01, 0.02, text, transform=ax.transAxes, va="bottom", color=INK, fontsize=9, bbox=PLATE)
 
 

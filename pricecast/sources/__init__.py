@@ -5,18 +5,21 @@ A source module has a constant `LIVE` (True where it asks a network service) and
 missing. What `load` returns is raw: `pricecast.quality.clean` turns it into a prices table.
 """
 
+from __future__ import annotations
+
 import importlib
 import pkgutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-
-import pandas as pd
+from typing import TYPE_CHECKING, TypeAlias
 
 from pricecast.errors import InputError
-from pricecast.schema import DATE_DTYPE, PRICES, parse_ticker
+from pricecast.text import listed, parse_ticker
 
-Raw = pd.DataFrame  # the columns of PRICES; unsorted, unclean
+if TYPE_CHECKING:  # a list of the sources, for the help of a command, needs no table
+    import pandas as pd
+
+Raw: TypeAlias = "pd.DataFrame"  # the columns of PRICES; unsorted, unclean
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,12 @@ def _module(source: str) -> ModuleType:
 
 
 def _date(moment: pd.Timestamp | None) -> pd.Timestamp | None:
-    return None if moment is None else pd.Timestamp(moment).tz_localize(None).normalize()
+    return None if moment is None else moment.tz_localize(None).normalize()
 
 
 def _tidy(raw: pd.DataFrame) -> Raw:
+    from pricecast.schema import DATE_DTYPE, PRICES
+
     tidy = raw.reindex(columns=list(PRICES))
     types = dict.fromkeys(PRICES[2:], "float64") | {"date": DATE_DTYPE, "ticker": "object"}
     return tidy.astype(types)
@@ -94,7 +99,7 @@ def _tidy(raw: pd.DataFrame) -> Raw:
 def _select(raw: Raw, request: Request) -> Raw:
     if raw.empty:
         raise InputError(f"expected bars from the source {request.source}, got none: check tickers and path")
-    held = [str(ticker) for ticker in raw["ticker"].unique()]
+    held = sorted(str(ticker) for ticker in raw["ticker"].unique())
     if absent := [ticker for ticker in request.tickers if ticker not in set(held)]:
         raise InputError(
             f"expected tickers that the source {request.source} holds, got {listed(absent)}: "
@@ -107,7 +112,7 @@ def _select(raw: Raw, request: Request) -> Raw:
     dates = chosen["date"].dt.normalize()
     inside = dates.ge(request.start or dates.min()) & dates.le(request.end or dates.max())
     left = chosen if inside.all() else chosen[inside]
-    outside = [ticker for ticker in request.tickers if ticker not in set(left["ticker"].unique())]
+    outside = [ticker for ticker in sorted(request.tickers) if ticker not in set(left["ticker"].unique())]
     if left.empty or outside:
         raise InputError(
             f"expected bars of {listed(outside or held)} from {_day(request.start)} to {_day(request.end)}, "
@@ -115,12 +120,6 @@ def _select(raw: Raw, request: Request) -> Raw:
             f"{_day(dates.max())}"
         )
     return left.reset_index(drop=True)
-
-
-def listed(items: Sequence[str], limit: int = 10) -> str:
-    """Names in one line, the first few written out."""
-    rest = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return ", ".join(sorted(map(str, items))[:limit]) + rest
 
 
 def _day(moment: pd.Timestamp | None) -> str:

@@ -18,7 +18,8 @@ from pyarrow import csv as arrow_csv
 from pricecast import cells, storage
 from pricecast.errors import InputError
 from pricecast.schema import ONE_HEADER, PRICE_COLUMNS, check_single_header
-from pricecast.sources import Request, listed
+from pricecast.sources import Request
+from pricecast.text import listed
 
 LIVE = False
 SUFFIXES = (".csv", ".txt", ".parquet")
