@@ -54,7 +54,7 @@ def released(patch, name):
 
 
 def typed(step, **params):
-    return chain._typed(importlib.import_module(f"flow_steps.{step}"), params)
+    return chain._typed(step, params)
 
 
 def test_the_same_project_elsewhere_has_the_same_key(project, monkeypatch):
