@@ -121,5 +121,31 @@ def seen_until(panel: Panel, fold: Fold) -> str:
     return _day(panel.dates[fold.past + panel.spec.horizon].max())
 
 
+def check_belongs(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
+    """Refuse a forecaster of another target, other features or horizon, or a longer lookback than a dataset allows.
+
+    Args:
+        name: the forecaster's name in the message.
+        forecaster: to forecast from the dataset's origins.
+        dataset: that it may have been trained on.
+
+    Raises:
+        InputError: the forecaster does not belong to the dataset.
+    """
+    for field in ("target", "features", "horizon"):
+        expected, actual = getattr(dataset.spec, field), getattr(forecaster.spec, field)
+        if expected != actual:
+            raise InputError(
+                f"expected models for this dataset's {field} {expected}, got {name} with {actual}: train it on "
+                "this dataset, or give the dataset that it was trained on"
+            )
+    longest = dataset.spec.max_lookback
+    if forecaster.model.lookback > longest:
+        raise InputError(
+            f"expected a lookback of at most {longest}, got {forecaster.model.lookback} of {name}: transform with "
+            "a longer --max-lookback, or give the dataset that it was trained on"
+        )
+
+
 def _day(moment: Any) -> str:
     return str(pd.Timestamp(moment).date())
