@@ -128,6 +128,17 @@ class Neural:
         self.network_.load_state_dict(weights)
         return self
 
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """Suggests hyperparameters."""
+        return {
+            "hidden_dim": trial.suggest_categorical("hidden_dim", [16, 32, 64, 128]),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+            "lookback": trial.suggest_int("lookback", 10, 60, step=10),
+            "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+            "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128, 256]),
+        }
+
     def _outputs(self) -> int:
         return self.horizon_ * (1 if self.loss == "mse" else len(QUANTILE_LEVELS))
 
@@ -157,15 +168,15 @@ class Neural:
                 raise InputError(f"expected {name} of {least} to {most}, got {value}: choose one in between")
 
 
-def space(trial: Any) -> dict[str, Any]:
-    """Suggestions for what all networks have."""
-    return {
-        "hidden_dim": trial.suggest_categorical("hidden_dim", [16, 32, 64, 128]),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
-        "lookback": trial.suggest_int("lookback", 10, 60, step=10),
-        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128, 256]),
-    }
+class Layered(Neural):
+    """A network whose file declares a number of layers, too."""
+
+    num_layers: int
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """Suggests hyperparameters."""
+        return {**Neural.space(trial), "num_layers": trial.suggest_int("num_layers", 1, 3)}
 
 
 def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, _Kind]:
