@@ -11,9 +11,9 @@ from torch import nn
 
 from pricecast.defaults import LONGEST_LOOKBACK
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _torch, check_shape, read_state, write_state
+from pricecast.models import Forecast, Report, _quantiles, _torch, check_shape, read_state, write_state
 from pricecast.panel import Panel
-from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+from pricecast.schema import QUANTILE_LEVELS
 
 # Products of fewer than 12 columns round by where a row starts in memory, and a recurrent layer has at least three
 # gates a unit; the largest are enough for any panel, and little enough to lay out before a file is believed.
@@ -101,9 +101,7 @@ class Neural:
         if self.loss == "mse":
             return Forecast(center=panel.to_returns(outputs, origins))
         levels = outputs.reshape(len(origins), self.horizon_, len(QUANTILE_LEVELS))
-        columns = [panel.to_returns(levels[:, :, level], origins) for level in range(levels.shape[2])]
-        quantiles = np.sort(np.stack(columns, axis=2), axis=2)
-        return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
+        return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
         """Writes the weights as safetensors and the shapes as JSON."""

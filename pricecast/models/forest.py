@@ -7,7 +7,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from pricecast.models import Forecast, Report, _forest, _trees, check_shape
+from pricecast.models import Forecast, Report, _forest, _quantiles, _trees, check_shape
 from pricecast.panel import Panel
 
 
@@ -63,7 +63,7 @@ class Model:
         """
         check_shape("forest", panel, len(self.forest_.edges), self.input_dim_)
         levels = _forest.quantiles(self.forest_, panel.X[origins], self.max_depth)
-        return _trees.forecast(levels, panel, origins)
+        return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
         """Writes the trees as arrays."""

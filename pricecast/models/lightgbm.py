@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pricecast.models import Forecast, Report, _lightgbm, _trees, check_shape, write_state
+from pricecast.models import Forecast, Report, _lightgbm, _quantiles, _trees, check_shape, write_state
 from pricecast.models._lightgbm import lightgbm
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
@@ -86,7 +86,7 @@ class Model:
         X = panel.X[origins]
         columns = [booster.predict(X, num_threads=1) for booster in self.boosters_]
         levels = np.array(columns).T.reshape(len(X), self.horizon_, len(QUANTILE_LEVELS))
-        return _trees.forecast(levels, panel, origins)
+        return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
         """Writes all boosters in LightGBM's text format, horizon by horizon, level by level, into one file."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import xgboost
 
-from pricecast.models import Forecast, Report, _trees, _xgboost, check_shape, write_state
+from pricecast.models import Forecast, Report, _quantiles, _trees, _xgboost, check_shape, write_state
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
 from pricecast.storage import read_json
@@ -90,7 +90,7 @@ class Model:
         X = panel.X[origins]
         shape = (len(X), len(QUANTILE_LEVELS))
         levels = [booster.inplace_predict(X).reshape(shape) for booster in self.boosters_]
-        return _trees.forecast(np.stack(levels, axis=1), panel, origins)
+        return _quantiles.forecast(np.stack(levels, axis=1), panel, origins)
 
     def save(self, folder: Path) -> None:
         """Writes each horizon's booster in XGBoost's JSON format."""
