@@ -11,7 +11,7 @@ from torch import nn
 
 from pricecast.defaults import LONGEST_LOOKBACK
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _quantiles, _torch, check_shape, read_state, write_state
+from pricecast.models import Forecast, Report, _lookback, _quantiles, _torch, check_shape, read_state, write_state
 from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
 
@@ -151,11 +151,7 @@ class Neural:
     def _check(self, max_lookback: int) -> None:
         if self.loss not in _torch.LOSSES:
             raise InputError(f"expected loss out of {', '.join(_torch.LOSSES)}, got {self.loss!r}")
-        if not 1 <= self.lookback <= max_lookback:
-            raise InputError(
-                f"expected a lookback of 1 to {max_lookback}, got {self.lookback}: "
-                "transform with a longer --max-lookback"
-            )
+        _lookback.check_days("lookback", self.lookback, max_lookback)
         if not 0 <= self.dropout < 1:
             raise InputError(f"expected a dropout of 0 to below 1, got {self.dropout}")
         for name, value in {field.name: getattr(self, field.name) for field in fields(self)}.items():
