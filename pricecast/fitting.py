@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pricecast import models, outoffold
+from pricecast.calendars import day
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
@@ -61,7 +61,7 @@ def fit(
         progress(name)
     model = learn(make(name, params, settings), stops, panel, main, remember)
     until = seen_until(panel, main)
-    starts = {str(ticker): _day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
+    starts = {str(ticker): day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
     return Forecaster(
         name, model, calibrated, dataset.spec, dataset.scalers, until, tuple(history), settings, starts, past
     )
@@ -94,7 +94,7 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
         past = outoffold.join([judged.past, OutOfFold(test, judged.model.predict(panel, test))])
         switches = judged.settings.mondrian, judged.settings.online
         calibrated = calibrate(past.forecast, panel, past.origins, *switches)
-    return replace(judged, model=model, calibration=calibrated, fitted_until=_day(panel.dates.max()), past=None)
+    return replace(judged, model=model, calibration=calibrated, fitted_until=day(panel.dates.max()), past=None)
 
 
 def _walk_past(
@@ -118,7 +118,7 @@ def learn(model: Model, stops: bool, panel: Panel, fold: Fold, report: Report | 
 
 def seen_until(panel: Panel, fold: Fold) -> str:
     """The last date whose close a forecaster of a fold has seen."""
-    return _day(panel.dates[fold.past + panel.spec.horizon].max())
+    return day(panel.dates[fold.past + panel.spec.horizon].max())
 
 
 def check_belongs(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
@@ -145,7 +145,3 @@ def check_belongs(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
             f"expected a lookback of at most {longest}, got {forecaster.model.lookback} of {name}: transform with "
             "a longer --max-lookback, or give the dataset that it was trained on"
         )
-
-
-def _day(moment: Any) -> str:
-    return str(pd.Timestamp(moment).date())
