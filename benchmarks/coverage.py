@@ -18,9 +18,9 @@ import pandas as pd
 
 from benchmarks.data import prices
 from pricecast import backtest, judge, models
-from pricecast.answers import misses
 from pricecast.coverage import PERCENTS, REGIME_NAMES, coverage
 from pricecast.dataset import Dataset, build
+from pricecast.evidence import misses
 from pricecast.settings import Settings
 
 

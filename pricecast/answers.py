@@ -1,20 +1,18 @@
 """What a sceptic asks of a verdict, and the answers that the figures support."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from pricecast import evidence
 from pricecast.confidence_set import SIZE
 from pricecast.coverage import PERCENTS
-from pricecast.judge import NAIVES, at, best_model, horizons, reference_of, value
+from pricecast.evidence import Sharpness
+from pricecast.judge import at, horizons, value
 from pricecast.schema import NAIVE
-from pricecast.verdict import ALPHA, MATERIAL, claims, listed, p_text, winning
+from pricecast.verdict import listed, p_text
 
-# How far in points a coverage may miss its promise, or three standard errors where they are more.
-TOLERANCE = {"all": 1.5, "regime": 3.0}
-ERRORS = 3.0
 # A coverage of fewer days says nothing.
 FEWEST = 20
 
@@ -35,43 +33,28 @@ def answers(
     Returns:
         A list of `question` and `answer`.
     """
-    shown = shown_model(scores)
-    found = {
-        "Is the point forecast better than naive?": _point(scores),
-        "Is the distribution sharper?": _distribution(scores, shown),
-        "Are the intervals honest?": _honest(coverage, shown),
-        "Over which horizons?": _horizons(scores),
-        "In which regimes?": _regimes(coverage, shown),
+    shown = evidence.shown_model(scores)
+    said = {
+        "Is the point forecast better than naive?": _point(evidence.point_claims(scores), horizons(scores)[0]),
+        "Is the distribution sharper?": _distribution(shown, evidence.sharpness(scores, shown)),
+        "Are the intervals honest?": _honest(shown, evidence.overall_coverage(coverage, shown)),
+        "Over which horizons?": _horizons(evidence.winners_by_horizon(scores), evidence.winners_over_all(scores)),
+        "In which regimes?": _regimes(shown, evidence.skill_by_regime(coverage, shown)),
         "In every fold?": _folds(folds, shown),
         "What is picking the best worth?": _selected(selected),
-        "How sure are we?": _sure(scores, trials),
+        "How sure are we?": _sure(scores, evidence.confidence_set(scores), trials),
     }
-    return [{"question": question, "answer": answer} for question, answer in found.items() if answer]
+    return [{"question": question, "answer": answer} for question, answer in said.items() if answer]
 
 
-def shown_model(scores: pd.DataFrame) -> str:
-    """The model to speak of: the best winner, else the best model that is not naive itself."""
-    table = at(scores, horizons(scores)[0])
-    ranked = [str(name) for name in table.sort_values("crps", kind="stable").index if name not in NAIVES]
-    return next(iter([*winning(table), *ranked]), best_model(scores))
-
-
-def _point(scores: pd.DataFrame) -> str:
-    table = claims(scores)
-    own = table[(table["loss"] == "point") & ~table["model"].isin(NAIVES)]
+def _point(own: pd.DataFrame, first: int) -> str:
     better = own[own["sign"] > 0]
     if own.empty:
         return ""
-    first = horizons(scores)[0]
     if own["p"].isna().all():
         return "Not known: too few days to test."
     if better.empty:
-        count = own["model"].nunique()
-        none = f"none of {count} models has" if count > 1 else f"{own['model'].iloc[0]} has no"
-        worse = own[own["sign"] < 0]["model"].nunique()
-        return f"No: {none} {'a ' if count > 1 else ''}lower error by more than chance" + (
-            f"; {worse} worse than naive." if worse else "."
-        )
+        return _no_better(own)
     now, later = (better[rule] for rule in (better["horizon"] == first, better["horizon"] != first))
     word = (
         "Yes" if len(now) else f"Not at horizon {first}; the tests of longer ones do not correct for their number"
@@ -79,85 +62,60 @@ def _point(scores: pd.DataFrame) -> str:
     return f"{word}: {', '.join(map(_better, [*now.to_dict('records'), *later.to_dict('records')]))}."
 
 
+def _no_better(own: pd.DataFrame) -> str:
+    count, worse = own["model"].nunique(), own[own["sign"] < 0]["model"].nunique()
+    none = f"none of {count} models has a" if count > 1 else f"{own['model'].iloc[0]} has no"
+    return f"No: {none} lower error by more than chance" + (f"; {worse} worse than naive." if worse else ".")
+
+
 def _better(claim: Mapping[Any, Any]) -> str:
     figures = f"{100 * claim['skill']:.1f} % lower RMSE, {p_text(claim['p'])}"
     return f"{claim['model']} at horizon {claim['horizon']} ({figures})"
 
 
-def _distribution(scores: pd.DataFrame, shown: str) -> str:
-    table = at(scores, horizons(scores)[0])
-    own = claims(scores).query("loss == 'crps' and model == @shown")
-    own = own[own["horizon"] == horizons(scores)[0]]
-    if own.empty:
+def _distribution(shown: str, found: Sharpness | None) -> str:
+    if found is None:
         return ""
-    claim, reference = own.iloc[0], reference_of(table)
-    theirs = value(table, reference, "winkler_90")
-    winkler = 1 - value(table, shown, "winkler_90") / theirs if theirs else 0.0
     figures = (
-        f"{shown}'s CRPS is {_change(claim['skill'])} than {reference}'s ({p_text(claim['p'])}), the Winkler score "
-        f"of its 90 % interval {_change(winkler)}"
+        f"{shown}'s CRPS is {_change(found.crps)} than {found.reference}'s ({p_text(found.p)}), the Winkler score "
+        f"of its 90 % interval {_change(found.winkler)}"
     )
-    word = "Not known" if pd.isna(claim["p"]) else {1: "Yes", 0: "Not shown", -1: "No"}[int(claim["sign"])]
+    word = "Not known" if pd.isna(found.p) else {1: "Yes", 0: "Not shown", -1: "No"}[found.sign]
     return f"{word}: {figures}."
 
 
-def _honest(coverage: pd.DataFrame, shown: str) -> str:
-    rows = coverage[(coverage["model"] == shown) & (coverage["by"] == "all")]
-    row = rows[rows["horizon"] == rows["horizon"].min()].iloc[0]
-    held = ", ".join(f"{row[f'coverage_{p}']:.1f} ± {row[f'error_{p}']:.1f} %" for p in PERCENTS)
+def _honest(shown: str, row: "pd.Series[Any]") -> str:
     if row["n_days"] < FEWEST:
         return f"Not known: {shown}'s intervals were tried on {row['n_days']} days, which is too few."
-    missed = [p for p in PERCENTS if misses(row, p)]
+    held = ", ".join(f"{row[f'coverage_{p}']:.1f} ± {row[f'error_{p}']:.1f} %" for p in PERCENTS)
+    missed = [p for p in PERCENTS if evidence.misses(row, p)]
     promised = ", ".join(map(str, PERCENTS))
     word = f"Not at {', '.join(map(str, missed))} %" if missed else "Yes"
     return f"{word}: {shown}'s {promised} % intervals held {held} (± one standard error)."
 
 
-def misses(row: "pd.Series[Any]", percent: int) -> bool:
-    """Whether a row of the coverage table misses its promise by more than tolerance and chance allow."""
-    tolerance = TOLERANCE.get(str(row["by"]), TOLERANCE["regime"])
-    # Days that all hit, or all miss, have no error of their own.
-    chance = math.sqrt(percent * (100 - percent) / row["n_rows"])
-    error = max(chance, row[f"error_{percent}"])
-    return bool(abs(row[f"coverage_{percent}"] - percent) > max(tolerance, ERRORS * error))
-
-
-def _horizons(scores: pd.DataFrame) -> str:
-    if len(horizons(scores)) == 1:
+def _horizons(winners: Mapping[int, list[str] | None], together: list[str] | None) -> str:
+    if len(winners) == 1:
         return ""
-    found: dict[str, list[int]] = {}
-    for horizon in horizons(scores):
-        table = at(scores, horizon)
-        names = ", ".join(winning(table)) or "nothing"
-        untested = table[["ref_dm_p_point", "ref_dm_p_crps"]].isna().to_numpy().all()
-        found.setdefault("too few days to tell" if untested else names, []).append(horizon)
-    text = "; ".join(f"{names} at {listed(where)}" for names, where in found.items())
-    return f"Better than the reference: {text}. Over all horizons together: {_together(scores)}."
+    by_outcome: dict[str, list[int]] = {}
+    for horizon, names in winners.items():
+        by_outcome.setdefault(_outcome(names, "nothing"), []).append(horizon)
+    text = "; ".join(f"{outcome} at {listed(where)}" for outcome, where in by_outcome.items())
+    return f"Better than the reference: {text}. Over all horizons together: {_outcome(together, 'none')}."
 
 
-def _together(scores: pd.DataFrame) -> str:
-    """Models whose CRPS over all horizons is lower, by more than chance and by enough to matter."""
-    first = at(scores, horizons(scores)[0])
-    if first["ref_dm_p_all"].isna().all():
-        return "too few days to tell"
-    reference = reference_of(first)
-    ratio = scores["crps"].unstack("horizon").loc[first.index]
-    skill = 1 - (ratio / ratio.loc[reference]).mean(axis=1)
-    sure = (first["ref_dm_p_all_holm"] < ALPHA) & (first["ref_dm_all"] < 0) & (skill >= MATERIAL)
-    return ", ".join(map(str, first.index[sure])) or "none"
+def _outcome(names: list[str] | None, nobody: str) -> str:
+    return "too few days to tell" if names is None else ", ".join(names) or nobody
 
 
-def _regimes(coverage: pd.DataFrame, shown: str) -> str:
-    if shown == NAIVE:
+def _regimes(shown: str, regimes: pd.DataFrame) -> str:
+    if shown == NAIVE or regimes.empty:
         return ""
-    table = coverage[(coverage["by"] == "regime") & (coverage["horizon"] == coverage["horizon"].min())]
-    both = {name: table[table["model"] == name].set_index("group") for name in (shown, NAIVE)}
     parts = [
-        f"{group} {_signed(1 - both[shown].at[group, 'crps'] / both[NAIVE].at[group, 'crps'])}"
-        f" (90 % held {both[shown].at[group, 'coverage_90']:.1f} %)"
-        for group in both[shown].index
+        f"{group} {_signed(row['skill'])} (90 % held {row['coverage_90']:.1f} %)"
+        for group, row in regimes.iterrows()
     ]
-    return f"CRPS skill of {shown} against naive by thirds of volatility: {', '.join(parts)}." if parts else ""
+    return f"CRPS skill of {shown} against naive by thirds of volatility: {', '.join(parts)}."
 
 
 def _folds(folds: pd.DataFrame, shown: str) -> str:
@@ -195,15 +153,14 @@ def _against(name: str, found: Mapping[str, float | None], is_it: bool) -> str:
     )
 
 
-def _sure(scores: pd.DataFrame, trials: int) -> str:
+def _sure(scores: pd.DataFrame, inside: list[str] | None, trials: int) -> str:
     table = at(scores, horizons(scores)[0])
-    n, kept = int(value(table, NAIVE, "n_days")), table["mcs_p"]
+    n = int(value(table, NAIVE, "n_days"))
     text = f"The verdict rests on {n:,} days and {len(table)} models, all corrected for."
     if trials:
         text += f" {trials:,} trials on earlier dates chose their settings; these days had no part in it."
-    if kept.isna().all():
+    if inside is None:
         return f"{text} That is too few days for a Model Confidence Set."
-    inside = [str(name) for name in table.sort_values("crps").index if kept[name] > SIZE]
     alike = (
         f"{len(inside)} of the {len(table)} models cannot be told apart from the best ({', '.join(inside)})"
         if len(inside) > 1

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pricecast.dataset import Dataset
+from pricecast.fitting import check_belongs
 from pricecast.forecaster import Forecaster
 from pricecast.guard import data, fitted, results, sample
 from pricecast.guard.data import DATA
@@ -93,7 +94,7 @@ def full(
     """
     for subject in subjects:
         if subject.kept:
-            fitted.check_belongs(subject.label, subject.kept, dataset)
+            check_belongs(subject.label, subject.kept, dataset)
     bars = sample.length(dataset.spec)
     part = sample.part(dataset, sample.fullest(dataset, TICKERS, bars), bars)
     progress(DATA)
@@ -122,7 +123,7 @@ def quick(
         InputError: a model does not belong to the dataset.
     """
     for name, forecaster in made.items():
-        fitted.check_belongs(name, forecaster, dataset)
+        check_belongs(name, forecaster, dataset)
     tickers = sample.fullest(dataset, QUICK_TICKERS, sample.length(dataset.spec))
     part = sample.newest(dataset, tickers, QUICK_BARS)
     progress(DATA)

@@ -2,24 +2,18 @@
 
 from pathlib import Path
 
-import jinja2
-
+from pricecast import html
 from pricecast.audit import Audit
 from pricecast.guard.results import FAILED, NO_MATTER, NOT_TRIED, PASSED
 
+TEMPLATE = Path(__file__).with_name("audit_page.html.jinja")
 # What went wrong is read first.
 _ORDER = (FAILED, NOT_TRIED, PASSED, NO_MATTER)
 
 
 def render(audit: Audit) -> str:
     """Returns the page as HTML without any outside reference; every text in it is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("audit_page.html.jinja").render(
-        audit=audit, outcome=audit.outcome(), groups=_groups(audit)
-    )
+    return html.render(TEMPLATE, audit=audit, outcome=audit.outcome(), groups=_groups(audit))
 
 
 def summary(audit: Audit) -> str:

@@ -45,6 +45,11 @@ def calendar_name(ticker: str) -> str:
     return INDICES.get(ticker) or SUFFIXES.get(ticker.rpartition(".")[2] if "." in ticker else "", DEFAULT)
 
 
+def day(moment: Any) -> str:
+    """Return the date of a moment, of pandas or numpy, as `YYYY-MM-DD`."""
+    return str(pd.Timestamp(moment).date())
+
+
 def utc(moment: pd.Timestamp) -> pd.Timestamp:
     """The moment in UTC; one without a time zone is taken as UTC."""
     return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")

@@ -55,7 +55,7 @@ class Dataset:
         """The same rows with other spans, and scalers that know no more than those."""
         bounds = splits.Bounds(valid_start, test_start)
         split = splits.assign(self.features, bounds, self.spec.horizon, self.usable)
-        spec = replace(self.spec, valid_start=str(valid_start.date()), test_start=str(test_start.date()))
+        spec = replace(self.spec, **bounds.texts())
         scalers = fit_scalers(self.features, spec, np.flatnonzero(split == "train"))
         return replace(self, features=self.features.assign(split=split), spec=spec, scalers=scalers)
 
@@ -143,8 +143,8 @@ def build(
     kind = "minmax" if target == "price" else scaler
     spec = Spec(
         target=target, features=tuple(names), horizon=horizon, max_lookback=max_lookback,
-        warmup=features.warmup(), scaler=kind, valid_start=str(bounds.valid_start.date()),
-        test_start=str(bounds.test_start.date()), tickers=tuple(table["ticker"].unique()), dropped=dropped,
+        warmup=features.warmup(), scaler=kind, **bounds.texts(),
+        tickers=tuple(table["ticker"].unique()), dropped=dropped,
         allow_splits=_holds_splits(quality or {}),
         versions={name: version(name) for name in _LIBRARIES},
     )  # fmt: skip

@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy import stats
 
 from pricecast.metrics import Slice, calls, majority
 from pricecast.significance import MIN_HORIZONS, block_length
@@ -29,40 +27,6 @@ class HitRate(NamedTuple):
     rate: float
     low: float
     high: float
-
-
-def pesaran_timmermann(forecast_up: ArrayLike, actual_up: ArrayLike) -> PTResult:
-    """Tests whether calls and outcomes are independent (Pesaran & Timmermann 1992), normal, one-sided.
-
-    The hit rate P is compared with P* = p_f p_a + (1 - p_f)(1 - p_a), that of calls made blindly as often up as
-    these: always-up in a rising market earns nothing. For independent observations, of one ticker one day ahead;
-    for a panel, or overlapping days, see `panel_test`.
-
-    Args:
-        forecast_up: Whether each call is up, (n,).
-        actual_up: Whether the price rose, (n,).
-
-    Returns:
-        NaN where calls or outcomes are all alike: then P is P* and has no variance.
-
-    Raises:
-        ValueError: the two are not of one length.
-    """
-    f, a = np.asarray(forecast_up, bool), np.asarray(actual_up, bool)
-    if f.ndim != 1 or f.shape != a.shape:
-        raise ValueError(f"expected two series of one length, got {f.shape}, {a.shape}")
-    n = len(f)
-    if len(np.unique(f)) < 2 or len(np.unique(a)) < 2:
-        return PTResult(float("nan"), float("nan"))
-    p_f, p_a = f.mean(), a.mean()
-    expected = p_f * p_a + (1 - p_f) * (1 - p_a)
-    spread_f, spread_a = p_f * (1 - p_f), p_a * (1 - p_a)
-    variance = expected * (1 - expected) / n
-    variance_expected = (
-        (2 * p_a - 1) ** 2 * spread_f / n + (2 * p_f - 1) ** 2 * spread_a / n + 4 * spread_f * spread_a / n**2
-    )
-    statistic = float(((f == a).mean() - expected) / np.sqrt(variance - variance_expected))
-    return PTResult(statistic, float(stats.norm.sf(statistic)))
 
 
 def hit_rate(cutoff: np.ndarray, right: np.ndarray, horizon: int = 1, seed: int = 0) -> HitRate:
@@ -92,11 +56,13 @@ def hit_rate(cutoff: np.ndarray, right: np.ndarray, horizon: int = 1, seed: int 
 def panel_test(
     cutoff: np.ndarray, forecast_up: np.ndarray, actual_up: np.ndarray, horizon: int = 1, seed: int = 0
 ) -> PTResult:
-    """Pesaran and Timmermann's question for many tickers, or overlapping days, by the bootstrap of `hit_rate`.
+    """Tests whether calls and outcomes are independent, one-sided, by the bootstrap of `hit_rate`.
 
-    Their formula would take 600 calls of one day for 600 observations. Here the same difference, hit rate minus
-    that of independent calls, is divided by its standard deviation over draws; its p-value is the share of draws
-    that deviate from it upwards by as much as it deviates from zero.
+    The hit rate P is compared with P* = p_f p_a + (1 - p_f)(1 - p_a), that of calls made blindly as often up as
+    these: always-up in a rising market earns nothing (Pesaran & Timmermann 1992). Their variance holds for one
+    ticker one day ahead and would take 600 calls of one day for 600 observations. Here P - P* is divided by its
+    standard deviation over draws; its p-value is the share of draws that deviate from it upwards by as much as it
+    deviates from zero.
 
     Args:
         cutoff: Dates, (n,).

@@ -14,7 +14,7 @@ from pricecast.cross_section import cross_section
 from pricecast.dataset import Dataset
 from pricecast.direction import direction
 from pricecast.errors import InputError
-from pricecast.fitting import fit
+from pricecast.fitting import check_belongs, fit
 from pricecast.forecaster import Forecaster, label
 from pricecast.money import money
 from pricecast.outoffold import OutOfFold
@@ -176,7 +176,8 @@ def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFram
     origins = dataset.origins("test")
     tables = []
     for name, forecaster in forecasters.items():
-        _check(name, forecaster, dataset)
+        _check_unseen(name, forecaster, dataset)
+        check_belongs(name, forecaster, dataset)
         panel = dataset.panel(forecaster.scalers)
         tables.append(forecaster.table(panel, origins, panel.close[origins]).assign(model=name))
     return pd.concat(tables, ignore_index=True)
@@ -198,21 +199,10 @@ def _check_parity(name: str, difference: float) -> None:
         )
 
 
-def _check(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
-    ours, theirs = dataset.spec, forecaster.spec
-    if pd.Timestamp(forecaster.fitted_until) >= pd.Timestamp(ours.test_start):
+def _check_unseen(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
+    start = dataset.spec.test_start
+    if pd.Timestamp(forecaster.fitted_until) >= pd.Timestamp(start):
         raise InputError(
-            f"expected models that know nothing of the test span from {ours.test_start}, got {name}, which has "
-            f"seen closes up to {forecaster.fitted_until}: evaluate the model as it was before its refit"
-        )
-    for field in ("target", "features", "horizon"):
-        if getattr(ours, field) != getattr(theirs, field):
-            raise InputError(
-                f"expected models for this dataset's {field} {getattr(ours, field)}, got {name} with "
-                f"{getattr(theirs, field)}: train it on this dataset"
-            )
-    if forecaster.model.lookback > ours.max_lookback:
-        raise InputError(
-            f"expected a lookback of at most {ours.max_lookback}, got {forecaster.model.lookback} of {name}: "
-            "transform with a longer --max-lookback"
+            f"expected models that know nothing of the test span from {start}, got {name}, which has seen closes "
+            f"up to {forecaster.fitted_until}: evaluate the model as it was before its refit"
         )

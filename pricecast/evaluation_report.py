@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pricecast.answers import shown_model
 from pricecast.dataset import Dataset
 from pricecast.evaluation import Evaluation
+from pricecast.evidence import shown_model
 from pricecast.facts import facts, kicker
 from pricecast.pictures import draw
 from pricecast.report import Report

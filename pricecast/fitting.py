@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pricecast import models, outoffold
+from pricecast.calendars import day
 from pricecast.calibration import calibrate
 from pricecast.dataset import Dataset
 from pricecast.errors import InputError
@@ -61,7 +61,7 @@ def fit(
         progress(name)
     model = learn(make(name, params, settings), stops, panel, main, remember)
     until = seen_until(panel, main)
-    starts = {str(ticker): _day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
+    starts = {str(ticker): day(date) for ticker, date in dataset.bars.groupby("ticker")["date"].min().items()}
     return Forecaster(
         name, model, calibrated, dataset.spec, dataset.scalers, until, tuple(history), settings, starts, past
     )
@@ -94,7 +94,7 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
         past = outoffold.join([judged.past, OutOfFold(test, judged.model.predict(panel, test))])
         switches = judged.settings.mondrian, judged.settings.online
         calibrated = calibrate(past.forecast, panel, past.origins, *switches)
-    return replace(judged, model=model, calibration=calibrated, fitted_until=_day(panel.dates.max()), past=None)
+    return replace(judged, model=model, calibration=calibrated, fitted_until=day(panel.dates.max()), past=None)
 
 
 def _walk_past(
@@ -118,8 +118,30 @@ def learn(model: Model, stops: bool, panel: Panel, fold: Fold, report: Report | 
 
 def seen_until(panel: Panel, fold: Fold) -> str:
     """The last date whose close a forecaster of a fold has seen."""
-    return _day(panel.dates[fold.past + panel.spec.horizon].max())
+    return day(panel.dates[fold.past + panel.spec.horizon].max())
 
 
-def _day(moment: Any) -> str:
-    return str(pd.Timestamp(moment).date())
+def check_belongs(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
+    """Refuse a forecaster of another target, other features or horizon, or a longer lookback than a dataset allows.
+
+    Args:
+        name: the forecaster's name in the message.
+        forecaster: to forecast from the dataset's origins.
+        dataset: that it may have been trained on.
+
+    Raises:
+        InputError: the forecaster does not belong to the dataset.
+    """
+    for field in ("target", "features", "horizon"):
+        expected, actual = getattr(dataset.spec, field), getattr(forecaster.spec, field)
+        if expected != actual:
+            raise InputError(
+                f"expected models for this dataset's {field} {expected}, got {name} with {actual}: train it on "
+                "this dataset, or give the dataset that it was trained on"
+            )
+    longest = dataset.spec.max_lookback
+    if forecaster.model.lookback > longest:
+        raise InputError(
+            f"expected a lookback of at most {longest}, got {forecaster.model.lookback} of {name}: transform with "
+            "a longer --max-lookback, or give the dataset that it was trained on"
+        )

@@ -54,9 +54,8 @@ def forecast(
     table = bundle.predict_bars(bars)
     tickers = dataset.features["ticker"].to_numpy()[rows]
     known = rows[np.isin(tickers, table["ticker"].unique())]
-    returns = np.log(table[list(QUANTILE_COLUMNS)].to_numpy() / table[["last_close"]].to_numpy())
     order = pd.Index(table["ticker"].unique()).get_indexer(dataset.features["ticker"].to_numpy()[known])
-    quantiles = returns.reshape(-1, dataset.spec.horizon, len(QUANTILE_COLUMNS))[order]
+    quantiles = quantile_returns(table).reshape(-1, dataset.spec.horizon, len(QUANTILE_COLUMNS))[order]
     return OutOfFold(known, Forecast(quantiles[:, :, MEDIAN], quantiles=quantiles))
 
 
@@ -64,9 +63,24 @@ def difference(found: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> f
     """The largest difference from a backtest's table of one model, relative to its 90 % interval; NaN if empty."""
     rows = dataset.features.iloc[found.origins][["ticker", "date"]].rename(columns={"date": "cutoff"})
     held = rows.merge(forecasts, on=["ticker", "cutoff"], how="left")
-    returns = np.log(held[list(QUANTILE_COLUMNS)].to_numpy() / held[["last_close"]].to_numpy())
+    returns = quantile_returns(held)
     assert found.forecast.quantiles is not None  # noqa: S101 - made by `forecast`
-    step = np.abs(returns - found.forecast.quantiles.reshape(returns.shape)).max(axis=1)
-    return float(
-        (step / np.maximum(returns[:, -1] - returns[:, 0], 1e-12)).max(initial=np.nan if held.empty else 0.0)
-    )
+    relative = relative_difference(found.forecast.quantiles.reshape(returns.shape), returns)
+    return float(relative.max(initial=np.nan if held.empty else 0.0))
+
+
+def quantile_returns(table: pd.DataFrame, suffix: str = "") -> np.ndarray:
+    """Log returns from the last close to the quantiles of a forecasts table, (n, levels).
+
+    Args:
+        table: `last_close` and the quantile columns, n rows.
+        suffix: of those columns' names, where the table holds two sets of them.
+    """
+    prices = table[[f"{name}{suffix}" for name in QUANTILE_COLUMNS]].to_numpy()
+    return np.log(prices / table[[f"last_close{suffix}"]].to_numpy())
+
+
+def relative_difference(live: np.ndarray, backtest: np.ndarray) -> np.ndarray:
+    """Largest difference of a forecast's quantiles (n, levels), in widths of the backtest's 90 % interval, (n,)."""
+    width = np.maximum(backtest[:, -1] - backtest[:, 0], 1e-12)
+    return np.abs(live - backtest).max(axis=1) / width

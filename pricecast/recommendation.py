@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,11 @@ from scipy import stats
 from pricecast import judge
 from pricecast.schema import NAIVE
 from pricecast.significance import holm
-from pricecast.tried import Tried
+from pricecast.tried import GAP, Fit, Tried
 from pricecast.verdict import ALPHA, claims, p_text
 
 # What the best is chosen by: label and, of the verdict's claims, the loss that says whether it beats naive.
 CHOSEN_BY = {"crps": ("CRPS", "crps"), "rmse": ("RMSE", "point"), "mape": ("MAPE", "point")}
-# A validation loss so far above the training loss, or so far above its own best at the end, is worth a word.
-GAP = 0.05
 
 
 def recommend(
@@ -38,12 +37,14 @@ def recommend(
     best = str(own.loc[own[column].idxmin(), "experiment"])
     alike = _alike({each.experiment.name: each.random for each in tried}, seeds, column, best)
     beating = _beating(tried, scores, metric)
+    choice = Choice.of(own, best, alike, beating)
+    reference = judge.reference_of(judge.at(scores, judge.horizons(scores)[0]))
     return [
         _best(table, best, metric),
         *_noise(seeds, alike, best),
-        *_foreseen(own, best, {each.loss for each in tried}),
-        *[_fit(each) for each in tried if len(each.seeds[0].curve)],
-        _so(own, best, alike, beating, judge.reference_of(judge.at(scores, judge.horizons(scores)[0]))),
+        *_foreseen(_choice_by_loss(own, {each.loss for each in tried}), best),
+        *[_fit(each.experiment.name, Fit.of(each)) for each in tried if len(each.seeds[0].curve)],
+        _so(choice, beating[choice.name], _by_name(own)[choice.name]["seeds"], reference),
     ]
 
 
@@ -92,31 +93,29 @@ def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str) -> list[str]
     return told
 
 
-def _foreseen(own: pd.DataFrame, best: str, units: set[str]) -> list[str]:
-    """What the validation loss alone would have chosen, which is all that one has beforehand."""
+def _choice_by_loss(own: pd.DataFrame, units: set[str]) -> str | None:
+    """The experiment that the validation loss alone would have chosen; None where the losses do not compare."""
     losses = own.set_index("experiment")["final_val_loss"]
     if len(own) < 2 or losses.isna().any() or own["model"].nunique() > 1 or len(units) > 1:
-        return []
-    choice = str(losses.idxmin())
+        return None
+    return str(losses.idxmin())
+
+
+def _foreseen(choice: str | None, best: str) -> list[str]:
     word = "the same" if choice == best else f"{choice} instead"
-    return [f"The validation loss, which is known beforehand, would have chosen {word}."]
+    sentence = f"The validation loss, which is known beforehand, would have chosen {word}."
+    return [] if choice is None else [sentence]
 
 
-def _fit(each: Tried) -> str:
-    """Under- or overfitting, from the losses of all seeds."""
-    name, curves = each.experiment.name, [seed.curve for seed in each.seeds]
-    if any("val_loss" not in curve for curve in curves):
+def _fit(name: str, fit: Fit | None) -> str:
+    if fit is None:
         return f"{name} had no validation loss to judge its fit by."
-    tables = [curve[["epoch", "train_loss", "val_loss"]].to_numpy(float) for curve in curves]
-    kept = np.array([table[table[:, 2].argmin()] for table in tables])
-    gap = float((kept[:, 2] / kept[:, 1] - 1).mean())
-    later = float(np.mean([table[-1, 2] / table[:, 2].min() - 1 for table in tables]))
-    where = f"best at epoch {kept[:, 0].mean():.0f}" + (f" of {each.epochs}" if each.epochs else "")
-    size = f"validation loss {_percent(abs(gap))} {'above' if gap > 0 else 'below'} training"
-    if each.epochs and (kept[:, 0] >= each.epochs).all():
+    where = f"best at epoch {fit.epochs.mean():.0f}" + (f" of {fit.most}" if fit.most else "")
+    size = f"validation loss {_percent(abs(fit.gap))} {'above' if fit.gap > 0 else 'below'} training"
+    if fit.underfits:
         return f"{name} underfits: it was still improving at its last epoch ({where}; {size})."
-    if gap > GAP or later > GAP:
-        rise = f", and {_percent(later)} above its best when it stopped" if later > GAP else ""
+    if fit.overfits:
+        rise = f", and {_percent(fit.later)} above its best when it stopped" if fit.later > GAP else ""
         return f"{name} overfits: {where}, {size}{rise}."
     return f"{name} fits about as well on validation as in training ({where}; {size})."
 
@@ -129,19 +128,37 @@ def _beating(tried: Sequence[Tried], scores: pd.DataFrame, metric: str) -> dict[
     return {each.experiment.name: sum(seed.label in better for seed in each.seeds) for each in tried}
 
 
-def _so(own: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int], reference: str) -> str:
-    """The best by mean of those that seeds cannot tell from it, if most of its trainings beat the reference."""
-    rows = _by_name(own)
-    near = [best, *(name for name, p in alike.items() if p >= ALPHA)]
-    within = sorted(near, key=lambda name: rows[name]["rank"])
-    proved = [name for name in within if 2 * beating[name] > rows[name]["seeds"]]
-    chosen = proved[0] if proved else best
-    cases = f"beats {reference} by more than chance in {beating[chosen]} of {rows[chosen]['seeds']} trainings"
-    if not proved:
-        return f"Recommendation: none. {chosen} {cases}; take {reference}'s forecast."
-    others = _listed([name for name in within if name != chosen])
-    rest = f"; seeds cannot tell it from {others}" if others else ""
-    return f"Recommendation: {chosen}, which {cases}{rest}."
+@dataclass(frozen=True)
+class Choice:
+    """What to take.
+
+    Attributes:
+        name: the experiment.
+        proved: most of its trainings beat the reference by more than chance.
+        others: those that seeds cannot tell from it.
+    """
+
+    name: str
+    proved: bool
+    others: list[str]
+
+    @classmethod
+    def of(cls, own: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int]) -> "Choice":
+        """Choose the best by mean of those that seeds cannot tell from it, if most trainings of one are proved."""
+        rows = _by_name(own)
+        near = [best, *(name for name, p in alike.items() if p >= ALPHA)]
+        within = sorted(near, key=lambda name: rows[name]["rank"])
+        proved = [name for name in within if 2 * beating[name] > rows[name]["seeds"]]
+        chosen = proved[0] if proved else best
+        return cls(chosen, bool(proved), [name for name in within if name != chosen])
+
+
+def _so(choice: Choice, beating: int, seeds: int, reference: str) -> str:
+    cases = f"beats {reference} by more than chance in {beating} of {seeds} trainings"
+    if not choice.proved:
+        return f"Recommendation: none. {choice.name} {cases}; take {reference}'s forecast."
+    rest = f"; seeds cannot tell it from {_listed(choice.others)}" if choice.others else ""
+    return f"Recommendation: {choice.name}, which {cases}{rest}."
 
 
 def _by_name(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pricecast import plots
+from pricecast import html, plots
 from pricecast.board import CONFIDENCE, board
 from pricecast.comparison import Comparison
 from pricecast.comparison_table import comparison_table
@@ -20,6 +19,7 @@ from pricecast.money import COST_BPS
 from pricecast.tables import format_cell, money_table, naive_first, ranking_table
 from pricecast.text import listed
 
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
 # More sentences, one a model, would push the table out of sight: they are folded away.
 SENTENCES = 6
 # The word that an answer opens with, where it has one.
@@ -64,14 +64,11 @@ class Report:
 
 def render(report: Report) -> str:
     """Returns the report as HTML without any outside reference; every text in it is escaped."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     models = naive_first(report.leaderboard)
     order = [str(name) for name in models["model"]]
     headline, _, more = unbroken(report.verdict["sentence"]).partition(". ")
-    return environment.get_template("report.html.jinja").render(
+    return html.render(
+        TEMPLATE,
         report=report,
         headline=f"{headline}." if more else headline,
         more=more,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,10 @@ class Bounds:
 
     valid_start: pd.Timestamp
     test_start: pd.Timestamp
+
+    def texts(self) -> dict[str, Any]:
+        """Return the two as the spec keeps them."""
+        return {name: str(moment.date()) for name, moment in vars(self).items()}
 
 
 def bounds_by_share(dates: pd.Series, valid_size: float, test_size: float) -> Bounds:

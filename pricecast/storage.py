@@ -16,7 +16,7 @@ from pricecast.errors import InputError
 from pricecast.text import listed
 
 MANIFEST = "manifest.json"
-# What a damaged file raises: besides Arrow's own errors, pandas trusts the notes that it keeps in the file.
+# What a damaged file raises, besides Arrow's own errors: pandas trusts the notes on columns and index in it.
 _UNREADABLE = (
     OSError, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
 )  # fmt: skip
@@ -36,16 +36,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """
     try:
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
-    except (
-        OSError,
-        pa.ArrowException,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-    ) as error:
-        # pandas keeps notes on columns and index in the file, and trusts them.
+    except _UNREADABLE as error:
         raise InputError(f"expected a sound parquet file at {path}, got: {_line(error)}; write it again") from error
 
 

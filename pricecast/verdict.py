@@ -138,7 +138,7 @@ def _overall(tables: dict[int, pd.DataFrame]) -> str:
         text += f" So do, in one or the other: {', '.join(winners[1:])}." if winners[1:] else ""
     elif len(table) == 1:
         text = f"Only {reference} was judged, on {days}: {_advice(tables)}."
-    elif table[["ref_dm_p_point", "ref_dm_p_crps"]].isna().to_numpy().all():
+    elif untested(table):
         text = f"Too few days ({n}) to tell any model from {reference}."
     else:
         text = f"Nothing beats {reference} on {days}: {_advice(tables)}."
@@ -164,12 +164,19 @@ def listed(found: list[int]) -> str:
 def _advice(tables: dict[int, pd.DataFrame]) -> str:
     """What to use when nothing beats the reference: its intervals, if they keep their promise at every horizon."""
     reference = reference_of(next(iter(tables.values())))
-    held = [value(table, reference, "coverage_90") for table in tables.values()]
-    low, high = f"{min(held):.1f}", f"{max(held):.1f}"
-    text = f"{high} %" if low == high else f"{low} to {high} % at horizons {min(tables)} to {max(tables)}"
-    if max(abs(coverage - 90) for coverage in held) <= TOLERANCE:
-        return f"use its intervals (the 90 % one held {text}), not anybody's point forecast"
-    return f"trust nobody's point forecast, nor its 90 % interval, which held {text}"
+    held = {horizon: value(table, reference, "coverage_90") for horizon, table in tables.items()}
+    if _kept(held):
+        return f"use its intervals (the 90 % one held {_range(held)}), not anybody's point forecast"
+    return f"trust nobody's point forecast, nor its 90 % interval, which held {_range(held)}"
+
+
+def _kept(held: dict[int, float]) -> bool:
+    return max(abs(coverage - 90) for coverage in held.values()) <= TOLERANCE
+
+
+def _range(held: dict[int, float]) -> str:
+    low, high = f"{min(held.values()):.1f}", f"{max(held.values()):.1f}"
+    return f"{high} %" if low == high else f"{low} to {high} % at horizons {min(held)} to {max(held)}"
 
 
 def winning(table: pd.DataFrame) -> list[str]:
@@ -177,6 +184,11 @@ def winning(table: pd.DataFrame) -> list[str]:
     ranked = table.sort_values("crps", kind="stable").index
     signs = {str(model): [claim.sign for claim in _claims(table, str(model))] for model in ranked}
     return [model for model, found in signs.items() if max(found) > 0 and min(found) >= 0]
+
+
+def untested(table: pd.DataFrame) -> bool:
+    """Return whether no test of a model against the reference could be made at a horizon, for want of days."""
+    return bool(table[["ref_dm_p_point", "ref_dm_p_crps"]].isna().to_numpy().all())
 
 
 def number(figure: float) -> float | None:

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from forecast_samples import sample_forecasts
-from pricecast.answers import ERRORS, TOLERANCE, answers, misses, shown_model
+from pricecast.answers import answers
 from pricecast.coverage import coverage
+from pricecast.evidence import ERRORS, TOLERANCE, misses, shown_model
 from pricecast.judge import score
 from pricecast.selection import by_fold, judge_selected
 

@@ -7,7 +7,8 @@ from arch.bootstrap import CircularBlockBootstrap
 from scipy import stats
 
 from forecast_samples import sample_forecasts
-from pricecast.direction import DRAWS, direction, hit_rate, panel_test, pesaran_timmermann, resample_days
+from plain_direction import pesaran_timmermann
+from pricecast.direction import DRAWS, direction, hit_rate, panel_test, resample_days
 from pricecast.metrics import Slice, majority
 from pricecast.metrics import direction as hits
 from pricecast.significance import block_length

@@ -17,7 +17,7 @@ from sklearn.ensemble import RandomForestRegressor
 from market_samples import SMALL, same_bits, small_dataset
 from pricecast import fitting, models
 from pricecast.errors import InputError
-from pricecast.models import _forest, _trees
+from pricecast.models import _forest, _quantiles, _trees
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 
 NAMES = ("forest", "lightgbm", "xgboost")
@@ -206,7 +206,7 @@ def test_pinball_equals_a_loop():
 def test_forecasts_come_back_in_order_with_the_median_as_centre():
     panel, *_, test = setup()
     levels = np.random.default_rng(0).normal(0, 1, (len(test), 3, len(LEVELS)))
-    forecast = _trees.forecast(levels, panel, test)
+    forecast = _quantiles.forecast(levels, panel, test)
     expected = np.stack([panel.to_returns(levels[:, :, i], test) for i in range(len(LEVELS))], axis=2)
     assert same_bits(forecast.quantiles, np.sort(expected, axis=2))
     assert same_bits(forecast.center, forecast.quantiles[:, :, MEDIAN])

@@ -10,8 +10,7 @@ import pandas as pd
 
 from pricecast import models
 from pricecast.dataset import Dataset
-from pricecast.errors import InputError
-from pricecast.fitting import fit
+from pricecast.fitting import check_belongs, fit
 from pricecast.forecaster import Forecaster
 from pricecast.guard import checks, protocol, results, sample, subjects
 from pricecast.guard.bars import VALID_GARBAGE, cuts, replaced
@@ -81,26 +80,6 @@ def look_at_model(subject: Subject, dataset: Dataset, part: Dataset, n: int, see
         bars = sample.around(dataset, tickers, made.fitted_until, most, made.about.whole_history)
     yield from _forecasts(subject.label, made, bars, n, seed)
     yield from _scores(subject.label, made, bars, dataset)
-
-
-def check_belongs(label: str, forecaster: Forecaster, dataset: Dataset) -> None:
-    """Refuses a forecaster of other features, another target or horizon, or a longer lookback than a dataset has.
-
-    Raises:
-        InputError: it is such a one.
-    """
-    for name in ("target", "features", "horizon"):
-        ours, theirs = getattr(dataset.spec, name), getattr(forecaster.spec, name)
-        if ours != theirs:
-            raise InputError(
-                f"expected models for this dataset's {name} {ours}, got {label} with {theirs}: audit it with the "
-                "dataset that it was trained on"
-            )
-    if forecaster.model.lookback > dataset.spec.max_lookback:
-        raise InputError(
-            f"expected a lookback of at most {dataset.spec.max_lookback}, got {forecaster.model.lookback} of "
-            f"{label}: audit it with the dataset that it was trained on"
-        )
 
 
 def _capped(subject: Subject) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pricecast.guard.bars import VALID_GARBAGE, replaced
 from pricecast.guard.violations import Violation
-from pricecast.live import TOLERANCE
-from pricecast.schema import QUANTILE_COLUMNS, SPLITS
+from pricecast.live import TOLERANCE, quantile_returns, relative_difference
+from pricecast.schema import SPLITS
 
 EXACT = 1e-9
 
@@ -136,13 +136,7 @@ def _parity(
         how = f"the forecast from {last}: {type(error).__name__}: {error}"
         return [Violation("computes", "(all)", how=how)]
     both = expected.merge(live, on=["ticker", "cutoff", "horizon"], how="left", suffixes=("", "_live"))
-    backtest, now = (
-        np.log(
-            both[[f"{name}{end}" for name in QUANTILE_COLUMNS]].to_numpy() / both[[f"last_close{end}"]].to_numpy()
-        )
-        for end in ("", "_live")
-    )
-    step = np.abs(now - backtest).max(axis=1) / np.maximum(backtest[:, -1] - backtest[:, 0], 1e-12)
+    step = relative_difference(quantile_returns(both, "_live"), quantile_returns(both))
     off = ~(step <= TOLERANCE)
     how = f"the forecast from {len(bars)} bars is not the backtest's"
     rows = both[["ticker"]].assign(date=both["cutoff"])

@@ -61,10 +61,7 @@ def part(dataset: Dataset, tickers: Sequence[str], bars: int) -> Dataset:
     if len(own) == len(dataset.bars):
         return dataset
     bounds = splits.bounds_by_share(own["date"], defaults.VALID_SIZE, defaults.TEST_SIZE)
-    spec = replace(
-        dataset.spec, tickers=tuple(tickers), dropped={}, valid_start=str(bounds.valid_start.date()),
-        test_start=str(bounds.test_start.date()),
-    )  # fmt: skip
+    spec = replace(dataset.spec, tickers=tuple(tickers), dropped={}, **bounds.texts())
     return rebuilt(replace(dataset, spec=spec), own.reset_index(drop=True))
 
 

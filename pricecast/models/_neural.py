@@ -11,9 +11,9 @@ from torch import nn
 
 from pricecast.defaults import LONGEST_LOOKBACK
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _torch, check_shape, read_state, write_state
+from pricecast.models import Forecast, Report, _lookback, _quantiles, _torch, check_shape, read_state, write_state
 from pricecast.panel import Panel
-from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+from pricecast.schema import QUANTILE_LEVELS
 
 # Products of fewer than 12 columns round by where a row starts in memory, and a recurrent layer has at least three
 # gates a unit; the largest are enough for any panel, and little enough to lay out before a file is believed.
@@ -101,9 +101,7 @@ class Neural:
         if self.loss == "mse":
             return Forecast(center=panel.to_returns(outputs, origins))
         levels = outputs.reshape(len(origins), self.horizon_, len(QUANTILE_LEVELS))
-        columns = [panel.to_returns(levels[:, :, level], origins) for level in range(levels.shape[2])]
-        quantiles = np.sort(np.stack(columns, axis=2), axis=2)
-        return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
+        return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
         """Writes the weights as safetensors and the shapes as JSON."""
@@ -128,6 +126,17 @@ class Neural:
         self.network_.load_state_dict(weights)
         return self
 
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """Suggests hyperparameters."""
+        return {
+            "hidden_dim": trial.suggest_categorical("hidden_dim", [16, 32, 64, 128]),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+            "lookback": trial.suggest_int("lookback", 10, 60, step=10),
+            "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+            "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128, 256]),
+        }
+
     def _outputs(self) -> int:
         return self.horizon_ * (1 if self.loss == "mse" else len(QUANTILE_LEVELS))
 
@@ -142,11 +151,7 @@ class Neural:
     def _check(self, max_lookback: int) -> None:
         if self.loss not in _torch.LOSSES:
             raise InputError(f"expected loss out of {', '.join(_torch.LOSSES)}, got {self.loss!r}")
-        if not 1 <= self.lookback <= max_lookback:
-            raise InputError(
-                f"expected a lookback of 1 to {max_lookback}, got {self.lookback}: "
-                "transform with a longer --max-lookback"
-            )
+        _lookback.check_days("lookback", self.lookback, max_lookback)
         if not 0 <= self.dropout < 1:
             raise InputError(f"expected a dropout of 0 to below 1, got {self.dropout}")
         for name, value in {field.name: getattr(self, field.name) for field in fields(self)}.items():
@@ -157,15 +162,15 @@ class Neural:
                 raise InputError(f"expected {name} of {least} to {most}, got {value}: choose one in between")
 
 
-def space(trial: Any) -> dict[str, Any]:
-    """Suggestions for what all networks have."""
-    return {
-        "hidden_dim": trial.suggest_categorical("hidden_dim", [16, 32, 64, 128]),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
-        "lookback": trial.suggest_int("lookback", 10, 60, step=10),
-        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128, 256]),
-    }
+class Layered(Neural):
+    """A network whose file declares a number of layers, too."""
+
+    num_layers: int
+
+    @staticmethod
+    def space(trial: Any) -> dict[str, Any]:
+        """Suggests hyperparameters."""
+        return {**Neural.space(trial), "num_layers": trial.suggest_int("num_layers", 1, 3)}
 
 
 def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, _Kind]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pricecast.calendars import day
 from pricecast.errors import InputError
 from pricecast.models import check_tickers
 from pricecast.panel import Panel
@@ -35,7 +36,7 @@ def fit_each(panel: Panel, train: np.ndarray, estimate: Estimate) -> States:
     for ticker in np.unique(panel.tickers[train]):
         rows = _rows(panel, ticker)
         last = train[panel.tickers[train] == ticker].max() + panel.spec.horizon
-        states[str(ticker)] = {"start": _day(panel.dates[rows[0]]), **estimate(_path(panel, rows[0], last))}
+        states[str(ticker)] = {"start": day(panel.dates[rows[0]]), **estimate(_path(panel, rows[0], last))}
     return states
 
 
@@ -122,8 +123,8 @@ def _is_date(value: Any) -> bool:
 def _first_row(name: str, panel: Panel, ticker: str, start: str, origin: int) -> int:
     rows = _rows(panel, ticker)
     later = rows[panel.dates[rows] >= np.datetime64(start)]
-    if not len(later) or _day(panel.dates[later[0]]) != start:
-        got = _day(panel.dates[later[0]]) if len(later) else f"none after {_day(panel.dates[rows[-1]])}"
+    if not len(later) or day(panel.dates[later[0]]) != start:
+        got = day(panel.dates[later[0]]) if len(later) else f"none after {day(panel.dates[rows[-1]])}"
         raise InputError(
             f"expected the bars of {ticker} from {start} on, where the training of {name} began, got {got}: "
             "give the bars from there on"
@@ -131,7 +132,7 @@ def _first_row(name: str, panel: Panel, ticker: str, start: str, origin: int) ->
     if origin < later[0]:
         raise InputError(
             f"expected origins of {ticker} from {start} on, where the training of {name} began, "
-            f"got {_day(panel.dates[origin])}: forecast from later ones"
+            f"got {day(panel.dates[origin])}: forecast from later ones"
         )
     return int(later[0])
 
@@ -143,7 +144,3 @@ def _rows(panel: Panel, ticker: str) -> np.ndarray:
 def _path(panel: Panel, first: int, last: int) -> np.ndarray:
     close = panel.close[first : last + 1]
     return PERCENT * np.log(close / close[0])
-
-
-def _day(date: np.datetime64) -> str:
-    return str(date.astype("datetime64[D]"))

@@ -1,4 +1,4 @@
-"""What the tree models share: their checks, boosting round by round, and what a quantile of labels says."""
+"""What the tree models share: the checks of their parameters and files, and boosting round by round."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report
+from pricecast.models import Report
 from pricecast.objects import check_object
-from pricecast.panel import Panel
-from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+from pricecast.schema import QUANTILE_LEVELS
 from pricecast.storage import read_json
 from pricecast.text import short
 
@@ -20,13 +19,6 @@ MAX_DEPTH = 64
 MAX_LEVELS = 1024
 SHAPES = {"input_dim": int, "horizon": int, "best_epoch": int}
 _LEVELS = np.array(QUANTILE_LEVELS)
-
-
-def forecast(levels: np.ndarray, panel: Panel, origins: np.ndarray) -> Forecast:
-    """Brings quantiles of labels (n, h, levels) back to log returns, in order."""
-    columns = [panel.to_returns(levels[:, :, level], origins) for level in range(levels.shape[2])]
-    quantiles = np.sort(np.stack(columns, axis=2), axis=2)
-    return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
 
 
 def pinball(levels: np.ndarray, labels: np.ndarray) -> float:

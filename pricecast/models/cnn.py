@@ -1,7 +1,7 @@
 """A convolutional network along the days of the window (LeCun & Bengio 1995)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -45,8 +45,3 @@ class Model(_neural.Neural):
 
     def _network(self, input_dim: int, outputs: int) -> nn.Module:
         return Network(input_dim, self.hidden_dim, self.dropout, outputs)
-
-    @staticmethod
-    def space(trial: Any) -> dict[str, Any]:
-        """Suggests hyperparameters."""
-        return _neural.space(trial)

@@ -1,5 +1,6 @@
 """A random forest that keeps whole distributions in its leaves (Meinshausen 2006)."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -7,10 +8,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from pricecast.models import Forecast, Report, _forest, _trees, check_shape
+from pricecast.models import Forecast, Report, _forest, _quantiles, _trees, check_shape
 from pricecast.panel import Panel
 
 
+@dataclass(eq=False)
 class Model:
     """Quantile regression forest over the origin's features, one for all horizons.
 
@@ -23,21 +25,12 @@ class Model:
     requires: ClassVar[tuple[str, ...]] = ("safetensors",)
     lookback = 1
 
-    def __init__(
-        self,
-        trees: int = 200,
-        min_samples_leaf: int = 100,
-        max_features: float = 0.25,
-        max_depth: int = 12,
-        samples_per_tree: int = 8192,
-        seed: int = 0,
-    ) -> None:
-        self.trees = trees
-        self.min_samples_leaf = min_samples_leaf
-        self.max_features = max_features
-        self.max_depth = max_depth
-        self.samples_per_tree = samples_per_tree
-        self.seed = seed
+    trees: int = 200
+    min_samples_leaf: int = 100
+    max_features: float = 0.25
+    max_depth: int = 12
+    samples_per_tree: int = 8192
+    seed: int = 0
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
         """Grows the trees on bootstrap samples of at most `samples_per_tree` rows.
@@ -63,7 +56,7 @@ class Model:
         """
         check_shape("forest", panel, len(self.forest_.edges), self.input_dim_)
         levels = _forest.quantiles(self.forest_, panel.X[origins], self.max_depth)
-        return _trees.forecast(levels, panel, origins)
+        return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
         """Writes the trees as arrays."""

@@ -9,9 +9,9 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, check_shape
+from pricecast.models import Forecast, Report, _quantiles, check_shape
 from pricecast.panel import Panel
-from pricecast.schema import MEDIAN, QUANTILE_LEVELS
+from pricecast.schema import QUANTILE_LEVELS
 
 # Queries of one size (the last is padded) give an origin the same bits in any company and bound the memory.
 BATCH = 256
@@ -54,9 +54,7 @@ class Model:
         check_shape("knn", panel, self.labels_.shape[1], self.days_.shape[1])
         padded = np.resize(origins, -(-len(origins) // BATCH) * BATCH)
         levels = self._levels(panel.X[padded])[: len(origins)]
-        columns = [panel.to_returns(levels[:, :, q], origins) for q in range(levels.shape[2])]
-        quantiles = np.sort(np.stack(columns, axis=2), axis=2)
-        return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
+        return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
         """Writes the training days as safetensors."""

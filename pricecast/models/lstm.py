@@ -1,45 +1,21 @@
 """A long short-term memory network over windows of scaled features (Hochreiter & Schmidhuber 1997)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from torch import nn
 
-from pricecast.models import _neural
-
-
-class Network(nn.Module):
-    """LSTM, batch first; the last time step through fc1 (16) and ReLU to fc2."""
-
-    def __init__(self, input_dim: int, hidden_dim: int, num_layers: int, dropout: float, outputs: int) -> None:
-        super().__init__()
-        between = dropout if num_layers > 1 else 0.0
-        self.lstm = nn.LSTM(input_dim, hidden_dim, num_layers, batch_first=True, dropout=between)
-        self.fc1 = _neural.Linear(hidden_dim, 16)
-        self.fc2 = _neural.Linear(16, outputs)
-
-    def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Maps windows (batch, lookback, features) to (batch, outputs)."""
-        states, _ = self.lstm(windows)
-        return self.fc2(torch.relu(self.fc1(states[:, -1])))
+from pricecast.models import _recurrent
 
 
 @dataclass(eq=False)
-class Model(_neural.Neural):
+class Model(_recurrent.Recurrent):
     """The LSTM of the textbooks."""
 
     family: ClassVar[str] = "neural"
     calibrate: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("torch", "safetensors")
     stops_early: ClassVar[bool] = True
+    cell = nn.LSTM
 
     num_layers: int = 2
-
-    def _network(self, input_dim: int, outputs: int) -> nn.Module:
-        return Network(input_dim, self.hidden_dim, self.num_layers, self.dropout, outputs)
-
-    @staticmethod
-    def space(trial: Any) -> dict[str, Any]:
-        """Suggests hyperparameters."""
-        return {**_neural.space(trial), "num_layers": trial.suggest_int("num_layers", 1, 3)}

@@ -108,7 +108,7 @@ class Network(nn.Module):
 
 
 @dataclass(eq=False)
-class Model(_neural.Neural):
+class Model(_neural.Layered):
     """The LSTM of the textbooks in Keras, several times slower than in torch."""
 
     family: ClassVar[str] = ""
@@ -120,8 +120,3 @@ class Model(_neural.Neural):
 
     def _network(self, input_dim: int, outputs: int) -> nn.Module:
         return Network(self.lookback, input_dim, self.hidden_dim, self.num_layers, self.dropout, outputs)
-
-    @staticmethod
-    def space(trial: Any) -> dict[str, Any]:
-        """Suggests hyperparameters."""
-        return {**_neural.space(trial), "num_layers": trial.suggest_int("num_layers", 1, 3)}

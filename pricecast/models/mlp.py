@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ class Network(nn.Module):
 
 
 @dataclass(eq=False)
-class Model(_neural.Neural):
+class Model(_neural.Layered):
     """Two layers over a trading month: every day of the window costs weights, so it is short and dropout high."""
 
     family: ClassVar[str] = "neural"
@@ -45,8 +45,3 @@ class Model(_neural.Neural):
 
     def _network(self, input_dim: int, outputs: int) -> nn.Module:
         return Network(self.lookback * input_dim, self.hidden_dim, self.num_layers, self.dropout, outputs)
-
-    @staticmethod
-    def space(trial: Any) -> dict[str, Any]:
-        """Suggests hyperparameters."""
-        return {**_neural.space(trial), "num_layers": trial.suggest_int("num_layers", 1, 3)}

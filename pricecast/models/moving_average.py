@@ -1,17 +1,16 @@
 """The mean of the last closes, over every horizon."""
 
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pricecast.errors import InputError
-from pricecast.models import Forecast, Report
+from pricecast.models import Forecast, Report, _lookback
+from pricecast.models._stateless import Stateless
 from pricecast.panel import Panel
 
 
-class Model:
+class Model(Stateless):
     """Simple moving average: the forecast lags behind the price, which is what there is to see in it."""
 
     family: ClassVar[str] = "classical"
@@ -32,11 +31,7 @@ class Model:
         Raises:
             InputError: the lookback is longer than the dataset's context.
         """
-        if not 1 <= self.lookback <= panel.spec.max_lookback:
-            raise InputError(
-                f"expected a lookback of 1 to {panel.spec.max_lookback}, got {self.lookback}: "
-                "transform with a longer --max-lookback"
-            )
+        _lookback.check_days("lookback", self.lookback, panel.spec.max_lookback)
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
@@ -44,10 +39,3 @@ class Model:
         means = sliding_window_view(panel.close, self.lookback)[origins - self.lookback + 1].mean(axis=1)
         center = np.log(means / panel.close[origins])
         return Forecast(center=np.repeat(center[:, None], panel.spec.horizon, axis=1))
-
-    def save(self, folder: Path) -> None:
-        """Keeps nothing."""
-
-    def load(self, folder: Path) -> Self:
-        """Needs nothing."""
-        return self

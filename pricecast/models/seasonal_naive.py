@@ -1,16 +1,15 @@
 """The close of one season ago (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 5.2)."""
 
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pricecast.errors import InputError
-from pricecast.models import Forecast, Report
+from pricecast.models import Forecast, Report, _lookback
+from pricecast.models._stateless import Stateless
 from pricecast.panel import Panel
 
 
-class Model:
+class Model(Stateless):
     """Next Monday's close is last Monday's; horizons beyond a season repeat the last one."""
 
     family: ClassVar[str] = "classical"
@@ -36,21 +35,10 @@ class Model:
         Raises:
             InputError: the season is longer than the dataset's context.
         """
-        if not 1 <= self.season <= panel.spec.max_lookback:
-            raise InputError(
-                f"expected a season of 1 to {panel.spec.max_lookback} days, got {self.season}: "
-                "transform with a longer --max-lookback"
-            )
+        _lookback.check_days("season", self.season, panel.spec.max_lookback)
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
         """The way from the last close to those of the last season."""
         back = self.season - 1 - np.arange(panel.spec.horizon) % self.season
         return Forecast(center=np.log(panel.close[origins[:, None] - back] / panel.close[origins, None]))
-
-    def save(self, folder: Path) -> None:
-        """Keeps nothing."""
-
-    def load(self, folder: Path) -> Self:
-        """Needs nothing."""
-        return self

@@ -52,7 +52,7 @@ class Network(nn.Module):
 
 
 @dataclass(eq=False)
-class Model(_neural.Neural):
+class Model(_neural.Layered):
     """Four blocks see 61 days, 1 + 2 * 2 * (1 + 2 + 4 + 8): the whole window."""
 
     family: ClassVar[str] = "neural"
@@ -77,4 +77,4 @@ class Model(_neural.Neural):
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
         """Suggests hyperparameters."""
-        return {**_neural.space(trial), "num_layers": trial.suggest_int("num_layers", 2, 5)}
+        return {**_neural.Neural.space(trial), "num_layers": trial.suggest_int("num_layers", 2, 5)}

@@ -1,0 +1,140 @@
+"""Boosted trees over the origin's features: what their models share, whichever library grows the trees."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from pricecast.models import Forecast, Report, _quantiles, _trees, check_shape, write_state
+from pricecast.panel import Panel
+
+
+@dataclass(frozen=True)
+class Training:
+    """Boosters in training.
+
+    Attributes:
+        advance: adds a round of trees and returns `train_loss` and, with validation rows, `val_loss`.
+        first: from a number of rounds to the boosters' text in their library's own format, up to that round.
+    """
+
+    advance: Callable[[], dict[str, float]]
+    first: Callable[[int], list[str]]
+
+
+class Boosted:
+    """Boosters that start from the quantiles of all training labels and stop at one round.
+
+    An epoch is one boosting round: a tree per level and horizon. All of them stop at the same round, the one
+    with the least loss on the validation rows: a round per booster would follow the noise of its own few rows.
+
+    Attributes:
+        tree_size: the parameter that bounds a single tree, and its range in a search.
+        least: lowest allowed values, of parameters that have to be more than positive.
+        most: highest allowed values, besides those that all boosted trees share.
+        epochs: boosting rounds at most, or exactly where there is nothing to stop on.
+        patience: rounds without a better validation loss before it stops.
+        learning_rate: share of a tree's step that is taken.
+        min_samples_leaf: training rows in a leaf at least.
+        reg_lambda: L2 penalty on the leaves.
+        subsample: share of the rows that a round sees.
+        colsample: share of the features that a split may choose from.
+        seed: of the rows and features drawn.
+    """
+
+    tree_size: ClassVar[tuple[str, int, int]]
+    least: ClassVar[Mapping[str, float]] = {}
+    most: ClassVar[Mapping[str, float]]
+    lookback = 1
+
+    epochs: int
+    patience: int
+    learning_rate: float
+    min_samples_leaf: int
+    reg_lambda: float
+    subsample: float
+    colsample: float
+    seed: int
+
+    def _training(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> Training:
+        """Boosters without a round yet, on rows to learn from and rows to stop on."""
+        raise NotImplementedError
+
+    def _keep(self, texts: list[str]) -> None:
+        """Takes boosters out of their library's own format: what predicts is what a file holds."""
+        raise NotImplementedError
+
+    def _levels(self, X: np.ndarray) -> np.ndarray:
+        """Quantiles of the labels of features (n, input_dim), (n, horizon, levels)."""
+        raise NotImplementedError
+
+    def _write(self, folder: Path) -> None:
+        """Writes the boosters."""
+        raise NotImplementedError
+
+    def _read(self, folder: Path) -> list[str]:
+        """Reads what `_write` wrote, checked before the library sees it."""
+        raise NotImplementedError
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Boosts with early stopping on `valid`, or for `epochs` rounds when it is empty.
+
+        Raises:
+            InputError: a parameter makes no trees.
+        """
+        self._check()
+        training = self._training(panel, train, valid)
+        self.best_epoch_ = _trees.boost(training.advance, self.epochs, self.patience, report)
+        self.input_dim_, self.horizon_ = panel.X.shape[1], panel.spec.horizon
+        self._keep(training.first(self.best_epoch_))
+        return self
+
+    def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        """Quantiles of log returns.
+
+        Raises:
+            InputError: the panel has not the features and the horizon of the training.
+        """
+        check_shape(self._name(), panel, self.horizon_, self.input_dim_)
+        return _quantiles.forecast(self._levels(panel.X[origins]), panel, origins)
+
+    def save(self, folder: Path) -> None:
+        """Writes the shapes as JSON and the boosters in their library's own format."""
+        shapes = {"input_dim": self.input_dim_, "horizon": self.horizon_, "best_epoch": self.best_epoch_}
+        write_state(folder, shapes)
+        self._write(folder)
+
+    def load(self, folder: Path) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: a file holds no booster of such trees.
+        """
+        shapes = _trees.read_shapes(self._name(), folder)
+        self.input_dim_, self.horizon_, self.best_epoch_ = (shapes[key] for key in _trees.SHAPES)
+        self._keep(self._read(folder))
+        return self
+
+    @classmethod
+    def space(cls, trial: Any) -> dict[str, Any]:
+        """Hyperparameters worth a search, from an Optuna trial."""
+        size, low, high = cls.tree_size
+        return {
+            "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+            size: trial.suggest_int(size, low, high),
+            "min_samples_leaf": trial.suggest_int("min_samples_leaf", 30, 400, log=True),
+            "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 100.0, log=True),
+            "subsample": trial.suggest_float("subsample", 0.3, 0.9),
+            "colsample": trial.suggest_float("colsample", 0.1, 1.0),
+        }
+
+    def _name(self) -> str:
+        return type(self).__module__.rpartition(".")[2]
+
+    def _check(self) -> None:
+        given = {key: value for key, value in vars(self).items() if not key.endswith("_")}
+        del given["seed"], given["reg_lambda"]
+        most = {"learning_rate": 1.0, "subsample": 1.0, "colsample": 1.0, **self.most}
+        _trees.check_numbers(self._name(), given, self.least, most)

@@ -1,0 +1,24 @@
+"""Models that learn nothing: a forecast follows from the bars before it and the parameters."""
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from pricecast.models import Report
+from pricecast.panel import Panel
+
+
+class Stateless:
+    """A model without a learned state."""
+
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+        """Learns nothing."""
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Keeps nothing."""
+
+    def load(self, folder: Path) -> Self:
+        """Needs nothing."""
+        return self
