@@ -40,7 +40,7 @@ def changed(before, after):
 
 
 def typed(step, **params):
-    return chain._typed(importlib.import_module(f"flow_steps.{step}"), params)
+    return chain._typed(step, params)
 
 
 def test_the_same_project_elsewhere_has_the_same_key(project, monkeypatch):
