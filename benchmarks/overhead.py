@@ -4,6 +4,10 @@ Runs the default pipeline on a warm store and takes from each step's time what t
 and forecasts. The rest is MLflow, keys, files and digests; drawing the report has a line of its own. The
 alternative is a new process per step, as `mlflow run` for every step would have it: at least a Python that
 imports MLflow.
+
+Below it stand whole programs, each in a process of its own: their CPU seconds and peak memory, beside those of an
+alternative: for help and typing mistakes a Python that imports MLflow, for a pipeline of naive alone the same with
+torch imported, for a reused pipeline the one that ran.
 """
 
 import importlib
@@ -14,6 +18,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -83,11 +88,52 @@ def new_process() -> float:
     return time.perf_counter() - started
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a process took: CPU seconds, user and system, and peak memory in MB."""
+
+    cpu: float
+    peak: float
+
+
+def cost(*words: str, code: int = 0) -> Cost:
+    """Runs a fresh Python, which ends with an exit code, in the working directory."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        text = child.stdout.read() if child.stdout else b""
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == code, text.decode()
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def programs() -> None:
+    """Prints what whole programs cost."""
+    program = str(ROOT / "main.py")
+    naive = ["--models", "naive"]
+    mlflow = cost("-c", "import mlflow")
+    torch = f"import runpy, sys, torch; sys.argv[0] = {program!r}; runpy.run_path({program!r}, run_name='__main__')"
+    with_torch = cost("-c", torch, *naive, "--reuse", "false")
+    alone = cost(program, *naive, "--reuse", "false")
+    rows = {
+        "--help": (cost(program, "--help"), mlflow, "a Python that imports MLflow"),
+        "a wrong option": (cost(program, "--lookbak", "5", code=2), mlflow, "a Python that imports MLflow"),
+        "a pipeline of naive": (alone, with_torch, "the same with torch imported"),
+        "that pipeline, reused": (cost(program, *naive), alone, "the one that ran"),
+    }
+    print(f"\n{'program':22} {'CPU s':>6} {'peak MB':>8} {'alternative':30} {'CPU s':>6} {'peak MB':>8}")
+    for name, (ours, other, what) in rows.items():
+        print(f"{name:22} {ours.cpu:6.2f} {ours.peak:8.0f} {what:30} {other.cpu:6.2f} {other.peak:8.0f}")
+
+
 def main_() -> None:
-    """Prints the table."""
+    """Prints the tables."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         os.chdir(folder)
+        programs()  # first: a child's peak memory is at least what its parent has
         pipeline(["--models", "naive", "--vis", "false"])  # warms the store and the imports
         totals, work = pipeline(sys.argv[1:])
     alternative = new_process()

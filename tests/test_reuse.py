@@ -68,7 +68,7 @@ class Finished:
 
     def _reason(self, name, params):
         module = import_module(f"flow_steps.{name}")
-        typed = chain._typed(module, params)
+        typed = chain._typed(module.STEP.name, params)
         run_id, reason = chain._find(module.STEP, typed, chain._parts(module.STEP, typed))
         assert (run_id == self.runs[name]) == (not reason)
         return reason

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tenacity
 
-from pricecast import sources
+from pricecast import schema, sources
 from pricecast.errors import InputError
 from pricecast.quality import clean
 from pricecast.sources import Request, yahoo
@@ -176,7 +176,7 @@ def test_a_split_event_changes_no_price(server):
     server.pages["MSFT"] = [chart("MSFT", splits=split, dividends=dividend)]
     raw = sources.load(request("MSFT"))
     assert list(raw["close"]) == CLOSES
-    assert list(raw.columns) == list(sources.PRICES)
+    assert list(raw.columns) == list(schema.PRICES)
     _, report = clean(raw, as_of=pd.Timestamp("2024-07-01"), strict=True, allow_splits=False)
     assert report["findings"] == []
 
