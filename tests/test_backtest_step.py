@@ -175,9 +175,10 @@ def test_under_a_chain_a_whole_backtest_is_reused(first, home, monkeypatch):
         ({"models": "lstm", "lookback": "21"}, "expected a lookback of 1 to 20, got 21"),
     ],
 )
-def test_a_mistake_is_one_line_and_fails_the_run(home, params, says):
+def test_a_mistake_is_one_line_and_fails_the_run(home, monkeypatch, params, says):
     before = len(walked.backtests())
-    assert says in walked.refusal(home, **params)
+    with walked.counted(monkeypatch):
+        assert says in walked.refusal(home, **params)
     after = walked.backtests()
     assert len(after) == before + 1
     assert after[-1].info.status == "FAILED"

@@ -19,13 +19,6 @@ NAMES = models.names()
 TARGETS = ("return", "price")
 PRICES = market((("AAA", 420), ("BBB", 360)), seed=4)
 BUILD = {"horizon": 3, "max_lookback": 20}
-# Every model on returns; on prices, where all that differs is shared, one of each sort.
-FEW = ("naive", "linear", "lstm")
-CELLS = [
-    pytest.param(name, target, marks=[pytest.mark.slow] if target == "price" and name not in FEW else [])
-    for name in NAMES
-    for target in TARGETS
-]
 
 
 @cache
@@ -113,7 +106,7 @@ def test_models_that_stop_early_do_not_learn_from_validation_rows_calibration_do
 
 
 @pytest.mark.parametrize("n", [1, pytest.param(3, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("name", "target"), CELLS)
+@pytest.mark.parametrize(("name", "target"), fitted_samples.CELLS)
 def test_neither_later_rows_nor_other_tickers_move_a_forecast(name, target, n):
     compute = subjects.forecasting(fitted(name, target))
     # Otherwise there would be nothing to move.
