@@ -130,7 +130,7 @@ def test_parameters_are_logged_as_they_were_typed(first):
 
 
 def test_nothing_is_left_in_the_working_directory_but_the_store(first, home):
-    assert {path.name for path in home.parent.iterdir()} == {"dataset", "mlflow.db", "mlflow.db.lock", "mlruns"}
+    assert {path.name for path in home.parent.iterdir()} == {"dataset", "mlflow.db", "mlruns"}
 
 
 # --- reuse -------------------------------------------------------------------------------------------------
