@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pytest
 
 from market_samples import SMALL, market
 from pricecast import dataset, fitting, models
@@ -10,6 +11,13 @@ from pricecast.schema import QUANTILE_COLUMNS
 
 NAMES = models.names()
 LONG = (("AAA", 700), ("BBB", 660))
+# Every model on returns; on prices, where all that differs is shared by the models, one of each sort.
+FEW = ("naive", "linear", "lstm")
+CELLS = [
+    pytest.param(name, target, marks=[pytest.mark.slow] if target == "price" and name not in FEW else [])
+    for name in NAMES
+    for target in ("return", "price")
+]
 PRICE_LIKE = ["last_close", "forecast", *QUANTILE_COLUMNS]
 
 

@@ -2,14 +2,18 @@
 
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
+from flow_steps import store
 from main import main as pipeline
 from pricecast.errors import InputError
 
@@ -58,6 +62,22 @@ def finished(folder: Path) -> Iterator[MlflowClient]:
             made = CliRunner().invoke(pipeline, list(SMALL))
             assert made.exit_code == 0, made.output
         yield MlflowClient()
+
+
+def fresh_store(empty: bytes, home: Path) -> None:
+    """Writes the database of a store that has no runs yet; to make one takes a second."""
+    (home / "mlflow.db").write_bytes(empty)
+    with sqlite3.connect(home / "mlflow.db") as connection:
+        connection.execute("UPDATE experiments SET artifact_location = ?", (f"{home}/mlruns/0",))
+    connection.close()
+
+
+@cache
+def empty_database() -> bytes:
+    """The database of a store that has no runs yet, made once for a process."""
+    with TemporaryDirectory() as folder, inside(Path(folder)):
+        store.ensure()
+        return Path("mlflow.db").read_bytes()
 
 
 def refused(door: Callable[[], object]) -> bool:

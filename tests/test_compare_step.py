@@ -139,7 +139,7 @@ PANELS = {
 }
 
 
-@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("panel", ["sample", pytest.param("etf4", marks=pytest.mark.slow)])
 def test_the_three_settings_that_come_with_the_project_are_compared_on_four_tickers(home, panel):
     if panel == "etf4" and not FOLDER.joinpath("etf4_2015_2023_dev.parquet").exists():
         pytest.skip(f"no market data in {FOLDER}: set PRICECAST_DATA to the folder that holds them")
@@ -162,7 +162,7 @@ def test_the_three_settings_that_come_with_the_project_are_compared_on_four_tick
 
 def test_a_second_call_trains_nothing_and_finds_the_same(first, home):
     parent, _, _ = first
-    done = call(home / "short.yaml", "--seeds", "2")
+    done = call(home / "short.yaml", "--seeds", "2", "--vis", "false")
     assert done.exit_code == 0, done.output
     again = parents()[-1]
     assert again.info.run_id != parent.info.run_id
@@ -176,7 +176,10 @@ def test_a_second_call_trains_nothing_and_finds_the_same(first, home):
 
 
 def test_without_a_loss_to_stop_on_all_epochs_are_run(home):
-    done = call(home / "short.yaml", "--seeds", "1", "--early-stopping", "false")
+    alone = home / "alone.yaml"
+    found = yaml.safe_load(shortened(home).read_text(encoding="utf-8"))
+    alone.write_text(yaml.safe_dump({"A": found["A"]}), encoding="utf-8")
+    done = call(alone, "--seeds", "1", "--early-stopping", "false", "--vis", "false")
     assert done.exit_code == 0, done.output
     children = reuse.children(parents()[-1].info.run_id)
     (own,) = [run for run in children if run.info.run_name.startswith("exp_A")]
@@ -204,7 +207,7 @@ def test_the_experiment_of_the_environment_goes_before_ours(home, monkeypatch):
     one = home / "one.yaml"
     one.write_text("D: {model: drift}", encoding="utf-8")
     before = len(parents())
-    done = call(one)
+    done = call(one, "--vis", "false")
     assert done.exit_code == 0, done.output
     assert len(parents()) == before
     (mine,) = [found for found in MlflowClient().search_experiments() if found.name == "mine"]

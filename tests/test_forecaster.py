@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fitted_samples import LONG, NAMES, PRICE_LIKE, data, logs, made, raw
+from fitted_samples import CELLS, LONG, NAMES, PRICE_LIKE, data, logs, made, raw
 from market_samples import market
 from pricecast import forecast_table, models
 from pricecast.errors import InputError
@@ -28,8 +28,7 @@ def test_bars_in_forecasts_out(name):
     assert np.isfinite(logs(table)).all()
 
 
-@pytest.mark.parametrize("target", ["return", "price"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "target"), CELLS)
 def test_bars_and_dataset_lead_to_the_same_forecast(name, target):
     panel = data(target).panel()
     newest = np.flatnonzero(panel.ahead == 0)
@@ -55,8 +54,7 @@ def test_the_answer_can_be_checked_later():
 # --- how many bars -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", ["return", "price"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "target"), CELLS)
 def test_the_bars_needed_are_enough_for_the_full_historys_forecast(name, target):
     model = made(name, target)
     assert model.context.bars_needed == model.spec.warmup + model.model.lookback - 1

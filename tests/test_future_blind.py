@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import fitted_samples
 from market_samples import SMALL, later, market, same_bits
 from pricecast import evaluation, fitting, models
 from pricecast.dataset import build
@@ -23,6 +24,11 @@ BUILD = {"horizon": 3, "max_lookback": 20}
 @cache
 def fitted(name, target="return"):
     return fitting.fit(name, models.settle(name, {}, SMALL), build(PRICES, target=target, **BUILD))
+
+
+def one_of(ways):
+    """One way for the fast tests, the others beside it for the slow ones."""
+    return [ways[0], *(pytest.param(way, marks=pytest.mark.slow) for way in ways[1:])]
 
 
 # --- the tests' own tool -----------------------------------------------------------------------------------
@@ -58,11 +64,13 @@ def test_a_dataset_of_a_prefix_is_the_prefix_of_the_dataset(target):
 # --- (b) fits ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("how", one_of(VALID_GARBAGE))
 @pytest.mark.parametrize(("name", "target"), [*((name, "return") for name in NAMES), ("lstm", "price")])
-def test_what_is_fitted_does_not_depend_on_anything_after_validation(name, target):
+def test_what_is_fitted_does_not_depend_on_anything_after_validation(name, target, how):
     # Model state, scalers, calibration, loss curve: every byte of the folder.
     fit = subjects.fitting(name, models.settle(name, {}, SMALL), target=target, **BUILD)
-    assert protocol.fits(fit, PRICES, pd.Timestamp(fitted(name).spec.test_start)) == []
+    original = fitted(name, target)
+    assert fit(later(PRICES, original.spec.test_start, how)) == subjects.digest(original)
 
 
 @pytest.mark.parametrize("name", ["drift", "lstm"])
@@ -78,7 +86,7 @@ def test_what_is_fitted_does_depend_on_training_rows(tmp_path, name):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("how", VALID_GARBAGE)
+@pytest.mark.parametrize("how", one_of(VALID_GARBAGE))
 @pytest.mark.parametrize("name", [name for name in NAMES if models.about(name).stops_early])
 def test_models_that_stop_early_do_not_learn_from_validation_rows_calibration_does(name, how):
     original = fitted(name)
@@ -95,13 +103,13 @@ def test_models_that_stop_early_do_not_learn_from_validation_rows_calibration_do
 # --- (c) forecasts -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", NAMES)
-def test_neither_later_rows_nor_other_tickers_move_a_forecast(name, target):
+@pytest.mark.parametrize("n", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("name", "target"), fitted_samples.CELLS)
+def test_neither_later_rows_nor_other_tickers_move_a_forecast(name, target, n):
     compute = subjects.forecasting(fitted(name, target))
     # Otherwise there would be nothing to move.
     assert compute(PRICES).notna().all(axis=1).sum() == 420 + 360 - 2 * 79
-    assert checks.forecasts(compute, PRICES, n=3, across=fitted(name, target).about.across) == []
+    assert checks.forecasts(compute, PRICES, n, across=fitted(name, target).about.across) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,11 +124,9 @@ def test_the_last_known_close_does_move_the_forecast(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
-    prices = market({"AAA": 800, "BBB": 700}, seed=4)
-    data = build(prices, **BUILD)
-    model = fitting.fit(name, models.settle(name, {}, SMALL), data)
-    walked = evaluation.walk({name: model}, data)
-    assert protocol.parity(model.predict_bars, prices, walked, model.context.needed) == []
+    model = fitted_samples.made(name)
+    walked = evaluation.walk({name: model}, fitted_samples.data())
+    assert protocol.parity(model.predict_bars, market(fitted_samples.LONG), walked, model.context.needed) == []
 
 
 @cache

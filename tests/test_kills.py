@@ -11,9 +11,9 @@ from trials import ENVIRONMENT, HERE, SMALL_DISKS, apart, may_mount
 needs_mounts = pytest.mark.skipif(not may_mount(), reason="no user namespace may mount a small disk here")
 
 
-def test_a_pipeline_that_is_ended_leaves_nothing_running_and_repeats_its_figures():
+def test_a_pipeline_that_is_shot_leaves_no_half_file_and_the_next_start_repeats_its_figures():
     count = apart("trial_kills", "few")
-    assert (count.tried, count.bad) == (2, [])
+    assert (count.tried, count.bad) == (1, [])
 
 
 @pytest.mark.slow
@@ -35,8 +35,8 @@ def test_the_trial_sees_runs_that_nobody_clears_up():
 
 
 def test_a_run_is_killed_in_order_wherever_in_mlflow_the_signal_comes():
-    count = apart("trial_signals", n=10)
-    assert (count.tried, count.bad) == (10, [])
+    count = apart("trial_signals", n=4)
+    assert (count.tried, count.bad) == (4, [])
 
 
 @pytest.mark.slow
@@ -45,9 +45,9 @@ def test_a_run_is_killed_in_order_at_300_lines_of_mlflow():
     assert (count.tried, count.bad) == (300, [])
 
 
-def test_six_pipelines_may_come_at_once_to_a_store_that_is_not_there():
-    count = apart("trial_starts", n=1)
-    assert (count.tried, count.bad) == (6, [])
+def test_pipelines_may_come_at_once_to_a_store_that_is_not_there():
+    count = apart("trial_starts", "few")
+    assert (count.tried, count.bad) == (2, [])
 
 
 @pytest.mark.slow
@@ -56,6 +56,7 @@ def test_three_hundred_pipelines_come_six_at_a_time():
     assert (count.tried, count.bad) == (300, [])
 
 
+@pytest.mark.slow
 @needs_mounts
 def test_a_full_disk_is_one_line_and_with_room_the_figures_come():
     assert apart("trial_full", n=1, before=SMALL_DISKS).bad == []

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -104,9 +105,14 @@ def artifacts_of(run):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+@cache
+def entry_point(step):
+    return load_project(str(ROOT)).get_entry_point(step)
+
+
 def command_line(step, params):
     """The words that the step's program gets when MLflow fills the template."""
-    entry = load_project(str(ROOT)).get_entry_point(step)
+    entry = entry_point(step)
     return shlex.split(entry.compute_command(params, storage_dir=None))
 
 

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.optimize import linprog
 
 from market_samples import same_bits, small_dataset
@@ -87,9 +88,9 @@ def program(members, actual):
     cost = np.concatenate([np.zeros(m), levels, 1 - levels]) / rows
     flat = members.reshape(m, -1).T
     target = np.repeat(actual[:, :, None], len(QUANTILE_LEVELS), axis=2).ravel()
-    equal = np.vstack([
-        np.hstack([flat, np.eye(rows), -np.eye(rows)]), np.concatenate([np.ones(m), np.zeros(2 * rows)])[None]
-    ])  # fmt: skip
+    errors = [sparse.eye(rows), -sparse.eye(rows)]
+    weights = np.concatenate([np.ones(m), np.zeros(2 * rows)])
+    equal = sparse.vstack([sparse.hstack([flat, *errors]), weights[None]])
     return cost, None, None, equal, np.append(target, 1.0)
 
 

@@ -490,7 +490,7 @@ def test_reuse_false_runs_everything_with_the_same_outcome(again, first):
 
 
 def test_a_changed_model_option_reruns_that_model_and_the_judge(again, second):
-    log, _ = again("--vis", "true", "--model-params", '{"lstm": {"dropout": 0.3}}')
+    log, _ = again("--model-params", '{"lstm": {"dropout": 0.3}}')
     assert log["train lstm"] == "running (changed: param model_params)"
     assert re.fullmatch(r"running \(changed: .*input bundles.*\)", log["evaluate"])
     assert {name for name, what in log.items() if what == "reused"} == {
@@ -499,7 +499,7 @@ def test_a_changed_model_option_reruns_that_model_and_the_judge(again, second):
 
 
 def test_a_changed_split_reruns_all_but_the_download(again, second):
-    log, _ = again("--models", "naive", "--vis", "true", "--test-size", "0.2")
+    log, _ = again("--models", "naive", "--test-size", "0.2")
     assert log["download synthetic"] == "reused"
     assert log["transform h=5 return"] == "running (changed: param test_size)"
     assert "input dataset" in log["train naive"]
@@ -696,6 +696,7 @@ def test_an_interrupted_pipeline_leaves_its_runs_killed(home, experiment):
     assert statuses(experiment) == {**CUT_SHORT, "synthetic h=5": "KILLED", "train naive": "KILLED"}
 
 
+@pytest.mark.slow
 def test_the_next_start_clears_up_after_a_process_that_was_shot(home, experiment):
     process = start(home, experiment)
     process.kill()

@@ -43,7 +43,7 @@ import os, signal, sys, time
 from flow_steps import stopping
 stopping._PATIENCE = float(sys.argv[2])
 stopping.listen()
-call = "os.kill(os.getpid(), int(sys.argv[1])); time.sleep(3); print('finished', flush=True)"
+call = "os.kill(os.getpid(), int(sys.argv[1])); time.sleep(1); print('finished', flush=True)"
 exec(call, {"__name__": "mlflow.store.tracking", "os": os, "signal": signal, "sys": sys, "time": time})
 time.sleep(60)
 print("never told")
@@ -87,7 +87,7 @@ def test_a_program_that_is_ending_is_disturbed_by_a_person_alone(number, orderly
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
-@pytest.mark.parametrize(("patience", "printed"), [("50", "finished\n"), ("0.5", "")])
+@pytest.mark.parametrize(("patience", "printed"), [("50", "finished\n"), ("0.2", "")])
 def test_a_call_to_mlflow_is_let_finish_but_not_for_ever(number, code, patience, printed):
     done = ended(IN_MLFLOW, number, patience)
     assert (done.returncode, done.stdout) == (code, printed)

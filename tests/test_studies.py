@@ -266,12 +266,18 @@ def test_pruned_trials_count(url):
     assert [trial.state.name for trial in studies.finished(study)] == ["PRUNED"] * 3
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One storage for studies that have names of their own."""
+    return studies.storage(f"sqlite:///{tmp_path_factory.mktemp('studies')}/optuna.db")
+
+
 TUNED = [(name, 120) for name in tuning.tunable([n for n in models.names() if n != "lstm_keras"])]
 
 
 @pytest.mark.parametrize(("name", "longest"), [*TUNED, ("lstm", 45), ("lstm", 5)])
-def test_a_study_begins_with_the_defaults_of_a_model(url, name, longest):
-    study = studies.open_study(name, studies.storage(url))
+def test_a_study_begins_with_the_defaults_of_a_model(shared, name, longest):
+    study = studies.open_study(f"{name} {longest}", shared)
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a default outside of the space is one

@@ -1,7 +1,6 @@
 """What a pipeline left in a folder with a store of its own: statuses, figures, and whether any file is half."""
 
 import shutil
-import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import warm
 from flow_steps import store
 from forks import fork, output, wait
 from pricecast.storage import MANIFEST, digests, read_json
-from stores import store_of
+from stores import fresh_store, store_of
 
 
 def undisturbed(folder: Path) -> Path:
@@ -41,19 +40,11 @@ def after_the_next_start(
     return still_running(home) + (["the figures differ"] if figures(home) != figures(whole) else [])
 
 
-def fresh_store(empty: Path, home: Path) -> None:
-    """Copies a store that has no runs yet; to make one takes a second."""
-    shutil.copy(empty, home / "mlflow.db")
-    with sqlite3.connect(home / "mlflow.db") as connection:
-        connection.execute("UPDATE experiments SET artifact_location = ?", (f"{home}/mlruns/0",))
-    connection.close()
-
-
 def new_home(folder: Path) -> Path:
     """A folder of a case's own, with a store in it."""
     home = folder / uuid.uuid4().hex
     home.mkdir()
-    fresh_store(folder / "empty.db", home)
+    fresh_store((folder / "empty.db").read_bytes(), home)
     return home
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import warm
 from forks import fork, output, wait
-from traces import after_the_next_start, fresh_store, half_files, undisturbed
+from stores import fresh_store
+from traces import after_the_next_start, half_files, undisturbed
 from trials import Count, answer, one_text
 
 
@@ -25,7 +26,7 @@ def _faults(size: int, folder: Path, whole: Path) -> list[str]:
     home = folder / f"disk{size}"
     home.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(home)], check=True)
-    fresh_store(folder / "empty.db", home)
+    fresh_store((folder / "empty.db").read_bytes(), home)
     child = fork(home, warm.run, logs=folder)
     code, said = wait(child), output(folder, child)
     errors = [line for line in said.splitlines() if line.startswith("Error: ")]

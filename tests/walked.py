@@ -9,11 +9,11 @@ from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from flow_steps import backtest, store
+from flow_steps import backtest
 from market_samples import small_dataset
 from pricecast import backtest as library
 from pricecast import pool
-from stores import inside
+from stores import empty_database, fresh_store, inside
 
 LONG = (("AAA", 700), ("BBB", 560))
 SMALL = {"folds": "2", "share": "0.3", "models": "drift", "vis": "false"}
@@ -23,7 +23,7 @@ SMALL = {"folds": "2", "share": "0.3", "models": "drift", "vis": "false"}
 def home(folder: Path) -> Iterator[Path]:
     """This process in a folder with an empty store; yields a dataset's folder."""
     with inside(folder):
-        store.ensure()
+        fresh_store(empty_database(), folder)
         yield small_dataset(LONG, horizon=2).save(folder / "dataset")
 
 

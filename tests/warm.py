@@ -1,7 +1,14 @@
-"""All that a pipeline imports, imported once: a process that is forked from here starts at once."""
+"""All that a pipeline imports, early or late, imported once: a process that is forked from here starts at once."""
+
+import exchange_calendars  # noqa: F401
+import git  # noqa: F401
+import IPython.display  # noqa: F401
+import mlflow.pyfunc  # noqa: F401
+import pyarrow.dataset  # noqa: F401
+from arch import bootstrap  # noqa: F401
 
 import main as program
-from flow_steps import download, evaluate, flow, store, train, transform  # noqa: F401
+from flow_steps import audit, choice, download, evaluate, flow, store, train, transform  # noqa: F401
 from pricecast.models import load
 
 load("naive")
