@@ -53,15 +53,15 @@ bench-direction: $(VENV)/.dev ## Rise or fall tomorrow by a published protocol: 
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.direction $(ARGS)
 
 reliability: $(VENV)/.dev ## Count kills, starts, flips, ... beside stock MLflow's (hours); some: ARGS="kills disks"
-	@$(BIN)/python tests/reliability.py $(ARGS)
+	@$(BIN)/python -m tests.reliability.counts $(ARGS)
 
 screenshots: $(VENV)/.dev ## Take the README's pictures again
 	@sh .ci/chromium
-	@$(BIN)/python tests/screenshots.py docs/images
-	@$(BIN)/python tests/experiment_screens.py docs/images
+	@$(BIN)/python -m tests.support.screenshots docs/images
+	@$(BIN)/python -m tests.support.experiment_screens docs/images
 
 notebooks: $(VENV)/.dev ## Execute the notebooks and keep what they show; some: ARGS="01_eda"
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/notebooks.py notebooks $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.support.notebooks notebooks $(ARGS)
 
 # What torch wants of a GPU comes with its own wheel, or not at all.
 lock: $(VENV)/.dev ## Resolve pyproject.toml anew into the lock files

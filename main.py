@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from flow_steps import options
-from flow_steps.click_classes import Group
-from flow_steps.commands import FLOWS, STEPS
+from flow_steps.cli import options
+from flow_steps.cli.click_classes import Group
+from flow_steps.cli.commands import FLOWS, STEPS
 
 CHAIN = tuple(name for name in STEPS if name != "backtest")  # what this flow runs
 
@@ -30,8 +30,8 @@ def main(context: click.Context, **params: Any) -> None:
 
 def _run(params: dict[str, Any]) -> None:
     # Here, because `--help` and typing mistakes need not wait for MLflow.
-    from flow_steps.choice import choose
-    from flow_steps.flow import pipeline
+    from flow_steps.pipeline.choice import choose
+    from flow_steps.pipeline.flow import pipeline
 
     given = json.loads(params["model_params"])
     with pipeline("main", params) as flow:

@@ -17,17 +17,19 @@ import click
 import pandas as pd
 
 from benchmarks.data import prices
-from pricecast import backtest, judge, models
-from pricecast.coverage import PERCENTS, REGIME_NAMES, coverage
-from pricecast.dataset import Dataset, build
-from pricecast.evidence import misses
-from pricecast.settings import Settings
+from pricecast import models
+from pricecast.dataset.dataset import Dataset, build
+from pricecast.evaluation.coverage import PERCENTS, REGIME_NAMES, coverage
+from pricecast.evaluation.evidence import misses
+from pricecast.evaluation.scores import NAIVES, score
+from pricecast.forecasting import walk_forward
+from pricecast.forecasting.settings import Settings
 
 
 def walked(name: str, data: Dataset, folds: int, share: float, settings: Settings) -> tuple[pd.DataFrame, float]:
     """The forecasts of one model, and the seconds they took."""
     started = time.perf_counter()
-    table = backtest.walk_forward(name, {}, data, backtest.folds(data, folds, share), settings)
+    table = walk_forward.walk_forward(name, {}, data, walk_forward.folds(data, folds, share), settings)
     return table, time.perf_counter() - started
 
 
@@ -50,7 +52,7 @@ def print_table(tables: dict[str, tuple[pd.DataFrame, float]], data: Dataset) ->
     forecasts = pd.concat([table for table, _ in tables.values()], ignore_index=True)
     forecasts = forecasts[forecasts["horizon"] == 1]
     covered = coverage(forecasts, data.features)
-    scores = judge.score(forecasts).xs(1, level="horizon")
+    scores = score(forecasts).xs(1, level="horizon")
     ewma = scores.loc["ewma"]
     shares = [*(f"{p} %" for p in PERCENTS), *(f"{PERCENTS[-1]} %, {name}" for name in REGIME_NAMES)]
     print(f"| model | {' | '.join(shares)} | CRPS | Winkler {PERCENTS[-1]} | p, CRPS | s |")
@@ -78,7 +80,7 @@ def main(
 ) -> None:
     """Prints the table of one file."""
     dataset = build(prices(data), horizon=horizon)
-    names = list(dict.fromkeys([*judge.NAIVES, *models.choose(wanted.split(","))[0]]))
+    names = list(dict.fromkeys([*NAIVES, *models.choose(wanted.split(","))[0]]))
     work = partial(
         walked, data=dataset, folds=folds, share=share, settings=Settings(mondrian=mondrian, online=online)
     )

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pricecast import sources
-from pricecast.quality import clean
-from pricecast.sources import Request
+from pricecast.data import sources
+from pricecast.data.quality import clean
+from pricecast.data.sources import Request
 
 # After every bar of a file that somebody has kept: none of them is unfinished.
 AS_OF = pd.Timestamp("2199-12-31")

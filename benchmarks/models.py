@@ -16,7 +16,7 @@ import click
 
 from benchmarks.data import prices
 from pricecast import models
-from pricecast.dataset import build
+from pricecast.dataset.dataset import build
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = "linear"

@@ -34,7 +34,7 @@ WORK = {
     "audit": ("_quick",),
 }
 # What evaluate shares with backtest.
-SHARED = dict.fromkeys(REPORT, "outcome")
+SHARED = dict.fromkeys(REPORT, "runs.results")
 
 
 def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Callable[..., Any]:
@@ -57,7 +57,7 @@ def home(step: str, name: str) -> ModuleType:
 
 def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
     """Runs main in this process; returns the times of each step and what its library calls took."""
-    from flow_steps import flow
+    from flow_steps.pipeline import flow
     from main import main
 
     totals: dict[str, list[float]] = defaultdict(list)

@@ -1,6 +1,6 @@
 """audit: the leak guard on a dataset, its features and models: one page, an exit code and a tag."""
 
-from flow_steps.commands import audit as main
+from flow_steps.cli.commands import audit as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
@@ -12,18 +12,20 @@ from typing import Any
 
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain
-from flow_steps.choice import choose
-from flow_steps.lookup import metrics_of
-from flow_steps.tracking import StepRun, data_of, tag_model
-from pricecast import audit, formats, models
-from pricecast.audit_page import render, summary
-from pricecast.dataset import Dataset
+from flow_steps.pipeline import chain
+from flow_steps.pipeline.choice import choose
+from flow_steps.runs import artifacts
+from flow_steps.runs.lookup import metrics_of
+from flow_steps.runs.tracking import StepRun, data_of, tag_model
+from pricecast import models
+from pricecast.audit import audit, check_model
+from pricecast.audit.results import FAILED, NOT_TRIED, PASSED
+from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster, label
-from pricecast.guard import fitted
-from pricecast.guard.results import FAILED, NOT_TRIED, PASSED
-from pricecast.storage import digest_text, read_parquet, write_json
+from pricecast.files import digest_text, read_parquet, write_json
+from pricecast.forecasting import formats
+from pricecast.forecasting.forecaster import Forecaster, label
+from pricecast.report.audit_page import render, summary
 from serving.load import load
 
 PAGE = "audit.html"
@@ -89,7 +91,7 @@ def _full(
             "expected --model-params for models that are named, got some for none: name them in --models"
         )
     names, left_out = choose(",".join(asked.words), given) if asked.words else ([], [])
-    subjects = [fitted.of(name, forecaster) for name, forecaster in kept.items()]
+    subjects = [check_model.of(name, forecaster) for name, forecaster in kept.items()]
     for name in names:
         shown = f"{name}, fitted here" if name in kept else name
         subjects.append(audit.named(name, given.get(name, {}), shown))

@@ -1,6 +1,6 @@
 """backtest: from the dataset to a verdict that rests on many folds, each forecast from its past alone."""
 
-from flow_steps.commands import backtest as main
+from flow_steps.cli.commands import backtest as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
@@ -10,17 +10,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from flow_steps import artifacts, chain, hyper, telling
-from flow_steps.choice import choose
-from flow_steps.fits import Fits
-from flow_steps.outcome import leave, leave_models
-from flow_steps.tracking import StepRun
-from pricecast import backtest, judge, models, pool
-from pricecast.backtest import Candidate, Plan
-from pricecast.dataset import Dataset
-from pricecast.evaluation import judged_walk
-from pricecast.evaluation_report import make_report
-from pricecast.outoffold import OutOfFold
+from flow_steps.pipeline import candidate, chain
+from flow_steps.pipeline.choice import choose
+from flow_steps.reuse.fits import Fits
+from flow_steps.runs import artifacts, console
+from flow_steps.runs.results import leave, leave_models
+from flow_steps.runs.tracking import StepRun
+from pricecast import models
+from pricecast.dataset.dataset import Dataset
+from pricecast.evaluation import scores
+from pricecast.evaluation.evaluate import judged_walk
+from pricecast.forecasting import walk_forward
+from pricecast.forecasting.executors import local
+from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.report.assemble import make_report
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
@@ -28,10 +32,13 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     _, left_out = choose(params["models"], json.loads(params["model_params"]))
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
-    walked = backtest.folds(dataset, plan.folds, plan.share)
+    walked = walk_forward.folds(dataset, plan.folds, plan.share)
     candidates = _candidates(params)
     wanted = {
-        each.name: [backtest.parity_fit(each, dataset, walked[0]), *backtest.fits(each, dataset, walked, plan)]
+        each.name: [
+            walk_forward.parity_fit(each, dataset, walked[0]),
+            *walk_forward.fits(each, dataset, walked, plan),
+        ]
         for each in candidates
     }
     found = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
@@ -43,15 +50,15 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 def _candidates(params: dict[str, Any]) -> list[Candidate]:
     """The models to walk with, naive and ewma first."""
     given = json.loads(params["model_params"])
-    return [hyper.candidate(name, given.get(name, {}), params) for name in _names(params)]
+    return [candidate.candidate(name, given.get(name, {}), params) for name in _names(params)]
 
 
 def _names(params: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys([*judge.NAIVES, *models.choose(params["models"].split(","))[0]]))
+    return list(dict.fromkeys([*scores.NAIVES, *models.choose(params["models"].split(","))[0]]))
 
 
 def _fitted(
-    run: StepRun, wanted: dict[str, list[backtest.Fit]], dataset: Dataset, digest: str
+    run: StepRun, wanted: dict[str, list[walk_forward.Fit]], dataset: Dataset, digest: str
 ) -> dict[str, list[OutOfFold]]:
     """What all fits forecast, by model: those that were kept, and the others anew."""
     kept = Fits(run, digest)
@@ -59,7 +66,7 @@ def _fitted(
     done = {number: found for number, fit in enumerate(fits) if (found := kept.find(fit))}
     missing = [number for number in range(len(fits)) if number not in done]
     with tqdm(desc="backtest", total=len(fits), initial=len(done), unit="fit", disable=None, leave=False) as bar:
-        for place, found in pool.results([fits[number] for number in missing], dataset):
+        for place, found in local.results([fits[number] for number in missing], dataset):
             fit = fits[missing[place]]
             kept.keep(fit, found)
             done[missing[place]] = found
@@ -72,7 +79,7 @@ def _fitted(
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     given = json.loads(params["model_params"])
     found = {part for name in _names(params) for part in models.parts(name, given.get(name, {}))}
-    return (*(f"pricecast.models.{name}" for name in sorted(found)), "pricecast.outputs")
+    return (*(f"pricecast.models.{name}" for name in sorted(found)), "pricecast.report.summary")
 
 
 STEP = chain.Step(
@@ -81,7 +88,7 @@ STEP = chain.Step(
     title=lambda params: f"backtest {params['folds']} folds",
     inputs=chain.digests_of("dataset"),
     plugins=_plugins,
-    outcome=telling.told,
+    outcome=console.told,
 )
 
 

@@ -1,6 +1,6 @@
 """compare: named experiments on one dataset, each with several seeds, in one table below naive."""
 
-from flow_steps.commands import compare as main
+from flow_steps.cli.commands import compare as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
@@ -16,18 +16,20 @@ from typing import Any
 import click
 import numpy as np
 
-from flow_steps import artifacts, lookup, telling, tracking
-from flow_steps.flow import Flow, pipeline
-from flow_steps.outcome import leave, leave_models, short
-from pricecast import comparison, models, outputs, plots
-from pricecast.comparison import Comparison
-from pricecast.dataset import Dataset
-from pricecast.evaluation import Evaluation, evaluate
-from pricecast.evaluation_report import make_report
-from pricecast.experiments import SEED, Experiment, read
-from pricecast.forecaster import Forecaster
+from flow_steps.pipeline.flow import Flow, pipeline
+from flow_steps.runs import artifacts, console, lookup, tracking
+from flow_steps.runs.results import leave, leave_models, short
+from pricecast import models
+from pricecast.dataset.dataset import Dataset
+from pricecast.evaluation.evaluate import Evaluation, evaluate
+from pricecast.experiments import comparison
+from pricecast.experiments.comparison import Comparison
+from pricecast.experiments.config import SEED, Experiment, read
+from pricecast.experiments.trainings import Seed, Tried, is_random, mean_curve
+from pricecast.forecasting.forecaster import Forecaster
+from pricecast.report import plots, summary
+from pricecast.report.assemble import make_report
 from pricecast.schema import NAIVE
-from pricecast.tried import Seed, Tried, is_random, mean_curve
 from serving.load import load
 
 EXPERIMENT = "Financial-forecasting-pipeline"
@@ -67,7 +69,7 @@ def run(params: dict[str, Any]) -> None:
         _leave(flow, found, result, dataset, trained, params["vis"])
         _leave_naive(flow, result, dataset, uri)
         flow.run.keep()
-        click.echo(telling.told(flow.run.run_id, f"Dataset: {uri}"))
+        click.echo(console.told(flow.run.run_id, f"Dataset: {uri}"))
 
 
 @contextmanager
@@ -120,7 +122,7 @@ def _leave(
     leave(flow.run, result, report)
     found.table.to_csv(flow.run.folder / "comparison.csv", index=False)
     found.seeds.to_csv(flow.run.folder / "seeds.csv", index=False)
-    text = "\n\n".join(outputs.experiments(found, whole=True))
+    text = "\n\n".join(summary.experiments(found, whole=True))
     (flow.run.folder / "comparison.md").write_text(f"{text}\n", encoding="utf-8")
     for row, each in zip(found.table.to_dict("records")[1:], trained, strict=True):
         tracking.log_metrics(each.run_id, _finite(row))

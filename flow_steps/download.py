@@ -1,6 +1,6 @@
 """download: from a source to `prices.parquet` and `quality.json`."""
 
-from flow_steps.commands import download as main
+from flow_steps.cli.commands import download as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from flow_steps import chain
-from flow_steps.tracking import StepRun, data_of
-from pricecast.download import download
+from flow_steps.pipeline import chain
+from flow_steps.runs.tracking import StepRun, data_of
+from pricecast.data.ingest import download
+from pricecast.data.sources import Request, is_live
 from pricecast.errors import InputError
-from pricecast.sources import Request, is_live
-from pricecast.storage import digest_file, digest_text, write_json, write_parquet
+from pricecast.files import digest_file, digest_text, write_json, write_parquet
 
 # A day is over everywhere on earth once UTC has passed its end by half a day.
 _OVER = pd.Timedelta(hours=36)
@@ -74,7 +74,7 @@ STEP = chain.Step(
     body=body,
     title=lambda params: f"download {params['tickers'][:40] or params['source']}",
     inputs=_inputs,
-    plugins=lambda params: (f"pricecast.sources.{params['source']}",),
+    plugins=lambda params: (f"pricecast.data.sources.{params['source']}",),
 )
 
 

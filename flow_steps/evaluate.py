@@ -1,19 +1,22 @@
 """evaluate: from the dataset and trained models to forecasts, leaderboard, verdict and report."""
 
-from flow_steps.commands import evaluate as main
+from flow_steps.cli.commands import evaluate as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
 from typing import Any
 
-from flow_steps import artifacts, chain, telling
-from flow_steps.outcome import leave, leave_models
-from flow_steps.tracking import StepRun
-from pricecast import formats, judge, models
-from pricecast.dataset import Dataset
-from pricecast.evaluation import evaluate
-from pricecast.evaluation_report import make_report
+from flow_steps.pipeline import chain
+from flow_steps.runs import artifacts, console
+from flow_steps.runs.results import leave, leave_models
+from flow_steps.runs.tracking import StepRun
+from pricecast import models
+from pricecast.dataset.dataset import Dataset
+from pricecast.evaluation import scores
+from pricecast.evaluation.evaluate import evaluate
+from pricecast.forecasting import formats
+from pricecast.report.assemble import make_report
 from serving.load import load
 
 
@@ -33,7 +36,7 @@ def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     folders = [artifacts.bundle_folder(uri) for uri in params["bundles"].split(",")]
     about = [formats.read(folder) for folder in folders]
     names = {part for each in about for part in models.parts(each["name"], each["params"])}
-    return (*(f"pricecast.models.{name}" for name in sorted({*names, *judge.NAIVES})), "pricecast.outputs")
+    return (*(f"pricecast.models.{name}" for name in sorted({*names, *scores.NAIVES})), "pricecast.report.summary")
 
 
 STEP = chain.Step(
@@ -42,7 +45,7 @@ STEP = chain.Step(
     title=lambda params: "evaluate",
     inputs=chain.digests_of("dataset", "bundles"),
     plugins=_plugins,
-    outcome=telling.told,
+    outcome=console.told,
 )
 
 

@@ -1,6 +1,6 @@
 """train: from the dataset to one fitted, calibrated model, logged as one bundle."""
 
-from flow_steps.commands import train as main
+from flow_steps.cli.commands import train as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
@@ -11,12 +11,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from flow_steps import artifacts, bundles, chain, hyper
-from flow_steps.outcome import leave_curve
-from flow_steps.tracking import StepRun
+from flow_steps.pipeline import candidate, chain
+from flow_steps.runs import artifacts, bundles
+from flow_steps.runs.results import leave_curve
+from flow_steps.runs.tracking import StepRun
 from pricecast import models
-from pricecast.dataset import Dataset
-from pricecast.fitting import fit, refit
+from pricecast.dataset.dataset import Dataset
+from pricecast.forecasting.fitting import fit, refit
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
@@ -24,7 +25,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     started = time.perf_counter()
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     name = params["model"]
-    wanted = hyper.candidate(name, json.loads(params["model_params"]), params)
+    wanted = candidate.candidate(name, json.loads(params["model_params"]), params)
     with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
 
         def report(epoch: int, metrics: dict[str, float]) -> None:

@@ -1,6 +1,6 @@
 """transform: from `prices.parquet` to the dataset: features, splits, scalers, spec."""
 
-from flow_steps.commands import transform as main
+from flow_steps.cli.commands import transform as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
@@ -10,11 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from flow_steps import artifacts, chain
-from flow_steps.tracking import StepRun, data_of
-from pricecast.dataset import build
+from flow_steps.pipeline import chain
+from flow_steps.runs import artifacts
+from flow_steps.runs.tracking import StepRun, data_of
+from pricecast.dataset.dataset import build
+from pricecast.files import digest_text, read_parquet
 from pricecast.schema import SPLITS, check_prices
-from pricecast.storage import digest_text, read_parquet
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """tune: a study of one or more models on the past before the test span; the best is fitted anew and judged once."""
 
-from flow_steps.commands import tune as main
+from flow_steps.cli.commands import tune as main
 
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
@@ -16,14 +16,17 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial
 
-from flow_steps import artifacts, keys, reuse, studies
-from flow_steps.choice import choose
-from flow_steps.flow import Flow, pipeline
-from flow_steps.objective import EPOCHS, RUN, Task, judge
-from flow_steps.trial_plots import draw
-from pricecast import models, tuning
-from pricecast.dataset import Dataset
+from flow_steps.pipeline.choice import choose
+from flow_steps.pipeline.flow import Flow, pipeline
+from flow_steps.reuse import copies, keys
+from flow_steps.runs import artifacts
+from flow_steps.tuning import studies
+from flow_steps.tuning.pictures import draw
+from flow_steps.tuning.trial import EPOCHS, RUN, Task, judge
+from pricecast import models
+from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
+from pricecast.experiments import search
 
 # What a study is about: two commands that agree in these work at the same one.
 _SAME = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
@@ -36,11 +39,11 @@ def run(params: dict[str, Any]) -> None:
     with pipeline("tune", params, f"tune {params['tuned'] or 'all'}") as flow:
         kept = studies.storage(params["storage"])
         chosen, left_out = choose(params["tuned"] or models.ALL, given)
-        names = tuning.tunable(chosen)
+        names = search.tunable(chosen)
         if params["tuned"] and (fixed := [name for name in chosen if name not in names]):
             _log.warning("left out: %s, with nothing to tune", ", ".join(fixed))
         uri = flow.dataset()
-        past = tuning.past_of(Dataset.load(artifacts.fetch(uri)))
+        past = search.past_of(Dataset.load(artifacts.fetch(uri)))
         tasks = [Task(name, given.get(name, {}), past, params) for name in names]
         for task in tasks:
             task.check()
@@ -63,7 +66,7 @@ def _search(flow: Flow, tasks: Sequence[Task], kept: RDBStorage, uri: str) -> di
 def _key(task: Task, uri: str) -> str:
     """The name of a study: the model, and a digest of all that its trials depend on but the machine."""
     modules = (
-        "pricecast.tuning",
+        "pricecast.experiments.search",
         *(f"pricecast.models.{part}" for part in models.parts(task.name, task.given)),
     )
     same = {option: task.params[option] for option in _SAME}
@@ -74,8 +77,8 @@ def _key(task: Task, uri: str) -> str:
 
 
 def _study(flow: Flow, task: Task, study: optuna.Study, until: float) -> optuna.Study:
-    walked = tuning.folds(task.past, task.params["walk_forward"])
-    first = tuning.defaults(task.name, task.past.spec.max_lookback)
+    walked = search.folds(task.past, task.params["walk_forward"])
+    first = search.defaults(task.name, task.past.spec.max_lookback)
     own: set[int] = set()
 
     def objective(trial: Trial) -> float:
@@ -97,8 +100,8 @@ def _bring(study: optuna.Study, own: set[int]) -> None:
     """Repeats the runs of trials that earlier commands or other workers made, so that the study has all of them."""
     for trial in studies.finished(study):
         if trial.number not in own and (run_id := trial.user_attrs.get(RUN)):
-            if reuse.is_known(run_id):
-                reuse.copy_run(run_id)
+            if copies.is_known(run_id):
+                copies.copy_run(run_id)
             else:
                 _log.warning("trial %d of %s: its run is in another store", trial.number, study.study_name)
 

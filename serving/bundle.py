@@ -9,8 +9,8 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
 from pricecast import models
-from pricecast.dataset import Dataset
-from pricecast.forecaster import Forecaster
+from pricecast.dataset.dataset import Dataset
+from pricecast.forecasting.forecaster import Forecaster
 from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
 
 _ROOT = Path(__file__).resolve().parent.parent

@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from pricecast import formats
 from pricecast.errors import InputError
+from pricecast.files import compare, digest_file, digests, read_json, read_manifest, verify
+from pricecast.forecasting import formats
 from pricecast.schema import FORECASTER_FILE
-from pricecast.storage import compare, digest_file, digests, read_json, read_manifest, verify
 from serving.formats import (
     BUNDLE_FILE,
     CODE_FILE,

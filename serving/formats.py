@@ -1,6 +1,7 @@
 """The formats of a bundle that this version reads: which files it has, which model.py, and what MLmodel says.
 
-`pricecast.formats` has the numbers and what forecaster.json holds; docs/compatibility.md says what a new one needs.
+`pricecast.forecasting.formats` has the numbers and what forecaster.json holds; docs/compatibility.md says what a
+new one needs.
 """
 
 import re
@@ -9,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pricecast.formats import FORMAT, check_number
+from pricecast.files import MANIFEST
+from pricecast.forecasting.formats import FORMAT, check_number
 from pricecast.schema import FORECASTER_FILE
-from pricecast.storage import MANIFEST
 
 BUNDLE_FILE = "MLmodel"
 CODE_FILE = "model.py"
@@ -88,7 +89,7 @@ FORMATS: dict[int, Format] = {
     1: _FIRST,
     2: replace(
         _FIRST,
-        code=frozenset({"70cb6a591fc23dc7ecf56eb8f0c93ddc33a3b66ed39a3befba3cac89138fdc0a"}),
+        code=frozenset({"cb964130833129bf173e9b3c0e627d141c091bed961b29bec2d9373de8575f53"}),
         # `is_metadata` looks at its keys and values.
         settings={**_FIRST.settings, "metadata": None},
     ),

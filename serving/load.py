@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pricecast.errors import InputError
-from pricecast.forecaster import Forecaster
+from pricecast.forecasting.forecaster import Forecaster
 from serving.check import check, forecaster_folder, odd
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from pricecast.forecaster import Forecaster
+from pricecast.forecasting.forecaster import Forecaster
 
 
 class PricecastModel(PythonModel):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from notebooks import FOLDER, ROOT, execute, figures, names, outputs, read
+from tests.support.notebooks import FOLDER, ROOT, execute, figures, names, outputs, read
 
 # They show the library at work: whatever needs defining belongs there.
 IMPORTS = {"pricecast", "pandas", "numpy", "matplotlib", "IPython", "scipy", "torch"}

@@ -3,18 +3,48 @@
 import ast
 import re
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 import yaml
 
-from flow_steps.commands import FLOWS, STEPS
+from flow_steps.cli.commands import FLOWS, STEPS
 from main import main as pipeline
-from mlproject import block, commands
-from reliability import HEAD, ROWS
+from tests.reliability.counts import HEAD, ROWS
+from tests.support.mlproject import block, commands
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pricecast", "flow_steps", "serving")
+TRIALS = [
+    path for path in sorted((ROOT / "tests" / "reliability").glob("*.py"))
+    if not path.stem.startswith("test_") and path.stem not in ("__init__", "counts")
+]  # fmt: skip
+# Which package may import which, besides itself: the library, the bundle, the packages of the steps.
+_BELOW_MODELS = ("base", "data", "dataset", "statistics")
+_BELOW_EVALUATION = (*_BELOW_MODELS, "models", "forecasting")
+LAYERS = {
+    "base": (),
+    "data": ("base",),
+    "dataset": ("base", "data"),
+    "statistics": ("base",),
+    "models": _BELOW_MODELS,
+    "forecasting": (*_BELOW_MODELS, "models"),
+    "evaluation": _BELOW_EVALUATION,
+    "experiments": (*_BELOW_EVALUATION, "evaluation"),
+    "audit": _BELOW_EVALUATION,
+    "report": (*_BELOW_EVALUATION, "evaluation", "experiments", "audit"),
+    "serving": ("base", "dataset", "models", "forecasting"),
+    "safety": (),
+    "cli": ("safety",),
+    "runs": ("safety", "cli"),
+    "reuse": ("safety", "cli", "runs"),
+    "pipeline": ("safety", "cli", "runs", "reuse"),
+    "tuning": ("safety", "cli", "runs", "reuse", "pipeline"),
+    "steps": ("safety", "cli", "runs", "reuse", "pipeline", "tuning"),
+}
+# These stand on the library and on the bundle, whatever layer of it.
+STEP_LAYERS = ("safety", "cli", "runs", "reuse", "pipeline", "tuning", "steps")
 SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ROOT / "main.py"]
 # What the pipeline itself passes from step to step.
 WIRES = {"prices", "dataset", "model", "bundles", "left_out", "audited", "forecasts", "quick",
@@ -25,6 +55,33 @@ WIRES = {"prices", "dataset", "model", "bundles", "left_out", "audited", "foreca
 
 def entry_points():
     return yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["entry_points"]
+
+
+def layer_of(module):
+    """The row of `LAYERS` that a module of ours belongs to, None for anybody else's."""
+    top, *inner = module.split(".")
+    if top == "serving":
+        return top
+    if top not in ("pricecast", "flow_steps"):
+        return None
+    return (
+        inner[0]
+        if inner and (ROOT / top / inner[0]).is_dir()
+        else {"pricecast": "base", "flow_steps": "steps"}[top]
+    )
+
+
+def is_package(path):
+    return (path / "__init__.py").is_file()
+
+
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def is_module(name):
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or is_package(path)
 
 
 def tree_of(path):
@@ -63,7 +120,7 @@ def calls(path):
 
 def is_command(path):
     """Whether a file takes its `main` from the commands, under its own name, and runs it before it imports more."""
-    start = f"from flow_steps.commands import {path.stem} as main\n\nif __name__ == '__main__':\n    main()"
+    start = f"from flow_steps.cli.commands import {path.stem} as main\n\nif __name__ == '__main__':\n    main()"
     body = [node for node in tree_of(path).body if not isinstance(node, ast.Expr)]
     return "\n\n".join(map(ast.unparse, body[:2])) == start
 
@@ -125,8 +182,9 @@ def test_mlproject_takes_its_environment_from_conda_yaml():
 
 def test_every_package_of_the_project_is_installed_with_it():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert set(settings["packages"]["find"]["include"]) == {f"{name}*" for name in PACKAGES}
     folders = {path.parent for path in SOURCES if path.parent != ROOT}
-    assert set(settings["packages"]) == {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert [str(folder) for folder in folders if not is_package(folder)] == []
 
 
 def test_the_library_knows_no_front_end():
@@ -134,9 +192,41 @@ def test_the_library_knows_no_front_end():
     assert offenders(in_package("pricecast"), front_ends) == []
 
 
+def test_imports_run_one_way_through_the_layers():
+    upwards = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in SOURCES
+        if (own := layer_of(name_of(path)))
+        for name in imports(path)
+        if is_module(name) and (layer := layer_of(name)) and layer not in (own, *LAYERS[own])
+        and not (own in STEP_LAYERS and layer not in STEP_LAYERS)
+    ]  # fmt: skip
+    assert upwards == []
+
+
 def test_steps_import_no_step():
-    steps = [f"flow_steps.{name}" for name in STEPS]
+    steps = [f"flow_steps.{name}" for name in (*STEPS, *FLOWS)]
     assert offenders(in_package("flow_steps"), [*steps, "main"]) == []
+
+
+def test_no_module_imports_itself_through_others():
+    modules = {name_of(path): path for path in SOURCES}
+    graph = {
+        name: {other for other in imports(path) if other in modules and other != name}
+        for name, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises for a cycle, and names it
+
+
+def test_the_folders_show_the_architecture():
+    tops = (ROOT / "pricecast", ROOT / "flow_steps")
+    assert {path.name for top in tops for path in top.iterdir() if is_package(path)} == LAYERS.keys() - {
+        "base", "serving", "steps"
+    }  # fmt: skip
+    files, entries = ({path.stem for path in top.glob("*.py")} - {"__init__"} for top in tops)
+    assert len(files) <= 12, files
+    assert entries == {*STEPS, *FLOWS}
+    assert LAYERS.keys() <= {path.name for path in (ROOT / "tests").iterdir() if is_package(path)}
 
 
 def test_the_bundle_imports_only_the_library():
@@ -156,7 +246,8 @@ def test_nothing_is_stored_in_a_format_that_can_run_code():
     unsafe = ("pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal")
     # joblib's processes are welcome, its files are not.
     assert offenders(SOURCES, unsafe) == [
-        f"pricecast/pool.py imports joblib{name}" for name in ("", ".Parallel", ".cpu_count", ".delayed")
+        f"pricecast/forecasting/executors/local.py imports joblib{name}"
+        for name in ("", ".Parallel", ".cpu_count", ".delayed")
     ]
     loaders = {"torch.load", "torch.save", "np.load", "numpy.load", "pd.read_pickle", "eval", "exec"}
     assert [f"{path.name}: {name}" for path in SOURCES for name in calls(path) if name in loaders] == []
@@ -192,8 +283,8 @@ def test_every_option_of_main_is_of_use_to_some_step():
 
 
 def test_the_choices_are_those_of_the_library():
-    from pricecast.features import FEATURES
-    from pricecast.scalers import SCALERS
+    from pricecast.dataset.features import FEATURES
+    from pricecast.dataset.scalers import SCALERS
 
     choices = {option.name: option.type for option in STEPS["transform"].params}
     assert list(choices["scaler"].choices) == list(SCALERS)
@@ -202,16 +293,16 @@ def test_the_choices_are_those_of_the_library():
 
 def test_every_trial_and_every_way_of_it_is_a_row_of_the_table():
     rows = {(row.trial, way) for row in ROWS for way in (row.ours, row.stock) if way}
-    assert {trial for trial, _ in rows} == {path.stem for path in (ROOT / "tests").glob("trial_*.py")}
+    assert {trial for trial, _ in rows} == {path.stem for path in TRIALS}
     ways = {
         (path.stem, keyword.arg)
-        for path in (ROOT / "tests").glob("trial_*.py")
+        for path in TRIALS
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and dotted(node.func) == "answer"
         for keyword in node.keywords
     }
     # The fast tests' choice among the cases of a row.
-    assert ways - {("trial_kills", "few")} == rows
+    assert ways - {("kills", "few")} == rows
 
 
 def test_the_docs_show_a_row_for_every_trial():

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricecast import sources
-from pricecast.dataset import build
+from pricecast.data import sources
+from pricecast.data.quality import clean
+from pricecast.data.sources import Request
+from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
-from pricecast.evaluation import evaluate
-from pricecast.quality import clean
-from pricecast.sources import Request
+from pricecast.evaluation.evaluate import evaluate
 
 FOLDER = Path(os.environ.get("PRICECAST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 AS_OF = pd.Timestamp("2024-12-31")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pricecast.metrics import METRICS
+from pricecast.evaluation.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]

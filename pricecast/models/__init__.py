@@ -41,7 +41,7 @@ from pricecast.models._catalog import (
 from pricecast.text import parse_ticker, short
 
 if TYPE_CHECKING:  # a list of the models, for the help of a command, needs no table
-    from pricecast.panel import Panel
+    from pricecast.dataset.panel import Panel
 
 __all__ = [
     "ALL", "FAMILIES", "About", "Forecast", "about", "check_name", "choose", "lacks", "members", "missing", "names",

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast, Report, _quantiles, _trees, check_shape, write_state
-from pricecast.panel import Panel
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from pricecast.dataset.panel import Panel
 from pricecast.defaults import LONGEST_LOOKBACK
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, _lookback, _quantiles, _torch, check_shape, read_state, write_state
-from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
 
 # Products of fewer than 12 columns round by where a row starts in memory, and a recurrent layer has at least three

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pricecast.panel import Panel
+from pricecast.dataset.panel import Panel
 
 
 def parted(panel: Panel, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:

@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 
 from pricecast import model_output, models
-from pricecast.dataset import MIN_TRAIN
+from pricecast.dataset.dataset import MIN_TRAIN
+from pricecast.dataset.panel import Panel
+from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model, Report, check_tickers, read_state, write_state
 from pricecast.models._parted import parted
-from pricecast.panel import Panel
-from pricecast.splits import STOP_SHARE
 from pricecast.text import listed, short
 
 # A folder each, and no bundle may have more entries.

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast
-from pricecast.panel import Panel
 from pricecast.schema import MEDIAN
 
 

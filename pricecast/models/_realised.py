@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pricecast.panel import FEATURE_LIMIT, Panel
+from pricecast.dataset.panel import FEATURE_LIMIT, Panel
 
 WEEK, MONTH = 5, 22
 # A halted or pegged series has no variance; with a hundredth of a basis point its logarithm stays finite.

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pricecast.calendars import day
+from pricecast.data.calendars import day
+from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.models import check_tickers
-from pricecast.panel import Panel
 from pricecast.text import listed, short
 
 PERCENT = 100.0

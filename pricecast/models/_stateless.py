@@ -5,8 +5,8 @@ from typing import Self
 
 import numpy as np
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Report
-from pricecast.panel import Panel
 
 
 class Stateless:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.models import Report
-from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
 
 INFERENCE_BATCH = 256

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pricecast.errors import InputError
+from pricecast.files import read_json
+from pricecast.json_checks import check_object
 from pricecast.models import Report
-from pricecast.objects import check_object
 from pricecast.schema import QUANTILE_LEVELS
-from pricecast.storage import read_json
 from pricecast.text import short
 
 # Deeper trees than this only make a damaged file dear.

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast, Report, check_tickers, floats, read_state, write_state
 from pricecast.models._series import check_seen
-from pricecast.panel import Panel
 
 
 class Model:

@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.optimize import minimize
 
-from pricecast import conformal, models
+from pricecast import models
+from pricecast.dataset.panel import Panel
+from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
 from pricecast.models._parted import parted
-from pricecast.panel import Panel
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
-from pricecast.splits import STOP_SHARE
+from pricecast.statistics import conformal
 
 # The newest share of the dates, on which members that do not know it are weighed.
 WEIGH_SHARE = 0.3

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from statsforecast.models import AutoETS
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast, Report, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
-from pricecast.panel import Panel
 
 NUMBERS = dict.fromkeys(("alpha", "beta", "phi", "level", "slope"), 0)
 # The random walk: the level is the last close.

@@ -8,8 +8,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast, Report, _forest, _quantiles, _trees, check_shape
-from pricecast.panel import Panel
 
 
 @dataclass(eq=False)

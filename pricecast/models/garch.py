@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from arch.univariate import GARCH, ConstantMean, Normal, StudentsT
 
+from pricecast.dataset.features import EWMA_DECAY, SCALE_FLOOR
+from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.features import EWMA_DECAY, SCALE_FLOOR
 from pricecast.models import Forecast, Report, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
-from pricecast.panel import Panel
 
 DISTS = {"t": StudentsT, "normal": Normal}
 NUMBERS = dict.fromkeys(("mean", "omega", "alpha", "gamma", "beta", "backcast"), 0)

@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from pricecast.dataset.panel import FEATURE_LIMIT, Panel
 from pricecast.errors import InputError
 from pricecast.models import (
     Forecast,
@@ -19,7 +20,6 @@ from pricecast.models import (
     read_state,
     write_state,
 )
-from pricecast.panel import FEATURE_LIMIT, Panel
 from pricecast.text import listed
 
 # A year of months has fewer bars than a recursive feature needs, which every forecast has.

@@ -8,9 +8,9 @@ from safetensors.numpy import load_file, save_file
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, _quantiles, check_shape
-from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
 
 # Queries of one size (the last is padded) give an origin the same bits in any company and bound the memory.

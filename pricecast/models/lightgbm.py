@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pricecast.dataset.panel import Panel
+from pricecast.files import read_json
 from pricecast.models import _boosted, _lightgbm, _trees
 from pricecast.models._lightgbm import lightgbm
-from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
-from pricecast.storage import read_json
 
 _FILE = "boosters.json"
 

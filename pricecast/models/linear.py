@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
+from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
-from pricecast.panel import Panel
 
 
 class Model:

@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast, Report, _lookback
 from pricecast.models._stateless import Stateless
-from pricecast.panel import Panel
 
 
 class Model(Stateless):

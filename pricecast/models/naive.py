@@ -4,9 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast
 from pricecast.models._stateless import Stateless
-from pricecast.panel import Panel
 
 
 class Model(Stateless):

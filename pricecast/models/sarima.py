@@ -8,10 +8,10 @@ import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 from statsforecast.models import AutoARIMA
 
+from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Report, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
-from pricecast.panel import Panel
 from pricecast.text import listed
 
 # Daily returns remember little, and every order more costs seconds. A second difference would make the drift itself

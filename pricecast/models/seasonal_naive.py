@@ -4,9 +4,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from pricecast.dataset.panel import Panel
 from pricecast.models import Forecast, Report, _lookback
 from pricecast.models._stateless import Stateless
-from pricecast.panel import Panel
 
 
 class Model(Stateless):

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import xgboost
 
+from pricecast.dataset.panel import Panel
+from pricecast.files import read_json
 from pricecast.models import _boosted, _trees, _xgboost
-from pricecast.panel import Panel
 from pricecast.schema import QUANTILE_LEVELS
-from pricecast.storage import read_json
 
 
 @dataclass(eq=False)

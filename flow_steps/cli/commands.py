@@ -1,0 +1,100 @@
+"""Every command, with its options and its help; a step is imported only once its command line is understood."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from flow_steps.cli import options
+from flow_steps.cli.click_classes import Command
+
+
+def _command(*stack: options.Decorator) -> Callable[[Callable[..., None]], click.Command]:
+    """Turn a function that holds a command's help into the command, which runs the step of the function's name."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        def run(**params: Any) -> None:
+            importlib.import_module(f"flow_steps.{function.__name__}").run(params)
+
+        return click.command(function.__name__, cls=Command, help=function.__doc__)(options.stack(*stack)(run))
+
+    return decorate
+
+
+@_command(
+    options.source, options.tickers, options.start, options.end, options.path, options.strict,
+    options.allow_splits, options.seed,
+)  # fmt: skip
+def download() -> None:
+    """Load daily bars, repair or name what is wrong with them, and write prices.parquet."""
+
+
+@_command(
+    options.prices, options.horizon, options.max_lookback, options.valid_size, options.test_size,
+    options.valid_start, options.test_start, options.scaler, options.target,
+)  # fmt: skip
+def transform() -> None:
+    """Compute features, split the dates and fit the scalers on the training rows."""
+
+
+@_command(
+    options.dataset, options.model, options.model_params, options.lookback, options.epochs, options.lstm_units,
+    options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,
+)  # fmt: skip
+def train() -> None:
+    """Fit one model, calibrate it out of fold and log it as one bundle."""
+
+
+@_command(options.dataset, options.bundles, options.left_out, options.trials, options.vis)
+def evaluate() -> None:
+    """Forecast the test span with every model and judge each beside the naive forecast."""
+
+
+@_command(
+    options.dataset, options.models, options.all_params, options.folds, options.share, options.window,
+    options.refit_every, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
+    options.mondrian, options.online, options.early_stopping, options.seed, options.vis,
+)  # fmt: skip
+def backtest() -> None:
+    """Walk through the past: every model in every fold, judged together beside the naive forecast."""
+
+
+@_command(options.dataset, options.audited, options.all_params, options.forecasts, options.quick)
+def audit() -> None:
+    """Look for leaks in a dataset, in the features and in models; fail where there is one."""
+
+
+@_command(
+    options.experiments, options.seeds, options.metric, *options.DATA, options.lookback, options.epochs,
+    options.lstm_units, options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed,
+    options.vis, options.reuse,
+)  # fmt: skip
+def compare() -> None:
+    """Compare named experiments on the same data, with several seeds, and recommend one, or none.
+
+    A file names them: each a model and what differs from its defaults. Data are downloaded and transformed once;
+    what was trained before is not trained again. Results go to the MLflow experiment
+    Financial-forecasting-pipeline, unless MLFLOW_EXPERIMENT_NAME says otherwise; those of mlflow run to the one of
+    its own --experiment-name.
+    """
+
+
+@_command(
+    options.tuned, options.n_trials, options.timeout, options.metric, options.timesteps, options.walk_forward,
+    options.storage, *options.DATA, options.all_params, options.lookback, options.epochs, options.lstm_units,
+    options.per_ticker, options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
+)  # fmt: skip
+def tune() -> None:
+    """Tune models with Optuna on the past before the test span, then judge the best once.
+
+    Each trial is a run with its curves and its score on the validation span, or on every fold of the past with
+    --walk-forward. The same command goes on with a study that was stopped; with a database server as --storage,
+    several can work at one. The best of each model is trained anew on training and validation rows for as many
+    epochs as were best, and judged on the test span beside naive.
+    """
+
+
+# In the order in which `--help` shows them: single steps, then flows, which are made of steps.
+STEPS = {step.name: step for step in (download, transform, train, evaluate, backtest, audit)}
+FLOWS = {flow.name: flow for flow in (compare, tune)}

@@ -1,0 +1,1 @@
+"""Chaining steps: running or reusing each, and holding a pipeline together."""

@@ -1,0 +1,25 @@
+"""From options to a model: its parameters, and how its forecasters are made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pricecast import models
+from pricecast.forecasting.settings import Settings
+from pricecast.forecasting.walk_forward import Candidate
+
+# Options that count for every model that knows them, by the names of their parameters.
+_COMMON = {"lookback": "lookback", "epochs": "epochs", "hidden_dim": "lstm_units", "seed": "seed"}
+_SWITCHES = ("per_ticker", "mondrian", "online", "early_stopping")
+
+
+def candidate(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> Candidate:
+    """A model with its own parameters and the common options.
+
+    Args:
+        name: of the model.
+        given: its own parameters, which go before the common ones.
+        params: of the step.
+    """
+    common = {key: params[option] for key, option in _COMMON.items()}
+    settings = Settings(**{switch: params[switch] for switch in _SWITCHES})
+    return Candidate(name, models.settle(name, dict(given), common), settings)

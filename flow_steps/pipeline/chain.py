@@ -1,0 +1,166 @@
+"""Running steps: alone from the command line, or in one process as children of a pipeline's run."""
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from flow_steps.cli import commands
+from flow_steps.reuse import copies, keys
+from flow_steps.runs import artifacts, tracking
+from flow_steps.safety import explain, liveness, secrets, signals, store
+
+Body = Callable[[tracking.StepRun, dict[str, Any]], None]
+# The tag of the parts of a run's key.
+_PARTS = "packed_key_parts"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step's module declares about itself.
+
+    Attributes:
+        name: of the module, and of the entry point.
+        body: reads inputs, makes one call into pricecast, leaves outputs in the run's folder.
+        title: names the run from its parameters.
+        inputs: digests of all that comes from outside, by parameter name; None when the outcome cannot be known
+            beforehand (a live download without an end).
+        plugins: modules that the key counts besides the step's own: those that the parameters name, and what only
+            the plumbing calls.
+        outcome: what to tell of a finished run, from its id.
+    """
+
+    name: str
+    body: Body
+    title: Callable[[dict[str, Any]], str]
+    inputs: Callable[[dict[str, Any]], dict[str, str] | None]
+    plugins: Callable[[dict[str, Any]], tuple[str, ...]] = lambda params: ()
+    outcome: Callable[[str], str] = lambda run_id: ""
+
+
+def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
+    """The `inputs` of a step whose parameters `names` are artifact URIs, one or a list with commas."""
+
+    def inputs(params: dict[str, Any]) -> dict[str, str]:
+        return {name: ",".join(artifacts.digest(uri) for uri in params[name].split(",")) for name in names}
+
+    return inputs
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """What every command needs: logging, a sound store, an orderly end, and one line for a user's mistake."""
+    secrets.guard()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for name, level in {
+        "pricecast": "INFO",
+        "flow_steps": "INFO",
+        "mlflow": "WARNING",
+        "alembic": "WARNING",
+        # They show tracebacks and addresses of what our one line explains.
+        "mlflow.store.db.utils": "CRITICAL",
+        "urllib3.connectionpool": "ERROR",
+    }.items():
+        logging.getLogger(name).setLevel(level)
+    signals.listen()
+    try:
+        store.ensure()
+        liveness.reap(tracking.experiment_id())
+        yield
+    except Exception as error:
+        line = explain.explain(error)
+        if line is None:
+            raise
+        raise click.ClickException(line) from error
+    finally:
+        signals.heard()
+
+
+def run_alone(step: Step, params: dict[str, Any]) -> None:
+    """Runs a step as a command of its own; it is never reused."""
+    with session():
+        parts = _parts(step, params)
+        run_id = _run(step, params, parts)
+        click.echo(f"{step.name}: run {run_id}")
+        if outcome := step.outcome(run_id):
+            click.echo(outcome)
+
+
+def told(name: str, run_id: str) -> str:
+    """What a step tells of a finished run."""
+    return importlib.import_module(f"flow_steps.{name}").STEP.outcome(run_id)
+
+
+def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
+    """Runs a step as a child of the open run, or reuses a finished one of equal key.
+
+    Args:
+        name: of the step.
+        params: values for some of its options; what it does not know is left out.
+        allow_reuse: False forces the step to run.
+
+    Returns:
+        The id of the run that holds the artifacts.
+    """
+    step: Step = importlib.import_module(f"flow_steps.{name}").STEP
+    typed = _typed(name, params)
+    parts = _parts(step, typed)
+    found, reason = _find(step, typed, parts) if allow_reuse else (None, "--reuse false")
+    if found:
+        _log.info("%s: reused", step.title(typed))
+        copies.copy_run(found)
+        return found
+    _log.info("%s: running (%s)", step.title(typed), reason)
+    return _run(step, typed, parts)
+
+
+def _find(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
+    if parts is None:
+        return None, "a live source without a closed --end is downloaded anew"
+    same = copies.with_key(keys.key(parts))
+    for run in same:
+        if copies.is_whole(run.info.run_id):
+            return run.info.run_id, ""
+    if same:
+        return None, f"the artifacts of run {same[0].info.run_id} are gone or damaged"
+    known = [
+        keys.unpacked(text)
+        for run in copies.recent(step.name, step.title(params))
+        if (text := run.data.tags.get(tracking.TAG + _PARTS))
+    ]
+    if not known:
+        return None, "first run"
+    return None, "changed: " + keys.shown(min((keys.difference(parts, other) for other in known), key=len))
+
+
+def _run(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> str:
+    tags = {"step": step.name}
+    if parts is not None:
+        tags |= {"key": keys.key(parts), _PARTS: keys.packed(parts)}
+    with tracking.open_run(step.title(params), params, tags) as run:
+        step.body(run, params)
+    return run.run_id
+
+
+def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
+    inputs = step.inputs(params)
+    if inputs is None:
+        return None
+    others = {name: value for name, value in params.items() if name not in inputs}
+    return keys.parts(step.name, others, inputs, (f"flow_steps.{step.name}", *step.plugins(params)))
+
+
+def _typed(name: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Sends values through the step's own options, so that 5 and "5" are one and defaults are filled in."""
+    command = commands.STEPS[name]
+    words: list[str] = []
+    for option in command.params:
+        if option.name in params:
+            words.append(f"{option.opts[0]}={params[option.name]}")
+    return command.make_context(name, words).params

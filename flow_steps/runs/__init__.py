@@ -1,0 +1,1 @@
+"""MLflow runs: what goes into them, and what is read out of them."""

@@ -1,0 +1,126 @@
+"""Places: from the address of an artifact to its path on this machine, and never out of its run."""
+
+import atexit
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
+
+from flow_steps.safety import store
+from pricecast.errors import InputError
+
+_LONGEST = 1000
+_RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
+_LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}")
+# One step of a path, as our files and MLflow's model names have them. No percent sign: a server would decode it.
+_STEP = re.compile(r"\w[\w .@=+-]*")
+
+
+# What a store says of something that it does not have; anything else is a failure of the store itself.
+_MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an artifact lies: below a location of MLflow's, and whether a model has that place for itself."""
+
+    location: str
+    inner: tuple[str, ...] = ()
+    is_model: bool = False
+
+
+def find(uri: str) -> tuple[Path, bool]:
+    """An artifact's path on this machine, and whether it is a model.
+
+    Raises:
+        InputError: the address leads out of its run, or nothing is there.
+    """
+    owner, inner = parse(uri)
+    try:
+        place = _locate(uri, owner, inner)
+        # A local store needs no copy.
+        if is_local_uri(place.location):
+            return _inside(Path(local_file_uri_to_path(place.location)), place.inner, uri), place.is_model
+        return _copy("/".join([place.location, *place.inner])), place.is_model
+    except MlflowException as error:
+        if error.error_code not in _MISSING:
+            raise
+        raise InputError(f"expected an artifact at {uri}, got: {store.first_line(error)}") from error
+
+
+def parse(uri: str) -> tuple[str, tuple[str, ...]]:
+    """The owner of an artifact and the steps of the path below it; MLflow would follow a path out of the run.
+
+    Raises:
+        InputError: the address is longer than any of ours, or holds what none of ours does.
+    """
+    kind, _, rest = uri.partition(":/")
+    owner, _, inner = rest.partition("/")
+    steps = tuple(inner.removesuffix("/").split("/")) if inner else ()
+    is_owner = (_RUN_ID if kind == "runs" else _STEP).fullmatch(owner)
+    if len(uri) > _LONGEST or not is_owner or not all(_STEP.fullmatch(step) for step in steps):
+        raise InputError(
+            f"expected an artifact inside a run or a model, got {uri[:80]!r}: '..' is not allowed, nor is anything "
+            "but letters, digits, spaces and . _ - @ = + between single slashes"
+        )
+    return owner, steps
+
+
+def _locate(uri: str, owner: str, inner: tuple[str, ...]) -> _Place:
+    """Finds an artifact of a run, a model by id, by its name in a run, or by its registered name."""
+    client = MlflowClient()
+    if uri.startswith("runs:/"):
+        run = client.get_run(owner)
+        # A model stands right below its run.
+        for output in run.outputs.model_outputs if run.outputs and len(inner) == 1 else []:
+            model = client.get_logged_model(output.model_id)
+            if (model.name,) == inner:
+                return _Place(model.artifact_location, is_model=True)
+        return _Place(run.info.artifact_uri, inner)
+    if _LOGGED_MODEL.fullmatch(owner):
+        if inner:
+            raise InputError(f"expected a model as models:/<id>, got {uri[:80]!r}: leave out what follows the id")
+        return _Place(client.get_logged_model(owner).artifact_location, is_model=True)
+    registered = ModelsArtifactRepository.get_underlying_uri(uri.removesuffix("/"))
+    if registered.startswith("models:/"):
+        return _locate(registered, *parse(registered))
+    return _Place(registered, is_model=True)
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """Whether a server went away amidst an answer, which MLflow does not ask for again."""
+    return isinstance(error, MlflowException) and error.error_code not in _MISSING
+
+
+@cache
+@retry(retry=retry_if_exception(_is_cut_off), stop=stop_after_attempt(3), wait=wait_exponential(), reraise=True)
+def _copy(source: str) -> Path:
+    """Fetches a finished run's artifact from afar, once per process."""
+    return Path(mlflow.artifacts.download_artifacts(source, dst_path=_scratch()))
+
+
+def _scratch() -> str:
+    """A folder for what comes from afar, gone when the process ends."""
+    folder = tempfile.mkdtemp(prefix="pricecast-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _inside(root: Path, inner: tuple[str, ...], uri: str) -> Path:
+    """A path below a local root; no step of it is a link, which could lead anywhere."""
+    path = root.joinpath(*inner)
+    linked = any(root.joinpath(*inner[:depth]).is_symlink() for depth in range(1, len(inner) + 1))
+    if linked or not (path.is_file() or path.is_dir()):
+        got = "a link or a pipe" if linked or path.exists() else "none"
+        raise InputError(f"expected an artifact at {uri}, got {got}: run the step that writes it again")
+    return path

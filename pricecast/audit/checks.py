@@ -1,0 +1,189 @@
+"""The checks of whatever computes a table from bars: features, or a fixed model's forecasts."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pricecast.audit.perturb import GARBAGE, RANDOM_CUTS, VALID_GARBAGE, cuts, numbers, plain, replaced
+from pricecast.audit.violations import Violation, day, moved
+from pricecast.errors import InputError
+
+# From bars (date, ticker and numbers; sorted by ticker and date) to a table of the same rows in the same order.
+Compute = Callable[[pd.DataFrame], pd.DataFrame]
+
+TICKERS = 8
+READJUSTMENTS = (0.5, 20.0, 0.987)  # a split, a reverse split, a dividend
+ROUNDING = 1e-9
+
+
+def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0) -> list[Violation]:
+    """Runs every check on the columns of a feature table: `prefix`, `boundary`, `future` and `isolation`.
+
+    Args:
+        compute: computes the table; it may not change its rows or their order.
+        bars: date, ticker and numbers, sorted by ticker and date.
+        n: how many random cuts, and how many at most of those that matter.
+        seed: of the cuts and of the garbage.
+
+    Raises:
+        InputError: the table has other rows than the bars.
+    """
+    dates = cuts(bars, n, seed)
+    return [
+        *prefix(compute, bars, dates),
+        *boundary(compute, bars, dates),
+        *future(compute, bars, dates, GARBAGE, seed),
+        *isolation(compute, bars, GARBAGE, seed),
+    ]
+
+
+def forecasts(
+    compute: Compute, prices: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0, across: bool = False
+) -> list[Violation]:
+    """The same for a fixed model: `compute` lays its forecasts beside their origins, NaN where there is none.
+
+    A model may refuse broken bars, so all garbage is valid here. One that says it looks `across` tickers may be
+    moved by their past, and is not checked for isolation.
+    """
+    dates = cuts(prices, n, seed)
+    return [
+        *prefix(compute, prices, dates),
+        *future(compute, prices, dates, VALID_GARBAGE, seed),
+        *([] if across else isolation(compute, prices, VALID_GARBAGE, seed)),
+    ]
+
+
+def prefix(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) -> list[Violation]:
+    """Drops all rows after each cut, of all tickers at once: what is left has the same bits."""
+    bars = plain(bars)
+    whole = _whole(compute, bars)
+    found: list[Violation] = []
+    for cut in dates:
+        known = _known(bars, cut)
+        found += _watch("prefix", compute, whole, bars, known, bars[known], "later rows dropped", cut)
+    return found
+
+
+def boundary(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) -> list[Violation]:
+    """The same with nothing known of the last two rows of every ticker before each cut.
+
+    A gap is filled from behind only where there is one: on whole bars `bfill` and `interpolate` do nothing.
+    """
+    bars = plain(bars)
+    columns = numbers(bars)
+    found: list[Violation] = []
+    for i, cut in enumerate(dates):
+        known = _known(bars, cut)
+        recent = bars[known].groupby("ticker", sort=False).tail(2).index
+        # All columns together, then one alone, each in its turn: others may decide what is filled.
+        for names in (columns, columns[i % len(columns) :][:1]):
+            broken = bars.copy()
+            broken.loc[recent, names] = np.nan
+            how = f"later rows dropped, {', '.join(names)} missing right before"
+            whole, failed = _run(compute, broken, how, cut)
+            found += failed
+            if whole is not None:
+                found += _watch("boundary", compute, whole, broken, known, broken[known], how, cut)
+    return found
+
+
+def future(
+    compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp], ways: Sequence[str], seed: int = 0
+) -> list[Violation]:
+    """Replaces all rows after each cut: no value at or before it moves."""
+    bars = plain(bars)
+    whole = _whole(compute, bars)
+    found: list[Violation] = []
+    for cut in dates:
+        known = _known(bars, cut)
+        for way in ways:
+            changed = replaced(bars, ~known, way, seed)
+            found += _watch("future", compute, whole, bars, known, changed, f"later rows {way}", cut)
+    return found
+
+
+def isolation(compute: Compute, bars: pd.DataFrame, ways: Sequence[str], seed: int = 0) -> list[Violation]:
+    """Leaves a ticker alone, and beside others full of garbage: it has the same bits in any company."""
+    bars = plain(bars)
+    whole = _whole(compute, bars)
+    tickers = bars["ticker"].unique()
+    found: list[Violation] = []
+    for ticker in np.random.default_rng(seed).permutation(tickers)[: TICKERS if len(tickers) > 1 else 0]:
+        own = (bars["ticker"] == ticker).to_numpy()
+        found += _watch("isolation", compute, whole, bars, own, bars[own], "without other tickers")
+        for way in ways:
+            changed = replaced(bars, ~own, way, seed)
+            found += _watch("isolation", compute, whole, bars, own, changed, f"other tickers {way}")
+    return found
+
+
+def adjustment(compute: Compute, prices: pd.DataFrame) -> list[Violation]:
+    """Rescales `adj_close` of all rows, as a source does after a later split or dividend.
+
+    Columns that stand for returns, ratios or volatilities stay within rounding; price levels cannot.
+
+    Args:
+        compute: from a prices table, before its adjustment.
+        prices: with `adj_close`.
+    """
+    prices = plain(prices)
+    whole, every = _whole(compute, prices), np.ones(len(prices), bool)
+    found: list[Violation] = []
+    for factor in READJUSTMENTS:
+        changed = prices.assign(adj_close=prices["adj_close"] * factor)
+        how = f"adj_close times {factor:g}, as after a later split or dividend"
+        found += _watch("adjustment", compute, whole, prices, every, changed, how, tolerance=ROUNDING)
+    return found
+
+
+def _watch(
+    check: str,
+    compute: Compute,
+    whole: pd.DataFrame,
+    bars: pd.DataFrame,
+    kept: np.ndarray,
+    changed: pd.DataFrame,
+    how: str,
+    cut: pd.Timestamp | None = None,
+    tolerance: float = 0.0,
+) -> list[Violation]:
+    """Computes on changed bars, either all rows or the kept ones alone, and compares the kept rows."""
+    table, failed = _run(compute, changed, how, cut)
+    if table is None:
+        return failed
+    if len(table) == len(bars):
+        table = table[kept]
+    return moved(check, table, whole[kept], bars[kept], how, cut, tolerance)
+
+
+def _whole(compute: Compute, bars: pd.DataFrame) -> pd.DataFrame:
+    table = compute(bars.copy())
+    if len(table) != len(bars):
+        raise InputError(
+            f"expected a table with the {len(bars)} rows of the bars, got {len(table)}: keep every row, empty "
+            "where the past is too short"
+        )
+    return table
+
+
+def _run(
+    compute: Compute, bars: pd.DataFrame, how: str, cut: pd.Timestamp | None
+) -> tuple[pd.DataFrame | None, list[Violation]]:
+    """Computes on bars of our making: a failure there is something to report, not to die of."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            table = compute(bars.reset_index(drop=True))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        if len(table) == len(bars):
+            return table, []
+        reason = f"{len(table)} rows out of {len(bars)}"
+    return None, [Violation("computes", "(all)", cut=day(cut), how=f"{how}: {reason}")]
+
+
+def _known(bars: pd.DataFrame, cut: pd.Timestamp) -> np.ndarray:
+    return (bars["date"] <= cut).to_numpy()

@@ -1,0 +1,35 @@
+"""From a source to a clean prices table."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from pricecast.data import quality, sources
+from pricecast.data.sources import Request
+
+_log = logging.getLogger(__name__)
+
+
+def download(request: Request, *, strict: bool, allow_splits: bool) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Fetches bars, repairs or refuses what is wrong, and counts it.
+
+    Returns:
+        The prices table and the quality report.
+
+    Raises:
+        InputError: the source has nothing, or the bars are broken beyond repair.
+    """
+    prices, report = quality.clean(
+        sources.load(request),
+        as_of=request.as_of,
+        strict=strict,
+        allow_splits=allow_splits,
+        until=request.end or (request.as_of if sources.is_live(request.source) else None),
+    )
+    for finding in report["findings"]:
+        _log.info(
+            "%s: %d bars %s, for example %s",
+            finding["kind"], finding["count"], finding["action"], finding["examples"][0],
+        )  # fmt: skip
+    return prices, {**report, "source": request.source}

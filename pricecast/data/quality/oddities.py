@@ -1,0 +1,99 @@
+"""What sound bars say that markets seldom do: moves like splits, gaps, weekends, sessions that are not over."""
+
+import numpy as np
+import pandas as pd
+
+from pricecast.data.calendars import is_closed, utc
+from pricecast.data.quality.rows import Rows
+
+RATIOS = np.log([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
+NEAR_OPEN, NEAR_CLOSE = 0.03, 0.15  # log distance to a clean ratio
+EXACT = 0.01  # the same where adj_close shows the ratio, free of the market's own move
+APART, JUMP = np.log(1.2), np.log(1.5)
+MAX_GAP = 10  # calendar days
+RARE = 0.1  # share of a year's bars: Saturdays were a sixth of them where they were sessions
+
+
+def check_moves(rows: Rows) -> None:
+    """Notes moves that are splits, look like unadjusted ones, change the unit, or are large."""
+    close, adjusted = np.log(rows.columns["close"]), np.log(rows.columns["adj_close"])
+    move, adjusted_move = close - rows.previous(close), adjusted - rows.previous(adjusted)
+    night = np.where(rows.guessed_open, np.nan, np.log(rows.columns["open"]) - rows.previous(close))
+    has = ~np.isnan(adjusted)
+    real, times = np.where(has, adjusted_move, move), np.exp(move)
+    apart = has & (np.abs(move - adjusted_move) > APART)
+    text = "close x {times:.4g}, adj_close x {adjusted:.4g}"
+    shown = {"times": times, "adjusted": np.exp(adjusted_move)}
+    ratio = np.zeros_like(apart)
+    ratio[apart] = _nearest(np.abs(move - adjusted_move)[apart], np.append(RATIOS, np.log(1.5))) <= EXACT
+    # The market's own move is in both; the ratio is in the one that moves more.
+    twice = ratio & (np.abs(adjusted_move) > np.abs(move))
+    rows.note("split", ratio & ~twice, text + ", handled by adjustment", **shown)
+    rows.note("double_adjustment", twice, text, **shown)
+    rows.note("distribution", apart & ~ratio, text + ", handled by adjustment", **shown)
+    unit = _moves_a_hundredfold(rows, move) & ~apart
+    rows.note("currency_unit", unit, "close x {times:.4g} of the previous close", times=times)
+    suspect = _looks_like_split(night, move) & ~apart & ~unit
+    rows.note("unadjusted_split", suspect, "open x {night:.4g}, close x {times:.4g} of the previous close",
+              night=np.exp(night), times=times)  # fmt: skip
+    told = suspect | unit | twice
+    rows.note("jump", (np.abs(real) > JUMP) & ~told, "close x {times:.4g} in a day", times=np.exp(real))
+
+
+def _moves_a_hundredfold(rows: Rows, move: np.ndarray) -> np.ndarray:
+    """The day's whole range stands far from the day before: no crash that began at the last close."""
+    high, low = np.log(rows.columns["high"]), np.log(rows.columns["low"])
+    between = np.maximum(low - rows.previous(high), rows.previous(low) - high)
+    return (np.abs(np.abs(move) - np.log(100)) <= NEAR_CLOSE) & (between > np.log(50))
+
+
+def _nearest(values: np.ndarray, ratios: np.ndarray) -> np.ndarray:
+    return np.abs(values[:, None] - ratios).min(axis=1, initial=np.inf)
+
+
+def _looks_like_split(night: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """Both moves near one clean ratio. A market that opens at its last close never looks like a split."""
+    looks = np.zeros(len(move), dtype=bool)
+    (places,) = np.nonzero(np.abs(night) > RATIOS[0] - NEAR_OPEN)
+    gap, whole = night[places, None], move[places, None]
+    signed = np.sign(gap) * RATIOS
+    near = (np.abs(gap - signed) <= NEAR_OPEN) & (np.abs(whole - signed) <= NEAR_CLOSE)
+    looks[places] = near.any(axis=1)
+    return looks
+
+
+def check_calendar(rows: Rows, until: pd.Timestamp | None) -> None:
+    """Notes gaps, rare weekends, tickers that end early, and those that never move."""
+    days = rows.date.astype("datetime64[D]").astype("int64")
+    apart = np.diff(days, prepend=days[:1])
+    rows.note("gap", (apart > MAX_GAP) & ~rows.first, "{days} days after the bar before it", days=apart)
+    _check_weekend(rows)
+    starts = np.flatnonzero(rows.first)
+    last = np.roll(rows.first, -1)
+    newest = days.max() if until is None else np.datetime64(until, "D").astype("int64")
+    behind = newest - days
+    rows.note("stale", last & (behind > MAX_GAP), "{days} days before the newest bar to be expected", days=behind)
+    close = rows.columns["close"]
+    flat = np.maximum.reduceat(close, starts) == np.minimum.reduceat(close, starts)
+    sizes = np.diff(starts, append=len(close))
+    marked = np.zeros(len(close), dtype=bool)
+    marked[starts[flat & (sizes > 1)]] = True
+    rows.note("constant", marked, "close {close:g} in every row")
+
+
+def _check_weekend(rows: Rows) -> None:
+    """A day of rest that is traded now and then; markets that trade on it all year are left alone."""
+    weekend = ~np.is_busday(rows.date.astype("datetime64[D]"))
+    _, year = np.unique(rows.code * 10_000 + rows.date.astype("datetime64[Y]").astype(int), return_inverse=True)
+    share = np.bincount(year, weights=weekend) / np.bincount(year)
+    rows.note("weekend", weekend & (share[year] < RARE), "a bar of a weekend")
+
+
+def check_last(rows: Rows, as_of: pd.Timestamp) -> None:
+    """Notes last bars whose session was not over."""
+    last = np.roll(rows.first, -1)
+    # Older sessions are over anywhere, and a calendar costs time.
+    recent = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < np.timedelta64(3, "D"))
+    for row in np.flatnonzero(recent):
+        recent[row] = not is_closed(str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row]), as_of)
+    rows.note("unfinished", recent, f"not over at {utc(as_of):%Y-%m-%d %H:%M} UTC")

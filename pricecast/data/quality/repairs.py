@@ -1,0 +1,83 @@
+"""Puts bars in order, and drops or refills what is no price."""
+
+import numpy as np
+import pandas as pd
+
+from pricecast.data.calendars import utc
+from pricecast.data.quality.rows import Rows
+
+ROUNDING = 1e-9  # relative; adjusted prices carry such errors
+
+
+def order(rows: Rows) -> None:
+    """Sorts by ticker and date, and drops what repeats the row before it."""
+    if (np.diff(rows.code) < 0).any():
+        rows.keep(np.argsort(rows.code, kind="stable"))
+    backwards = (np.diff(rows.date, prepend=rows.date[:1]) < np.timedelta64(0)) & ~rows.first
+    rows.note("unsorted", backwards, "comes after a later date")
+    if backwards.any():
+        rows.keep(np.lexsort((rows.date, rows.code)))
+    again = (np.diff(rows.date, prepend=rows.date[:1]) == np.timedelta64(0)) & ~rows.first
+    if again.any():
+        same = again.copy()
+        for values in rows.columns.values():
+            same[1:] &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+        rows.note("conflicting_duplicate", again & ~same, "close {close:g}, before it {previous:g}",
+                  previous=rows.previous(rows.columns["close"]))  # fmt: skip
+        rows.note("duplicate", same, "close {close:g} again")
+        rows.keep(~again)
+
+
+def drop(rows: Rows, as_of: pd.Timestamp) -> None:
+    """Drops bars from the future, and those without a close or without the adjustment that others have."""
+    now = utc(as_of).tz_localize(None)
+    rows.drop("future", rows.date > np.datetime64(now), f"known only after {now:%Y-%m-%d %H:%M} UTC")
+    rows.drop("missing_close", np.isnan(rows.columns["close"]), "close {close}")
+    rows.drop("non_positive_close", rows.columns["close"] <= 0, "close {close:g}")
+    adjusted = rows.columns["adj_close"]
+    sound = adjusted > 0
+    has = np.bincount(rows.code[sound], minlength=len(rows.tickers)) > 0
+    rows.note("unadjusted", rows.first & ~has[rows.code], "no adj_close in any row")
+    rows.columns["adj_close"] = np.where(has[rows.code], adjusted, np.nan)
+    rows.drop("missing_adjustment", has[rows.code] & ~sound, "close {close:g}, adj_close {adj_close:g}")
+
+
+def refill(rows: Rows) -> None:
+    """Gives every bar an open, a high and a low, the high above the low."""
+    open_, high, low, close = (rows.columns[name] for name in ("open", "high", "low", "close"))
+    text = "open {open:g}, high {high:g}, low {low:g}, close {close:g}"
+    rows.note("missing_price", np.isnan(open_) | np.isnan(high) | np.isnan(low), text)
+    rows.note("non_positive_price", (open_ <= 0) | (high <= 0) | (low <= 0), text)
+    sound_high, sound_low = high > 0, low > 0
+    crossed = sound_high & sound_low & (high < low)
+    rows.note("high_below_low", crossed, text)
+    high, low = np.where(crossed, low, high), np.where(crossed, high, low)
+    before = rows.previous(close)
+    guess = np.where(sound_high & sound_low & ~np.isnan(before), np.clip(before, low, high), close)
+    rows.guessed_open = ~(open_ > 0)
+    open_ = np.where(rows.guessed_open, guess, open_)
+    high = np.where(sound_high, high, np.maximum(open_, close))
+    low = np.where(sound_low, low, np.minimum(open_, close))
+    rows.columns |= {"open": open_, "high": high, "low": low}
+
+
+def fit_range(rows: Rows) -> None:
+    """The range gives way to the close, which is what is forecast; a stray open gives way to the range."""
+    for name in ("close", "open"):
+        high, low, value = rows.columns["high"], rows.columns["low"], rows.columns[name]
+        outside = (value > high * (1 + ROUNDING)) | (value < low * (1 - ROUNDING))
+        rows.note(f"{name}_outside_range", outside, f"{name} {{{name}:g}}, high {{high:g}}, low {{low:g}}")
+        if name == "close":
+            rows.columns |= {"high": np.maximum(high, value), "low": np.minimum(low, value)}
+    # `outside` is the open's by now: one that had to move proves nothing about the night.
+    rows.guessed_open |= outside
+    rows.columns["open"] = np.clip(rows.columns["open"], rows.columns["low"], rows.columns["high"])
+
+
+def check_volume(rows: Rows) -> None:
+    """Sets what is no volume to zero."""
+    volume = rows.columns["volume"]
+    missing = ~(volume >= 0)
+    rows.note("missing_volume", missing, "volume {volume:g}")
+    rows.note("zero_volume", volume == 0, "volume 0")
+    rows.columns["volume"] = np.where(missing, 0.0, volume)

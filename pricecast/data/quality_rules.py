@@ -1,0 +1,105 @@
+"""The rule book of `pricecast.data.quality`: every kind of finding, what is done about it, and what it means.
+
+docs/data-quality.md shows it to users. It stands outside of that package: a step that only reads what was found
+does not run again when a rule's code changes.
+"""
+
+# kind -> (action, what it means)
+KINDS: dict[str, tuple[str, str]] = {
+    "unsorted": ("repaired", "dates of a ticker run backwards; the rows were sorted"),
+    "duplicate": ("dropped", "a row repeats the one before it, value for value"),
+    "conflicting_duplicate": ("fatal", "two rows of one ticker and date differ"),
+    "time_of_day": (
+        "reported",
+        "the date carries a time of day; the local date counts. Midnights of another time zone look so, too, and "
+        "may belong to the day before or after",
+    ),
+    "future": ("dropped", "the date lies after the moment of the download"),
+    "missing_close": ("dropped", "the close is empty, infinite or above 1e15"),
+    "non_positive_close": ("dropped", "the close is negative, zero or below 1e-12"),
+    "missing_adjustment": (
+        "dropped",
+        "adj_close is empty, not positive or outside 1e-12 to 1e15, though the ticker has it elsewhere",
+    ),
+    "missing_price": (
+        "repaired",
+        "open, high or low is empty, infinite or above 1e15; refilled as a non-positive one is",
+    ),
+    "non_positive_price": (
+        "repaired",
+        "open, high or low is negative, zero or below 1e-12; open becomes the previous close within the day's "
+        "range (else the close), high and low become the larger and smaller of open and close",
+    ),
+    "high_below_low": ("repaired", "high and low were swapped"),
+    "close_outside_range": (
+        "repaired",
+        "high or low was moved to hold the close (by over 1e-9, less is rounding)",
+    ),
+    "open_outside_range": (
+        "repaired",
+        "the open was moved to the high or low (by over 1e-9, less is rounding)",
+    ),
+    "missing_volume": ("repaired", "the volume is empty, negative, infinite or above 1e20; it became 0"),
+    "zero_volume": ("reported", "the volume is 0"),
+    "unadjusted": (
+        "reported",
+        "the ticker has no adj_close, so dividends and splits look like losses",
+    ),
+    "split": (
+        "reported",
+        "the close moves apart from adj_close by n:1, 1:n or 3:2; the adjustment handles it",
+    ),
+    "distribution": (
+        "reported",
+        "the close moves over 20 % apart from adj_close by another ratio: a spin-off, rights issue or "
+        "special dividend handled by adjustment, or a faulty adj_close",
+    ),
+    "double_adjustment": (
+        "reported",
+        "adj_close moves by n:1, 1:n or 3:2 where the close does not: the close seems adjusted already, and "
+        "adj_close adjusts it again",
+    ),
+    "currency_unit": (
+        "fatal",
+        "the whole bar moves to a hundredth or a hundredfold of the bar before, and no adj_close takes it away: "
+        "pence and pounds mixed, or a split 1:100; reported with --allow-splits true",
+    ),
+    "unadjusted_split": (
+        "fatal",
+        "the overnight move is within 3 % and the move of the close within 15 % of n:1 or 1:n, and no "
+        "adj_close takes it away; reported with --allow-splits true",
+    ),
+    "jump": (
+        "reported",
+        "the adjusted close moves by more than a factor of 1.5 in a day, and it is no split",
+    ),
+    "weekend": (
+        "reported",
+        "the bar is of a Saturday or Sunday, which are less than a tenth of the bars of that ticker and year",
+    ),
+    "gap": ("reported", "more than 10 calendar days without a bar"),
+    "stale": (
+        "reported",
+        "the last bar of the ticker is more than 10 calendar days before the end asked for (a live source: before "
+        "today; else: before the last bar of the table)",
+    ),
+    "unfinished": (
+        "reported",
+        "the session of the last bar was not over at the moment of the download, so its close is none yet",
+    ),
+    "constant": ("fatal", "the close of the ticker never changes"),
+    "empty": ("fatal", "no usable bar of the ticker is left"),
+}
+# Besides all that is dropped, repaired or fatal, these stop a strict run: they too want a look.
+STRICT = (
+    "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "gap", "stale", "unfinished",
+)  # fmt: skip
+# What only the user can tell from a market that really moves so: reported with --allow-splits true.
+LOOKS_LIKE_SPLIT = ("currency_unit", "unadjusted_split")
+ADVICE = {
+    "conflicting_duplicate": "keep one row per ticker and date",
+    "currency_unit": "bring the history to one unit, or pass --allow-splits true if it is a split",
+    "unadjusted_split": "give adj_close or pass --allow-splits true",
+    "constant": "leave the ticker out",
+    "empty": "leave the ticker out or correct its rows",
+}

@@ -1,0 +1,126 @@
+"""Where daily bars come from: one module per source, found by its file name.
+
+A source module has a constant `LIVE` (True where it asks a network service) and a function
+`fetch(request) -> DataFrame` with the columns of `schema.PRICES`; extra columns are dropped, adj_close may be
+missing. What `load` returns is raw: `pricecast.data.quality.clean` turns it into a prices table.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
+
+from pricecast.errors import InputError
+from pricecast.text import listed, parse_ticker
+
+if TYPE_CHECKING:  # a list of the sources, for the help of a command, needs no table
+    import pandas as pd
+
+Raw: TypeAlias = "pd.DataFrame"  # the columns of PRICES; unsorted, unclean
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of a source.
+
+    Attributes:
+        source: one of `names()`.
+        tickers: the tickers wanted; none means all that the source holds.
+        start: first date wanted, or None.
+        end: last date wanted (inclusive), or None.
+        path: a file or folder, or the kind of synthetic series.
+        as_of: the moment of the request, UTC where it has no time zone.
+        seed: the seed of a synthetic source, zero or more.
+    """
+
+    source: str
+    tickers: tuple[str, ...]
+    start: pd.Timestamp | None
+    end: pd.Timestamp | None
+    path: str
+    as_of: pd.Timestamp
+    seed: int
+
+
+def names() -> list[str]:
+    """The names of all sources: the files beside this one."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def is_live(source: str) -> bool:
+    """Whether a source's answer can change from one day to the next.
+
+    Raises:
+        InputError: there is no such source.
+    """
+    return bool(_module(source).LIVE)
+
+
+def load(request: Request) -> Raw:
+    """Raw daily bars, in the order of the tickers asked for.
+
+    Returns:
+        The columns of `schema.PRICES`; dates are naive and local, numbers float64, adj_close NaN if unknown.
+
+    Raises:
+        InputError: unknown source, bad ticker or dates, a ticker the source does not hold, or no bar at all.
+    """
+    module = _module(request.source)
+    tickers = tuple(dict.fromkeys(parse_ticker(ticker) for ticker in request.tickers))
+    asked = replace(request, tickers=tickers, start=_date(request.start), end=_date(request.end))
+    if asked.start is not None and asked.end is not None and asked.start > asked.end:
+        raise InputError(
+            f"expected a start on or before the end, got {_day(asked.start)} and {_day(asked.end)}: swap them"
+        )
+    return _select(_tidy(module.fetch(asked)), asked)
+
+
+def _module(source: str) -> ModuleType:
+    if source not in names():
+        raise InputError(f"expected a source out of {', '.join(names())}, got {source!r}: choose one")
+    return importlib.import_module(f"{__name__}.{source}")
+
+
+def _date(moment: pd.Timestamp | None) -> pd.Timestamp | None:
+    return None if moment is None else moment.tz_localize(None).normalize()
+
+
+def _tidy(raw: pd.DataFrame) -> Raw:
+    from pricecast.schema import DATE_DTYPE, PRICES
+
+    tidy = raw.reindex(columns=list(PRICES))
+    types = dict.fromkeys(PRICES[2:], "float64") | {"date": DATE_DTYPE, "ticker": "object"}
+    return tidy.astype(types)
+
+
+def _select(raw: Raw, request: Request) -> Raw:
+    if raw.empty:
+        raise InputError(f"expected bars from the source {request.source}, got none: check tickers and path")
+    held = sorted(str(ticker) for ticker in raw["ticker"].unique())
+    if absent := [ticker for ticker in request.tickers if ticker not in set(held)]:
+        raise InputError(
+            f"expected tickers that the source {request.source} holds, got {listed(absent)}: "
+            f"choose from {listed(held)}"
+        )
+    chosen = raw
+    if request.tickers:
+        rank = raw["ticker"].map({ticker: i for i, ticker in enumerate(request.tickers)})
+        chosen = raw[rank.notna()].iloc[rank.dropna().to_numpy().argsort(kind="stable")]
+    dates = chosen["date"].dt.normalize()
+    inside = dates.ge(request.start or dates.min()) & dates.le(request.end or dates.max())
+    left = chosen if inside.all() else chosen[inside]
+    outside = [ticker for ticker in sorted(request.tickers) if ticker not in set(left["ticker"].unique())]
+    if left.empty or outside:
+        raise InputError(
+            f"expected bars of {listed(outside or held)} from {_day(request.start)} to {_day(request.end)}, "
+            f"got none: choose other dates, the source {request.source} holds {_day(dates.min())} to "
+            f"{_day(dates.max())}"
+        )
+    return left.reset_index(drop=True)
+
+
+def _day(moment: pd.Timestamp | None) -> str:
+    return "any date" if moment is None else str(moment.date())

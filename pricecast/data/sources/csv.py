@@ -1,0 +1,159 @@
+"""Daily bars from CSV or parquet files: one file or a folder of them, one or many tickers.
+
+Column names of Yahoo, Stooq, Quandl / Nasdaq Data Link and of our own tables are understood. The ticker comes
+from a column or, without one, from the file's name (`AAPL.csv`, `aapl.us.txt`).
+"""
+
+import os
+import re
+from csv import Error as CsvError
+from csv import reader
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from pricecast.data import parsing
+from pricecast.data.sources import Request
+from pricecast.errors import InputError
+from pricecast.files import read_parquet
+from pricecast.schema import ONE_HEADER, PRICE_COLUMNS, check_single_header
+from pricecast.text import listed
+
+LIVE = False
+SUFFIXES = (".csv", ".txt", ".parquet")
+# Accepted names per field, the first match wins. "Adj. Open" becomes adj_open and is never taken for open.
+SPELLINGS = {
+    "date": ("date", "datetime", "timestamp"), "ticker": ("ticker", "symbol", "name"), "open": ("open",),
+    "high": ("high",), "low": ("low",), "close": ("close",), "volume": ("volume", "vol"),
+    "adj_close": ("adj_close", "adjclose", "adjusted_close"), "time": ("time",), "period": ("per",),
+}  # fmt: skip
+REQUIRED = ("date", *PRICE_COLUMNS)
+NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
+
+
+def fetch(request: Request) -> pd.DataFrame:
+    """All bars of the file or folder at `request.path`.
+
+    Raises:
+        InputError: no such file, not readable, or not daily bars; the message names the file.
+    """
+    if not os.path.exists(request.path):  # noqa: PTH110 - Path.exists raises where a name is too long
+        raise InputError(f"expected a file or folder for the source csv, got {request.path!r}: give --path")
+    path = Path(request.path)
+    if path.is_file():
+        return _bars(path)
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise InputError(f"expected files ending in {', '.join(SUFFIXES)} in {path}, got none: check the folder")
+    return pd.concat([_bars(file) for file in files], ignore_index=True)
+
+
+def _bars(path: Path) -> pd.DataFrame:
+    table = _read(path)
+    if table.empty:
+        raise InputError(f"expected rows in {path}, got a header alone: give a file with daily bars")
+    if "period" in table and (odd := set(table["period"].astype(str).str.upper()) - {"D"}):
+        raise InputError(
+            f"expected daily bars (D) in {path}, got the period {listed(sorted(odd))}: export daily ones"
+        )
+    bars = pd.DataFrame({"date": parsing.dates(table["date"], str(path))})
+    named = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
+    bars["ticker"] = parsing.tickers(named, str(path))
+    _check_daily(bars, table.get("time"), path)
+    for name in NUMBERS:
+        if name in table:
+            bars[name] = parsing.numbers(table[name], name, str(path))
+    for name in PRICE_COLUMNS:
+        if not np.isfinite(bars[name]).any():
+            raise InputError(f"expected numbers in the column {name} of {path}, got none: give complete daily bars")
+    # Indices and exchange rates come without a volume.
+    return bars if "volume" in bars else bars.assign(volume=0.0)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The file's known columns under our names; text columns stay text."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
+    if path.suffix.lower() == ".parquet":
+        table = read_parquet(path)
+        check_single_header(table, str(path))
+        if not isinstance(table.index, pd.RangeIndex):
+            table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
+        where = _locate([str(name) for name in table.columns], path)
+        return table.iloc[:, list(where.values())].set_axis(list(where), axis=1)
+    header = _header(path)
+    where = _locate(header, path)
+    try:
+        try:
+            return _read_text(path, header, where, pa.float64())
+        except pa.ArrowInvalid:
+            return _read_text(path, header, where, pa.string())  # slower; finds odd numbers and names bad ones
+    except pa.ArrowException as error:
+        if "Empty CSV" in str(error):
+            return pd.DataFrame()
+        line = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"expected a comma-separated UTF-8 text in {path}, got: {line}; export it again"
+        ) from error
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            lines = [file.readline(1 << 16) for _ in range(3)]
+        if b"\0" in lines[0]:
+            raise InputError(f"expected UTF-8 text in {path}, got UTF-16 or binary data: save it as CSV in UTF-8")
+        header = next(reader([lines[0].decode("utf-8-sig")]), [])
+    except (OSError, UnicodeDecodeError, CsvError) as error:
+        raise InputError(f"expected a readable UTF-8 text in {path}, got: {error}; save it as UTF-8") from error
+    if any(line.lower().startswith((b"ticker,", b"date,")) for line in lines[1:]):
+        raise InputError(ONE_HEADER.format(where=path, got="two or three"))
+    return header
+
+
+def _read_text(path: Path, header: list[str], where: dict[str, int], number: pa.DataType) -> pd.DataFrame:
+    text = pa.dictionary(pa.int32(), pa.string())  # dates and tickers repeat
+    types = {str(i): number if field in NUMBERS else text for field, i in where.items()}
+    table = arrow_csv.read_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(column_names=[str(i) for i in range(len(header))], skip_rows=1),
+        convert_options=arrow_csv.ConvertOptions(column_types=types, include_columns=list(types)),
+    )
+    return table.to_pandas().set_axis(list(where), axis=1)
+
+
+def _locate(columns: list[str], path: Path) -> dict[str, int]:
+    """Where each field stands among the columns."""
+    plain = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in columns]
+    where = {}
+    for field, spellings in SPELLINGS.items():
+        for spelling in spellings:
+            if plain.count(spelling) > 1:
+                raise InputError(f"expected one column {spelling} in {path}, got {plain.count(spelling)}: keep one")
+            if spelling in plain and field not in where:
+                where[field] = plain.index(spelling)
+    if missing := [field for field in REQUIRED if field not in where]:
+        found = ", ".join(columns[:12]) or "nothing"
+        raise InputError(
+            f"expected the columns {', '.join(REQUIRED)} in {path}, got {found[:200]}, missing: "
+            f"{', '.join(missing)}: add them"
+        )
+    return where
+
+
+def _check_daily(bars: pd.DataFrame, time: pd.Series | None, path: Path) -> None:
+    moments = bars.assign(day=bars["date"].dt.normalize())
+    if time is None and moments["day"].eq(moments["date"]).all():
+        return
+    moments = moments.assign(time="" if time is None else time.astype(str).to_numpy())
+    days = moments.drop_duplicates(["ticker", "date", "time"])
+    again = days.duplicated(["ticker", "day"])
+    if again.any():
+        row = days[again].iloc[0]
+        raise InputError(
+            f"expected one bar a day in {path}, got several for {row['ticker']} on {row['day'].date()}: "
+            "aggregate intraday bars to daily ones first"
+        )

@@ -1,0 +1,1 @@
+"""From clean prices to a dataset: features, spans, scalers and the arrays that models take."""

@@ -1,0 +1,167 @@
+"""The two scalers of a dataset: scikit-learn fits them, what they learned is a few arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pricecast.dataset import skops_file
+from pricecast.errors import InputError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class of scikit-learn's.
+
+    Attributes:
+        name: of the class.
+        settings: of the constructor, with their defaults.
+        learned: the attributes that hold an array (columns,).
+        counts: it counts the rows that it was fitted on, as a number of this type.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    learned: tuple[str, ...]
+    counts: type | None = None
+
+
+SCALERS = {
+    "standard": Kind(
+        "StandardScaler", {"with_mean": True, "with_std": True, "copy": True}, ("mean_", "var_", "scale_"),
+        np.float64,
+    ),
+    "minmax": Kind(
+        "MinMaxScaler", {"feature_range": (0, 1), "copy": True, "clip": False},
+        ("scale_", "min_", "data_min_", "data_max_", "data_range_"), int,
+    ),
+    "robust": Kind(
+        "RobustScaler",
+        {
+            "with_centering": True, "with_scaling": True, "quantile_range": (25.0, 75.0), "unit_variance": False,
+            "copy": True,
+        },
+        ("center_", "scale_"),
+    ),
+}  # fmt: skip
+_MODULE = "sklearn.preprocessing._data"
+_CENTER = {"standard": "mean_", "robust": "center_"}
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """A fitted scaler: to the last bit that of scikit-learn, without importing the library.
+
+    Attributes:
+        kind: a key of `SCALERS`.
+        learned: the arrays of `Kind.learned` by name, each (columns,) float64.
+        rows: how many it was fitted on, None for a kind that does not count them.
+    """
+
+    kind: str
+    learned: Mapping[str, np.ndarray]
+    rows: int | None = None
+
+    @classmethod
+    def fit(cls, kind: str, X: np.ndarray) -> "Scaler":
+        """Fit a kind of scaler on rows (n, columns)."""
+        # Here, because a pipeline that reuses its dataset fits no scaler.
+        from sklearn import preprocessing
+
+        about = SCALERS[kind]
+        fitted = getattr(preprocessing, about.name)(**about.settings).fit(X)
+        rows = None if about.counts is None else int(fitted.n_samples_seen_)
+        return cls(kind, {name: getattr(fitted, name) for name in about.learned}, rows)
+
+    @property
+    def columns(self) -> int:
+        """How many columns it scales."""
+        return len(self.learned["scale_"])
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Scale rows (n, columns); what is missing stays so.
+
+        Raises:
+            InputError: a number is infinite.
+        """
+        values, scale = _without_infinity(X), self.learned["scale_"]
+        if self.kind == "minmax":
+            return values * scale + self.learned["min_"]
+        return (values - self.learned[_CENTER[self.kind]]) / scale
+
+    def inverse_transform(self, X: np.ndarray) -> np.ndarray:
+        """Bring scaled rows (n, columns) back.
+
+        Raises:
+            InputError: a number is infinite.
+        """
+        values, scale = _without_infinity(X), self.learned["scale_"]
+        if self.kind == "minmax":
+            return (values - self.learned["min_"]) / scale
+        return values * scale + self.learned[_CENTER[self.kind]]
+
+
+@dataclass(frozen=True)
+class Scalers:
+    """`X` maps the feature columns, `y` the targets of all horizons."""
+
+    X: Scaler
+    y: Scaler
+
+    @classmethod
+    def fit(cls, kind: str, X: np.ndarray, y: np.ndarray) -> "Scalers":
+        """Fit a kind of scaler on training features (n, features) and targets (n, horizon)."""
+        return cls(Scaler.fit(kind, X), Scaler.fit(kind, y))
+
+    def save(self, folder: Path) -> None:
+        """Write scaler_X.skops and scaler_y.skops."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("X", "y"):
+            files = _files(getattr(self, name), version("scikit-learn"))
+            (folder / f"scaler_{name}.skops").write_bytes(skops_file.to_archive(files))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Scalers":
+        """Load the two scalers; nothing but arrays is taken from the files, whatever they ask for.
+
+        Raises:
+            InputError: a file is missing, damaged, too big or holds anything else.
+        """
+        return cls(*(_read(folder / f"scaler_{name}.skops") for name in ("X", "y")))
+
+
+def _files(scaler: Scaler, library: str) -> dict[str, bytes]:
+    """The files within the archive of scikit-learn's scaler, as that version of the library would have it."""
+    kind = SCALERS[scaler.kind]
+    counted = {} if kind.counts is None else {"n_samples_seen_": kind.counts(scaler.rows)}
+    attributes = {
+        **kind.settings, "n_features_in_": scaler.columns, **counted, **scaler.learned, "_sklearn_version": library
+    }  # fmt: skip
+    return skops_file.pack(_MODULE, kind.name, attributes)
+
+
+def _read(path: Path) -> Scaler:
+    try:
+        with path.open("rb") as file:
+            files = skops_file.from_archive(file.read(skops_file.MAX_BYTES + 1))
+        name, state = skops_file.unpack(files)
+        kind = next(key for key, kind in SCALERS.items() if kind.name == name)
+        rows = state.get("n_samples_seen_")
+        learned = {key: state[key] for key in SCALERS[kind].learned}
+        scaler = Scaler(kind, learned, None if rows is None else int(rows))
+        if _files(scaler, state["_sklearn_version"]) != files:
+            raise ValueError("other settings or values than a scaler has")
+    # Zip, JSON and numpy each have exceptions of their own for a file that somebody else wrote.
+    except Exception as error:
+        line = " ".join(str(error).split())[:200]
+        raise InputError(f"expected a scaler at {path}, got {type(error).__name__}: {line}") from error
+    return scaler
+
+
+def _without_infinity(X: np.ndarray) -> np.ndarray:
+    if np.isinf(X).any():
+        raise InputError("expected finite numbers to scale, got an infinite one: correct or leave it out")
+    return X

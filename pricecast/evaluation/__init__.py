@@ -1,0 +1,1 @@
+"""Judging forecasts beside naive: scores, tests, coverage, ranking, trading and the verdict."""

@@ -1,0 +1,76 @@
+"""Do the intervals keep their promise: by level, horizon, volatility regime, year and ticker."""
+
+import numpy as np
+import pandas as pd
+
+from pricecast.errors import InputError
+from pricecast.evaluation.scored_rows import crps_losses
+from pricecast.schema import INTERVALS
+from pricecast.statistics.significance import block_error
+
+REGIME_NAMES = ("calm", "middle", "wild")
+GROUPINGS = ("all", "regime", "year", "ticker")
+PERCENTS = tuple(percent for percent, _, _ in INTERVALS)
+
+
+def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Counts how often outcomes fell inside the central intervals.
+
+    A regime is a tercile of the ticker's own `scale` over the judged cutoffs, so that each holds a third of them.
+    The errors are block-bootstrap standard errors over days (tickers averaged first, since they move together).
+
+    Args:
+        forecasts: the forecasts table; rows without an actual are left out.
+        features: date, ticker and scale, one row for every cutoff.
+
+    Returns:
+        Columns `model`, `horizon`, `by` (one of `GROUPINGS`), `group`, `n_rows`, `n_days`, `coverage_50`,
+        `error_50` and so on in percent, and `crps` in log-return percent (see `metrics.crps`).
+
+    Raises:
+        InputError: a cutoff has no scale.
+    """
+    known = forecasts[forecasts["actual"].notna()]
+    table = known.merge(_groups(known, features), on=["ticker", "cutoff"], how="left", validate="many_to_one")
+    if table["regime"].isna().any():
+        raise InputError(
+            "expected a scale for every cutoff of the forecasts, got none for some: give their dataset"
+        )
+    for percent, low, high in INTERVALS:
+        table[f"inside_{percent}"] = 100.0 * table["actual"].between(table[low], table[high])
+    table["all"] = "all"
+    table["crps"] = crps_losses(table)
+    rows = pd.concat([_counts(table, by) for by in GROUPINGS], ignore_index=True)
+    order = {name: place for place, name in enumerate([*known["model"].unique(), *GROUPINGS, *REGIME_NAMES])}
+    ranks = {name: rows[name].map(order).fillna(0) for name in ("model", "by", "group")}
+    place = pd.DataFrame({
+        "model": ranks["model"], "horizon": rows["horizon"], "by": ranks["by"], "group": ranks["group"],
+        "name": rows["group"],
+    })  # fmt: skip
+    return rows.loc[place.sort_values(list(place.columns)).index].reset_index(drop=True)
+
+
+def _groups(known: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Regime and year of every judged cutoff."""
+    cutoffs = known[["ticker", "cutoff"]].drop_duplicates()
+    scale = features[["date", "ticker", "scale"]].rename(columns={"date": "cutoff"})
+    table = cutoffs.merge(scale, on=["ticker", "cutoff"], how="left").dropna()
+    place = table.groupby("ticker")["scale"].rank(method="first") - 1
+    tercile = (len(REGIME_NAMES) * place // table.groupby("ticker")["scale"].transform("size")).astype(int)
+    year = table["cutoff"].dt.year.astype(str)
+    return table.assign(regime=np.array(REGIME_NAMES)[tercile], year=year).drop(columns="scale")
+
+
+def _counts(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Shares and their errors for every model, horizon and group of one grouping."""
+    keys, names = ["model", "horizon", by], [f"inside_{percent}" for percent in PERCENTS]
+    groups = table.groupby(keys, sort=False)
+    daily = table.groupby([*keys, "cutoff"], sort=True)[names].mean().groupby(keys, sort=False)
+    parts: dict[str, pd.Series] = {"n_rows": groups.size(), "n_days": daily.size(), "crps": groups["crps"].mean()}
+    for percent, name in zip(PERCENTS, names, strict=True):
+        parts[f"coverage_{percent}"] = groups[name].mean()
+        errors = {key: block_error(own.to_numpy(), int(str(key[1]))) for key, own in daily[name]}
+        parts[f"error_{percent}"] = pd.Series(errors)
+    found = pd.DataFrame(parts).rename_axis(["model", "horizon", "group"]).reset_index()
+    found.insert(2, "by", by)
+    return found

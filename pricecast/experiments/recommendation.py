@@ -1,0 +1,173 @@
+"""What a comparison says in words: the best, whether seeds alone explain its lead, and what to take."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pricecast.evaluation.scores import at, horizons, reference_of
+from pricecast.evaluation.verdict import ALPHA, claims, p_text
+from pricecast.experiments.trainings import GAP, Fit, Tried
+from pricecast.schema import NAIVE
+from pricecast.statistics.significance import holm
+
+# What the best is chosen by: label and, of the verdict's claims, the loss that says whether it beats naive.
+CHOSEN_BY = {"crps": ("CRPS", "crps"), "rmse": ("RMSE", "point"), "mape": ("MAPE", "point")}
+
+
+def recommend(
+    tried: Sequence[Tried], table: pd.DataFrame, seeds: pd.DataFrame, scores: pd.DataFrame, metric: str
+) -> list[str]:
+    """The best, how far seeds alone explain its lead, how each was fitted, and what to take, in sentences.
+
+    Args:
+        tried: each with the same seeds.
+        table: of the comparison.
+        seeds: of the comparison.
+        scores: of `scores.score`.
+        metric: a key of `CHOSEN_BY`.
+    """
+    column = f"test_{metric}"
+    own = table[table["experiment"] != NAIVE]
+    own = own.assign(rank=own[column].rank(method="first"))
+    best = str(own.loc[own[column].idxmin(), "experiment"])
+    alike = _alike({each.experiment.name: each.random for each in tried}, seeds, column, best)
+    beating = _beating(tried, scores, metric)
+    choice = Choice.of(own, best, alike, beating)
+    reference = reference_of(at(scores, horizons(scores)[0]))
+    return [
+        _best(table, best, metric),
+        *_noise(seeds, alike, best),
+        *_foreseen(_choice_by_loss(own, {each.loss for each in tried}), best),
+        *[_fit(each.experiment.name, Fit.of(each)) for each in tried if len(each.seeds[0].curve)],
+        _so(choice, beating[choice.name], _by_name(own)[choice.name]["seeds"], reference),
+    ]
+
+
+def _best(table: pd.DataFrame, best: str, metric: str) -> str:
+    rows, column = _by_name(table), f"test_{metric}"
+    value, naive, spread = rows[best][column], rows[NAIVE][column], rows[best][f"{column}_sd"]
+    sd = "" if pd.isna(spread) else f" (standard deviation over {rows[best]['seeds']} seeds {spread:.3g})"
+    relation = f"{_percent(abs(value / naive - 1), 1)} {'below' if value < naive else 'above'}"
+    name = CHOSEN_BY[metric][0]
+    return f"{best} has the lowest {name} on the test days: {value:.4g}{sd}, {relation} naive's {naive:.4g}."
+
+
+def _alike(random: Mapping[str, bool], seeds: pd.DataFrame, column: str, best: str) -> dict[str, float]:
+    """By other experiment, how often seeds alone differ so much (Holm-adjusted); NaN where there is one seed."""
+    values = {str(name): rows[column].to_numpy(float) for name, rows in seeds.groupby("experiment", sort=False)}
+    known = {name: len(values[name]) > 1 or not random[name] for name in values}
+    # All pairs, since it is the best that is compared: the more there are, the further ahead the luckiest one is.
+    pairs = list(itertools.combinations(values, 2))
+    p_values = [_p(values[a], values[b]) if known[a] and known[b] else np.nan for a, b in pairs]
+    adjusted = dict(zip(pairs, holm(np.array(p_values, float)), strict=True))
+    return {next(name for name in pair if name != best): p for pair, p in adjusted.items() if best in pair}
+
+
+def _p(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Welch's test (1947), or Student's where one side does not vary."""
+    if np.ptp(ours) == np.ptp(theirs) == 0:
+        return 1.0 if ours[0] == theirs[0] else 0.0
+    if min(len(ours), len(theirs)) > 1:
+        return float(stats.ttest_ind(ours, theirs, equal_var=False).pvalue)
+    few, many = sorted([ours, theirs], key=len)
+    return float(stats.ttest_1samp(many, few[0]).pvalue)
+
+
+def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str) -> list[str]:
+    unknown = [name for name, p in alike.items() if np.isnan(p)]
+    within = [f"{name} ({p_text(p)})" for name, p in alike.items() if p >= ALPHA]
+    beyond = [f"{name} ({p_text(p)})" for name, p in alike.items() if p < ALPHA]
+    parts = [f"no more than seed noise to {_listed(within)}"] * bool(within)
+    parts += [f"more than seed noise to {_listed(beyond)}"] * bool(beyond)
+    told = [f"{best}'s lead is {', '.join(parts)} (Welch's test over the seeds, Holm-adjusted)."] * bool(parts)
+    if unknown:
+        advice = ": --seeds 3 tells" if seeds["experiment"].is_unique else ""
+        told.append(
+            f"How much of its lead to {_listed(unknown)} is seed noise is not known from one training{advice}."
+        )
+    return told
+
+
+def _choice_by_loss(own: pd.DataFrame, units: set[str]) -> str | None:
+    """The experiment that the validation loss alone would have chosen; None where the losses do not compare."""
+    losses = own.set_index("experiment")["final_val_loss"]
+    if len(own) < 2 or losses.isna().any() or own["model"].nunique() > 1 or len(units) > 1:
+        return None
+    return str(losses.idxmin())
+
+
+def _foreseen(choice: str | None, best: str) -> list[str]:
+    word = "the same" if choice == best else f"{choice} instead"
+    sentence = f"The validation loss, which is known beforehand, would have chosen {word}."
+    return [] if choice is None else [sentence]
+
+
+def _fit(name: str, fit: Fit | None) -> str:
+    if fit is None:
+        return f"{name} had no validation loss to judge its fit by."
+    where = f"best at epoch {fit.epochs.mean():.0f}" + (f" of {fit.most}" if fit.most else "")
+    size = f"validation loss {_percent(abs(fit.gap))} {'above' if fit.gap > 0 else 'below'} training"
+    if fit.underfits:
+        return f"{name} underfits: it was still improving at its last epoch ({where}; {size})."
+    if fit.overfits:
+        rise = f", and {_percent(fit.later)} above its best when it stopped" if fit.later > GAP else ""
+        return f"{name} overfits: {where}, {size}{rise}."
+    return f"{name} fits about as well on validation as in training ({where}; {size})."
+
+
+def _beating(tried: Sequence[Tried], scores: pd.DataFrame, metric: str) -> dict[str, int]:
+    """By experiment: in how many seeds it beats the reference by more than chance."""
+    found = claims(scores)
+    found = found[(found["horizon"] == horizons(scores)[0]) & (found["loss"] == CHOSEN_BY[metric][1])]
+    better = set(found.loc[found["sign"] > 0, "model"])
+    return {each.experiment.name: sum(seed.label in better for seed in each.seeds) for each in tried}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to take.
+
+    Attributes:
+        name: the experiment.
+        proved: most of its trainings beat the reference by more than chance.
+        others: those that seeds cannot tell from it.
+    """
+
+    name: str
+    proved: bool
+    others: list[str]
+
+    @classmethod
+    def of(cls, own: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int]) -> "Choice":
+        """Choose the best by mean of those that seeds cannot tell from it, if most trainings of one are proved."""
+        rows = _by_name(own)
+        near = [best, *(name for name, p in alike.items() if p >= ALPHA)]
+        within = sorted(near, key=lambda name: rows[name]["rank"])
+        proved = [name for name in within if 2 * beating[name] > rows[name]["seeds"]]
+        chosen = proved[0] if proved else best
+        return cls(chosen, bool(proved), [name for name in within if name != chosen])
+
+
+def _so(choice: Choice, beating: int, seeds: int, reference: str) -> str:
+    cases = f"beats {reference} by more than chance in {beating} of {seeds} trainings"
+    if not choice.proved:
+        return f"Recommendation: none. {choice.name} {cases}; take {reference}'s forecast."
+    rest = f"; seeds cannot tell it from {_listed(choice.others)}" if choice.others else ""
+    return f"Recommendation: {choice.name}, which {cases}{rest}."
+
+
+def _by_name(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:
+    return {str(row["experiment"]): row for row in table.to_dict("records")}
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(itertools.chain(names[:-2], [" and ".join(names[-2:])]))

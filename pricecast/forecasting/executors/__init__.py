@@ -1,0 +1,1 @@
+"""Ways to make many fits at once."""

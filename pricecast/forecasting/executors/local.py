@@ -1,0 +1,56 @@
+"""The fits of a walk in parallel processes, one thread each."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import psutil
+from joblib import Parallel, cpu_count, delayed
+from threadpoolctl import threadpool_limits
+
+from pricecast.dataset.dataset import Dataset
+from pricecast.forecasting import walk_forward
+from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.walk_forward import Fit
+
+_EVERY = 1.0  # seconds
+
+
+def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> Iterator[tuple[int, OutOfFold]]:
+    """Runs all fits and yields the number of each with its forecasts as they come; the same bits whatever `jobs`.
+
+    Args:
+        fits: to run.
+        dataset: they learn from.
+        jobs: processes, by default one for each core that may be used; 1 stays in this one.
+    """
+    jobs = min(jobs or cpu_count(), len(fits))
+    if jobs <= 1:
+        yield from ((number, _alone(fit, dataset)) for number, fit in enumerate(fits))
+        return
+    parallel = Parallel(jobs, backend="loky", return_as="generator_unordered", batch_size=1)
+    yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
+
+
+def _child(parent: int, number: int, fit: Fit, dataset: Dataset) -> tuple[int, OutOfFold]:
+    _follow(parent)
+    return number, _alone(fit, dataset)
+
+
+def _alone(fit: Fit, dataset: Dataset) -> OutOfFold:
+    with threadpool_limits(1):
+        return walk_forward.run(fit, dataset)
+
+
+@cache
+def _follow(parent: int) -> None:
+    """Ends this process once its parent is gone: a fit may take minutes, and nobody would wait for it."""
+
+    def watch() -> None:
+        while os.getppid() == parent and psutil.pid_exists(parent):
+            time.sleep(_EVERY)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

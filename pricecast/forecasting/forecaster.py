@@ -1,0 +1,227 @@
+"""A forecaster: a fitted model with its calibration, scalers and feature spec, as one thing to keep and to use."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pricecast import models
+from pricecast.data import quality
+from pricecast.data.adjust import adjust
+from pricecast.dataset import features
+from pricecast.dataset.dataset import has_context
+from pricecast.dataset.panel import Panel
+from pricecast.dataset.scalers import Scalers
+from pricecast.dataset.spec import Spec
+from pricecast.defaults import YEARS
+from pricecast.errors import InputError
+from pricecast.forecasting import saved
+from pricecast.forecasting.calibration import Calibration
+from pricecast.forecasting.context import Context, walked_rows
+from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.settings import DEFAULTS, Settings
+from pricecast.forecasting.table import forecast_table
+from pricecast.models import About, Forecast, Model
+from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS, require
+from pricecast.statistics import conformal
+
+# A price that moves farther is none, and its square no number any more.
+_FARTHEST = 300.0
+_NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """What predicts.
+
+    Attributes:
+        name: of the model.
+        model: fitted.
+        calibration: None for a model that keeps its own quantiles.
+        spec: of the dataset it learned from.
+        scalers: of that dataset.
+        fitted_until: the last date whose close it has seen, in fit or in calibration.
+        history: one entry per epoch: epoch, train_loss, and val_loss where there was something to stop on.
+        settings: how it was made.
+        starts: the first bar of each ticker that it learned from.
+        past: the forecasts it was calibrated on; not kept in files.
+    """
+
+    name: str
+    model: Model
+    calibration: Calibration | None
+    spec: Spec
+    scalers: Scalers
+    fitted_until: str
+    history: tuple[dict[str, float], ...] = ()
+    settings: Settings = DEFAULTS
+    starts: Mapping[str, str] = field(default_factory=dict)
+    past: OutOfFold | None = None
+
+    @property
+    def about(self) -> About:
+        """The facts of its model, and of the members that it may have."""
+        parts = [models.about(name) for name in models.parts(self.name, self.params)]
+        return replace(
+            parts[0],
+            whole_history=any(part.whole_history for part in parts),
+            across=any(part.across for part in parts),
+        )
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The model's hyperparameters."""
+        return models.params_of(self.name, self.model)
+
+    @property
+    def context(self) -> Context:
+        """The bars that its forecasts need."""
+        return Context(
+            bars_needed=self.spec.warmup + self.model.lookback - 1,
+            whole_history=self.about.whole_history,
+            tickers=self.spec.tickers,
+            starts=self.starts,
+            fitted_until=self.fitted_until,
+            follows=self.calibration is not None and self.calibration.rate > 0,
+        )
+
+    def curve(self) -> pd.DataFrame:
+        """The losses by epoch, empty for a model without epochs."""
+        return pd.DataFrame(list(self.history))
+
+    def summary(self) -> dict[str, float]:
+        """Losses of the epoch whose weights were kept, and that epoch; nothing for a model without epochs."""
+        if not self.history:
+            return {}
+        if "val_loss" not in self.history[-1]:
+            last = self.history[-1]
+            return {"final_train_loss": last["train_loss"], "converged_epoch": last["epoch"]}
+        kept = min(self.history, key=lambda entry: entry["val_loss"])
+        return {
+            "final_train_loss": kept["train_loss"], "final_val_loss": kept["val_loss"],
+            "converged_epoch": kept["epoch"],
+        }  # fmt: skip
+
+    def quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        """Quantiles of the log returns from each origin, (n, h, q).
+
+        Raises:
+            InputError: the model does not forecast there, or something that is no forecast.
+        """
+        # Whatever overflows on the way shows in the end.
+        with np.errstate(all="ignore"):
+            # In units of a volatility gone wild, a sound forecast may end beyond any price.
+            return np.clip(self._quantiles(panel, origins), -_FARTHEST, _FARTHEST)
+
+    def _quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        if self.calibration is None:
+            return _own_quantiles(self._forecast(panel, origins))
+        walked = self._walked(panel, origins)
+        rows = np.union1d(walked, origins)
+        forecast = self._forecast(panel, rows)
+        quantiles = self.calibration.apply(forecast, panel, rows)
+        if len(walked):
+            at = np.searchsorted(rows, walked)
+            quantiles[at] = self.calibration.follow(quantiles[at], forecast.take(at), panel, walked)
+        return quantiles[np.searchsorted(rows, origins)]
+
+    def _forecast(self, panel: Panel, origins: np.ndarray) -> Forecast:
+        shape = (len(origins), self.spec.horizon)
+        return _check_forecast(self.name, self.model.predict(panel, origins), shape)
+
+    def _walked(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        since = self.context.follows_from
+        return np.empty(0, int) if since is None else walked_rows(panel, origins, self.model.lookback, since)
+
+    def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
+        """The forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
+        return forecast_table(panel, origins, last_close, self.quantiles(panel, origins), self.name)
+
+    def predict_bars(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """Forecasts the next `horizon` trading days after the last bar of every ticker.
+
+        Args:
+            raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted.
+                At least `context.bars_needed` bars a ticker; where the calibration goes on, as many up to
+                `context.follows_from` and all later ones.
+
+        Returns:
+            The forecasts table without `actual`, in the units of `close`.
+
+        Raises:
+            InputError: columns or bars are missing, or the bars are broken beyond repair.
+        """
+        bars = adjust(_clean(raw, self.spec.allow_splits))
+        table = features.compute(bars, self.spec.target)
+        complete = has_context(table, self.spec.features, self.model.lookback)
+        last = ~table["ticker"].duplicated(keep="last")
+        counts, until = self.context.counts(table)
+        needed = self.context.bars_needed
+        short = {*counts[counts < needed].index, *table["ticker"][last & ~complete]}
+        if short:
+            raise InputError(
+                f"expected at least {needed} sound bars up to {until}, got "
+                + ", ".join(f"{counts[ticker]} of {ticker}" for ticker in sorted(short))
+                + ": give a longer history, or the recursive features would differ from those in training"
+            )
+        panel = Panel.build(bars, table, self.spec, self.scalers.X, self.scalers.y)
+        origins = np.flatnonzero(last)
+        return self.table(panel, origins, panel.quote[origins]).drop(columns="actual")
+
+    def save(self, folder: Path) -> Path:
+        """Write the folder in formats that cannot run code, and seal it with a manifest."""
+        kept = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "past"}
+        return saved.write(folder, **kept)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Forecaster":
+        """Verify and load what `save` wrote, here or in an earlier version.
+
+        Raises:
+            InputError: a file is missing or damaged, or the format or the model is not known here.
+        """
+        return cls(**saved.read(folder))
+
+
+def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
+    """Names forecasters by their model, numbered where one model comes more than once."""
+    labels: dict[str, Forecaster] = {}
+    for forecaster in forecasters:
+        taken = sum(other.name == forecaster.name for other in labels.values())
+        labels[f"{forecaster.name}_{taken + 1}" if taken else forecaster.name] = forecaster
+    return labels
+
+
+def _own_quantiles(forecast: Forecast) -> np.ndarray:
+    return conformal.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
+
+
+def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Forecast:
+    """Refuses what no model of ours forecasts: other shapes, moves beyond any price, NaN."""
+    sizes = {"center": shape, "sigma": shape, "quantiles": (*shape, len(QUANTILE_COLUMNS))}
+    parts = {part: getattr(forecast, part) for part in sizes}
+    sound = all(
+        part is None or (part.shape == sizes[key] and (np.abs(part) < _FARTHEST).all())
+        for key, part in parts.items()
+    )
+    if not sound:
+        raise InputError(
+            f"expected forecasts of {name} that are log returns within {_FARTHEST:g}, got others: train it again"
+        )
+    return forecast
+
+
+def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:
+    require(raw, ["date", "ticker", *PRICE_COLUMNS, "volume"], "the bars")
+    bars = raw if "adj_close" in raw.columns else raw.assign(adj_close=np.nan)
+    # A forecaster has no clock: the last bar is the cutoff, whenever it is.
+    prices, report = quality.clean(bars, as_of=_NEVER, strict=False, allow_splits=allow_splits)
+    for finding in report["findings"]:
+        if finding["action"] in ("dropped", "repaired"):
+            _log.warning("%s: %d bars %s", finding["kind"], finding["count"], finding["action"])
+    return prices

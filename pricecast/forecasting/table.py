@@ -1,0 +1,44 @@
+"""The forecasts table of quantiles of returns, with the trading days that it is about."""
+
+import numpy as np
+import pandas as pd
+
+from pricecast.data import calendars
+from pricecast.dataset.panel import Panel
+from pricecast.schema import FORECASTS, MEDIAN, QUANTILE_COLUMNS
+
+
+def forecast_table(
+    panel: Panel, origins: np.ndarray, last_close: np.ndarray, quantiles: np.ndarray, name: str
+) -> pd.DataFrame:
+    """The forecasts table of quantiles of log returns (n, h, q), in the units of `last_close` (n,)."""
+    n, horizon = quantiles.shape[:2]
+    flat = (last_close[:, None, None] * np.exp(quantiles)).reshape(n * horizon, -1)
+    table = pd.DataFrame({
+        "ticker": np.repeat(panel.tickers[origins], horizon),
+        "cutoff": np.repeat(panel.dates[origins], horizon),
+        "horizon": np.tile(np.arange(1, horizon + 1), n),
+        "date": forecast_dates(panel, origins).ravel(),
+        "model": name,
+        "last_close": np.repeat(last_close, horizon),
+        "forecast": flat[:, MEDIAN],
+        **dict(zip(QUANTILE_COLUMNS, flat.T, strict=True)),
+        "actual": (last_close[:, None] * np.exp(panel.returns(origins))).ravel(),
+    })  # fmt: skip
+    return table[list(FORECASTS)]
+
+
+def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
+    """The trading days that are forecast, (n, horizon): the panel's own where known, then the calendar's."""
+    horizon = panel.spec.horizon
+    steps = np.arange(1, horizon + 1)
+    ahead = panel.ahead[origins, None]
+    later = np.where(steps <= ahead, origins[:, None] + steps, origins[:, None])
+    dates = panel.dates[later]
+    for ticker in np.unique(panel.tickers[origins[panel.ahead[origins] < horizon]]):
+        rows = panel.tickers[origins] == ticker
+        last = panel.dates[origins[rows] + panel.ahead[origins[rows]]].max()
+        coming = calendars.next_sessions(ticker, pd.Timestamp(last), horizon).to_numpy().astype(dates.dtype)
+        beyond = steps - ahead[rows] - 1
+        dates[rows] = np.where(beyond >= 0, coming[np.maximum(beyond, 0)], dates[rows])
+    return dates

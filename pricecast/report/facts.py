@@ -1,0 +1,70 @@
+"""The facts of a report: on which data, over which dates, and how the models were judged."""
+
+import pandas as pd
+
+from pricecast import defaults
+from pricecast.dataset.dataset import Dataset
+from pricecast.forecasting.walk_forward import Plan
+from pricecast.schema import SPLITS
+from pricecast.text import listed
+
+
+def facts(dataset: Dataset, forecasts: pd.DataFrame, plan: Plan | None = None) -> dict[str, str]:
+    """Label and value, in the order of the page.
+
+    Args:
+        dataset: that the models were judged on.
+        forecasts: the forecasts table.
+        plan: of a backtest; without one the dataset's spans are told.
+    """
+    spec, dates = dataset.spec, dataset.features["date"]
+    return {
+        "Tickers": listed(spec.tickers),
+        "Source": str(dataset.quality.get("source", "a prices table")),
+        "Bars": f"{len(dates):,} from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}",
+        **(_spans(dataset) if plan is None else _walk(forecasts, plan)),
+        "Horizon": f"{spec.horizon} trading days",
+        "Target": "log return in units of volatility" if spec.target == "return" else "price level (textbook)",
+        "Prices": f"adjusted closes ({spec.adjustment}); later dividends move levels, not returns",
+    }
+
+
+def kicker(forecasts: pd.DataFrame, plan: Plan | None = None) -> str:
+    """On what the models were judged, in a line; empty where no outcome is known."""
+    known = forecasts[forecasts["actual"].notna() & forecasts["horizon"].eq(forecasts["horizon"].min())]
+    if known.empty:
+        return ""
+    days, first, last = known["cutoff"].nunique(), known["cutoff"].min(), known["cutoff"].max()
+    how = "Judged on" if plan is None else f"Backtest of {plan.folds} folds:"
+    what = "test days" if plan is None else "days"
+    return f"{how} {days:,} {what} from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+
+
+def _spans(dataset: Dataset) -> dict[str, str]:
+    counts = {split: len(dataset.origins(split)) for split in SPLITS}
+    return {
+        "Validation from": dataset.spec.valid_start,
+        "Test from": dataset.spec.test_start,
+        "Origins": ", ".join(f"{count:,} {split}" for split, count in counts.items()),
+    }
+
+
+def _walk(forecasts: pd.DataFrame, plan: Plan) -> dict[str, str]:
+    days = forecasts.groupby("fold")["cutoff"].nunique()
+    size = f"{days.min():,}" if days.min() == days.max() else f"{days.min():,} to {days.max():,}"
+    learned = (
+        "all of its past" if plan.window == defaults.WINDOWS[0] else "as many dates as the first has behind it"
+    )
+    refits = {"Refits": f"models that stop early in every {_ordinal(plan.refit_every)} fold, others in each"}
+    return {
+        "Folds": f"{len(days)} of {size} trading days each",
+        "Window": f"{plan.window}: each fold learns from {learned}, and from nothing after it",
+        **(refits if plan.refit_every > 1 else {}),
+        "Cutoffs": f"{forecasts['cutoff'].min():%Y-%m-%d} to {forecasts['cutoff'].max():%Y-%m-%d}",
+        "Origins": f"{len(forecasts[['ticker', 'cutoff']].drop_duplicates()):,} (a ticker on a day)",
+    }
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"

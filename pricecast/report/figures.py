@@ -1,0 +1,116 @@
+"""The report's pictures and what stands below them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pricecast.evaluation.metrics import METRICS, Slice
+from pricecast.report import plots
+from pricecast.report.plots.style import PALETTE
+from pricecast.report.tables import MINUS
+from pricecast.schema import NAIVE
+
+# With more models than colours and naive, pictures show the first ones.
+MOST = len(PALETTE)
+Pictures = dict[str, tuple[Figure, str]]
+
+
+def draw(
+    forecasts: pd.DataFrame,
+    curves: Mapping[str, pd.DataFrame | None],
+    ranked: Sequence[str],
+    folds: pd.DataFrame | None = None,
+    ticker: str | None = None,
+) -> Pictures:
+    """Draws the first model, the first few together, and one ticker where a picture shows prices.
+
+    Args:
+        forecasts: table with the columns of `schema.FORECASTS`, and `fold` where there are folds; it must hold the
+            naive model.
+        curves: loss by epoch per model (see `plots.loss_curves`).
+        ranked: models in the order of interest; the first is drawn where a picture shows one.
+        folds: of `by_fold.by_fold`, with rows where there is more than one fold.
+        ticker: whose prices to draw, by default the first of the table.
+
+    Raises:
+        InputError: the table does not hold the first model, naive or the ticker.
+    """
+    best, shown = ranked[0], str(forecasts["ticker"].iloc[0]) if ticker is None else ticker
+    others = [name for name in ranked if name != NAIVE]
+    few = f" Of {len(others)} models the first {MOST} by CRPS are drawn." if len(others) > MOST else ""
+    if few:
+        forecasts = forecasts[forecasts["model"].isin([NAIVE, *others[:MOST]])]
+    made: Pictures = {}
+    if folds is not None and len(folds):
+        made["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked), FOLDS)
+    made |= {
+        f"Prices and intervals: {best}, {shown}": (plots.fan_chart(forecasts, best, shown), FAN),
+        "Does it beat naive, by horizon?": (plots.error_by_horizon(forecasts), ERRORS + few),
+        "Do the intervals keep their promise?": (plots.coverage(forecasts), COVERAGE + few),
+    }
+    for model in _with_opinion(forecasts, ranked)[:1]:
+        caption = SCATTER + _r2_note(forecasts, model, shown)
+        made[f"Forecast against outcome: {model}"] = (plots.predicted_vs_actual(forecasts, model), caption)
+    made[f"What is left over: {best}"] = (plots.residuals(forecasts, best), RESIDUALS)
+    losses = plots.loss_curves(curves, plots.styles(forecasts["model"].unique()))
+    return made if losses is None else made | {"Training": (losses, LOSSES)}
+
+
+FOLDS = (
+    "How much lower than naive's the CRPS is in each fold, forecast from its past alone; above the dashed line is "
+    "better than naive. Thin lines mark where folds begin. A model with skill stays above zero; one that owes its "
+    "lead to a single fold was lucky once."
+)
+FAN = (
+    "Left: each day's median and 50, 80 and 90 % intervals as forecast from the close before, and what came. "
+    "Right: the newest forecast for all horizons. The dashed line is the naive median, the last known close. "
+    "A median that trails the price by a day is what no skill looks like; look at the width of the bands."
+)
+ERRORS = (
+    "Loss divided by the naive forecast's at the same horizon, so the dashed line at 1 is naive. Below it is "
+    "better. Small distances are often chance: the table's p-values say which are not."
+)
+COVERAGE = (
+    "How much more (above zero) or less often than promised outcomes fell below each quantile. Flat on zero "
+    "is calibrated; high on the left and low on the right means intervals too narrow, the reverse too wide. "
+    "Lines inside the grey area may differ from zero by chance alone."
+)
+SCATTER = (
+    "Left: forecasts at the shortest horizon on equal scales; forecasts of returns are far smaller than "
+    "returns. Right: tenths of the forecasts with the mean of what came and its 95 % interval. A model with "
+    "skill follows the solid diagonal, one without stays on the dashed line. "
+)
+RESIDUALS = (
+    "Left: how often outcomes fell into each tenth of their forecast distribution (PIT), relative to the promise. "
+    "Bars at 1 are calibrated, high outer bars mean intervals too narrow, a hill in the middle too wide; bars that "
+    "end between the dotted lines may differ from 1 by chance alone. Right: residuals in units of the interval's "
+    "half-width; the larger points lie outside. They should be rare, spread evenly over time and on both sides."
+)
+LOSSES = (
+    "Loss after each epoch, dashed on the training rows and solid on the validation rows; the dot marks the "
+    "lowest validation loss. A gap between the two that widens from there on is overfitting."
+)
+
+
+def _with_opinion(forecasts: pd.DataFrame, models: Sequence[str]) -> list[str]:
+    """Models whose point forecast is not always the last close: of others there is nothing to draw."""
+    moved = ~np.isclose(forecasts["forecast"], forecasts["last_close"], rtol=1e-9, atol=0)
+    opinionated = set(forecasts.loc[moved, "model"])
+    return [name for name in models if name in opinionated]
+
+
+def _r2_note(forecasts: pd.DataFrame, model: str, ticker: str) -> str:
+    """Why the picture shows returns: R2 of prices and of returns of one ticker, beside naive's."""
+    one = forecasts[(forecasts["ticker"] == ticker) & forecasts["actual"].notna()]
+    one = one[one["horizon"] == forecasts["horizon"].min()]
+    if one["cutoff"].nunique() < 2:
+        return ""
+    parts = []
+    for name in dict.fromkeys((NAIVE, model)):
+        rows = Slice.of(one[one["model"] == name])
+        prices, returns = METRICS["r2"](rows), METRICS["return_r2"](rows)
+        parts.append(f"{name} R² = {prices:.3f} on prices but {returns:.3f} on returns".replace("-", MINUS))
+    why = "Returns, not price levels, because a level flatters every forecast, even naive. "
+    return f"{why}For {ticker}: {'; '.join(parts)} (against a forecast of no change)."

@@ -1,0 +1,19 @@
+"""Pictures of a forecasts table: one function per picture, each returns a matplotlib Figure.
+
+Every picture shows the naive forecast beside the model's, and none of them touches pyplot's global state.
+"""
+
+from pricecast.report.plots.calibration import coverage
+from pricecast.report.plots.fan import fan_chart
+from pricecast.report.plots.files import save, svg
+from pricecast.report.plots.folds import skill_by_fold
+from pricecast.report.plots.losses import error_by_horizon
+from pricecast.report.plots.residuals import residuals
+from pricecast.report.plots.scatter import predicted_vs_actual
+from pricecast.report.plots.style import styles
+from pricecast.report.plots.training import convergence, loss_curves
+
+__all__ = (
+    "convergence", "coverage", "error_by_horizon", "fan_chart", "loss_curves", "predicted_vs_actual", "residuals",
+    "save", "skill_by_fold", "styles", "svg",
+)  # fmt: skip

@@ -1,0 +1,111 @@
+"""An evaluation for the terminal and the file system: a summary in Markdown, pictures as files."""
+
+import re
+import textwrap
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from pricecast.experiments.comparison import Comparison
+from pricecast.report import plots
+from pricecast.report.comparison_table import comparison_table
+from pricecast.report.leaderboard import CONFIDENCE, board
+from pricecast.report.report import SENTENCES, Report, unbroken
+from pricecast.report.tables import Table
+
+# Files of an evaluation.
+REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
+# Columns of a terminal that the text is for; what the tables leave out there, and shorter labels.
+WIDTH = 120
+LEFT_OUT = ("RMSE skill",)
+SPARED = ("MAE",)
+MARKED = f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %)."
+SHORT = {
+    "90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90", "R2 of prices": "R2", "Training loss": "training",
+    "Validation loss": "validation", "Best epoch": "epoch", "Seconds": "s",
+}  # fmt: skip
+
+
+def summary(report: Report) -> str:
+    """Verdict, answers, a sentence per model where they are few, and the leaderboard.
+
+    Markdown that also reads well in a terminal.
+    """
+    verdict = report.verdict
+    sentences = [about["sentence"] for about in verdict["models"].values()]
+    lists = [
+        [f"{each['question']} {each['answer']}" for each in verdict.get("answers", ())],
+        sentences if len(sentences) <= SENTENCES else [],
+        report.warnings,
+    ]
+    blocks = ["\n".join(map(_item, items)) for items in lists if items]
+    table = board(report.leaderboard, verdict)
+    first = experiments(report.comparison) if report.comparison else []
+    return (
+        "\n\n".join([*first, verdict["sentence"], *blocks, markdown(table, LEFT_OUT)])
+        + f"\n{_legend(table, report)}"
+    )
+
+
+def experiments(comparison: Comparison, whole: bool = False) -> list[str]:
+    """The recommendation and the table of experiments, as blocks of Markdown.
+
+    Args:
+        comparison: of the experiments.
+        whole: every column, with the spread over the seeds, wider than a terminal.
+    """
+    table = comparison_table(comparison.table)
+    if whole:
+        rows = [replace(row, cells=[(" ".join(cell).strip(), "") for cell in row.cells]) for row in table.rows]
+        return ["\n".join(map(_item, comparison.sentences)), markdown(replace(table, rows=rows), ())]
+    return ["\n".join(map(_item, comparison.sentences)), markdown(table, SPARED)]
+
+
+def save_pictures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> None:
+    """Writes each figure to a file named after its title."""
+    for title, (figure, _) in figures.items():
+        plots.save(figure, folder / f"{re.sub('[^a-z0-9]+', '_', title.lower()).strip('_')}.svg")
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(
+        unbroken(text),
+        WIDTH,
+        initial_indent="- ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def markdown(table: Table, left_out: Collection[str]) -> str:
+    """A table, aligned for a terminal."""
+    kept = [place for place, (label, _) in enumerate(table.columns) if label not in left_out]
+    labels = [SHORT.get(table.columns[place][0], table.columns[place][0]) for place in kept]
+    rows = [["model", *labels]] + [
+        [row.name + (" *" if row.marked else ""), *(row.cells[place][0] for place in kept)] for row in table.rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [
+        [
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in [rows[0], rule, *rows[1:]]
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _legend(table: Table, report: Report) -> str:
+    """What the marks and the last row mean, where there are any."""
+    selected = report.verdict.get("selected")
+    lines = []
+    if any(row.marked for row in table.rows):
+        lines.append(MARKED)
+    if selected:
+        days = f"{selected['n_days']:,} days of the folds from the second on"
+        lines.append(f"selected: the best of the folds before, judged on the next; on the {days}.")
+    return "".join(f"\n{line}\n" for line in lines)

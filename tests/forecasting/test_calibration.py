@@ -1,0 +1,142 @@
+"""Calibration by volatility regime, and what a forecaster keeps of it."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from pricecast import models
+from pricecast.errors import InputError
+from pricecast.forecasting.calibration import MIN_DAYS, RATE, Calibration, calibrate, regimes
+from pricecast.models import Forecast
+from pricecast.statistics import conformal
+from tests.support.market_samples import small_dataset
+
+LONG = (("AAA", 2400), ("BBB", 2300))
+
+
+@cache
+def long_panel():
+    data = small_dataset(LONG)
+    return data.panel(), data.origins("train")
+
+
+def nothing(panel, origins):
+    return Forecast(np.zeros((len(origins), panel.spec.horizon)))
+
+
+def tercile(values, own, row):
+    """By counting: how many thirds of the ticker's values lie below."""
+    cuts = np.quantile(values[own], [1 / 3, 2 / 3])
+    return 1 + int(values[row] > cuts[0]) + int(values[row] > cuts[1])
+
+
+def test_a_regime_is_a_tercile_of_its_own_ticker():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, True, False)
+    scale, tickers = panel.scale[origins], panel.tickers[origins]
+    got = regimes(tickers, scale, found.thresholds)
+    assert got.tolist() == [tercile(scale, tickers == tickers[row], row) for row in range(len(origins))]
+    for ticker in ("AAA", "BBB"):
+        counts = np.bincount(got[tickers == ticker], minlength=4)
+        assert counts[0] == 0
+        assert max(counts[1:]) - min(counts[1:]) <= 1
+    assert regimes(np.array(["ZZZ"]), np.array([0.01]), found.thresholds).tolist() == [0]
+
+
+def test_each_regime_is_calibrated_on_its_own_days():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, True, False)
+    own = regimes(panel.tickers[origins], panel.scale[origins], found.thresholds)
+    assert found.offsets.shape == (4, panel.spec.horizon, 7)
+    for regime in range(4):
+        rows = origins if regime == 0 else origins[own == regime]
+        assert len(np.unique(panel.dates[rows])) > MIN_DAYS * panel.spec.horizon
+        expected = conformal.fit(nothing(panel, rows), panel.returns(rows), panel.unit(rows), panel.dates[rows])
+        np.testing.assert_array_equal(found.offsets[regime], expected)
+    quantiles = found.apply(nothing(panel, origins), panel, origins)
+    for row in (0, 100, 700):
+        expected = found.offsets[own[row]] * panel.unit(origins[[row]])[0][:, None]
+        np.testing.assert_allclose(quantiles[row], expected, rtol=1e-12)
+
+
+def test_a_regime_with_few_days_is_calibrated_with_the_others():
+    panel, origins = long_panel()
+    # 3 * 150 days: enough for one day ahead (100), not for two.
+    own = origins[panel.tickers[origins] == "AAA"][:450]
+    found = calibrate(nothing(panel, own), panel, own, True, False)
+    for regime in range(1, 4):
+        assert (found.offsets[regime, 1:] == found.offsets[0, 1:]).all()
+        assert (found.offsets[regime, 0] != found.offsets[0, 0]).any()
+
+
+def test_it_is_days_that_a_regime_needs_and_not_rows():
+    panel, origins = long_panel()
+    # Two tickers on 160 days: 106 rows and more in each regime, but fewer than a hundred days in one.
+    last = np.unique(panel.dates[origins])[-160:]
+    own = origins[np.isin(panel.dates[origins], last)]
+    found = calibrate(nothing(panel, own), panel, own, True, False)
+    got = regimes(panel.tickers[own], panel.scale[own], found.thresholds)
+    days = [len(np.unique(panel.dates[own][got == regime])) for regime in (1, 2, 3)]
+    assert min(days) < MIN_DAYS < max(days)
+    for regime in (1, 2, 3):
+        alike = (found.offsets[regime, 0] == found.offsets[0, 0]).all()
+        assert alike == (days[regime - 1] < MIN_DAYS)
+
+
+def test_switched_off_there_is_one_regime_and_no_following():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, False, False)
+    assert found.offsets.shape == (1, panel.spec.horizon, 7)
+    assert (dict(found.thresholds), found.rate) == ({}, 0)
+    assert calibrate(nothing(panel, origins), panel, origins, False, True).rate == RATE
+
+
+def test_following_goes_ticker_by_ticker():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, True, True)
+    forecast = nothing(panel, origins)
+    quantiles = found.apply(forecast, panel, origins)
+    together = found.follow(quantiles, forecast, panel, origins)
+    for ticker in ("AAA", "BBB"):
+        own = panel.tickers[origins] == ticker
+        alone = found.follow(quantiles[own], forecast.take(own), panel, origins[own])
+        np.testing.assert_array_equal(together[own], alone)
+    assert (together != quantiles).any()
+
+
+def test_following_moves_by_the_models_own_volatility():
+    panel, origins = long_panel()
+    own = origins[panel.tickers[origins] == "AAA"]
+    sigma = panel.unit(own) * np.random.default_rng(0).uniform(0.5, 2, (len(own), 1))
+    forecast = Forecast(np.zeros_like(sigma), sigma=sigma)
+    found = calibrate(forecast, panel, own, True, True)
+    quantiles = found.apply(forecast, panel, own)
+    expected = conformal.follow(quantiles, panel.returns(own), sigma, RATE)
+    np.testing.assert_array_equal(found.follow(quantiles, forecast, panel, own), expected)
+
+
+@pytest.mark.parametrize("mondrian", [True, False])
+def test_it_comes_back_from_json_bit_for_bit(mondrian):
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, mondrian, True)
+    again = Calibration.from_json(found.to_json(), panel.spec.horizon)
+    np.testing.assert_array_equal(again.offsets, found.offsets)
+    assert (dict(again.thresholds), again.rate) == (dict(found.thresholds), found.rate)
+
+
+@pytest.mark.parametrize("change", [
+    {"offsets": [[[0.0] * 7] * 3] * 3}, {"offsets": [[[0.0] * 6] * 3] * 4}, {"offsets": "many"},
+    {"offsets": [[0.0]]}, {"offsets": [[[1e10] * 7] * 3] * 4},
+    {"offsets": [[[float("nan")] * 7] * 3] * 4}, {"thresholds": {"AAA": [1.0]}}, {"thresholds": []}, {"rate": -1},
+    {"rate": 2}, {"rate": "fast"}, {"thresholds": {}}, {"more": 1},
+])  # fmt: skip
+def test_what_is_no_calibration_is_refused(change):
+    panel, origins = long_panel()
+    sound = calibrate(nothing(panel, origins), panel, origins, True, True).to_json()
+    with pytest.raises(InputError, match="expected calibration offsets of the shape"):
+        Calibration.from_json({**sound, **change}, panel.spec.horizon)
+
+
+def test_only_ewma_keeps_its_own_quantiles():
+    assert [name for name in models.names() if not models.about(name).calibrate] == ["ewma"]

@@ -1,0 +1,1 @@
+"""Counted trials (kills, flips, leaks, ...), the table of their counts, and tests that try a few of each."""

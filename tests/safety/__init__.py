@@ -1,0 +1,1 @@
+"""Tests of `flow_steps.safety`."""

@@ -1,0 +1,1 @@
+"""Samples, stores, processes and other helpers of the tests."""

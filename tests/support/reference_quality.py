@@ -1,0 +1,233 @@
+"""The rules of pricecast.data.quality once more as plain loops over single cells, to hold the array rules against.
+
+It shares no code with the library: it says what a table of cells must become, or that it must be refused.
+"""
+
+import csv
+import io
+import itertools
+import math
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+
+FIELDS = ("date", "ticker", "open", "high", "low", "close", "adj_close", "volume")
+EMPTY = {"", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"}
+
+
+class RefusedError(Exception):
+    """Such cells must never be taken."""
+
+
+@dataclass
+class Expected:
+    """Rows of the clean table by (ticker, date), and for each kind the count of every ticker."""
+
+    rows: dict[tuple[str, date], dict[str, float]] = field(default_factory=dict)
+    counts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    moves: Counter = field(default_factory=Counter)
+    apart: Counter = field(default_factory=Counter)
+
+
+def number(cell):
+    if cell is None or cell is pd.NaT or cell is pd.NA:
+        return math.nan
+    if isinstance(cell, bool | np.bool_):
+        raise RefusedError("a boolean as number")
+    text = str(cell).strip()
+    if text.lower() in EMPTY:
+        return math.nan
+    if isinstance(cell, Real):
+        return float(cell)
+    if "," in text:
+        if not re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", text):
+            raise RefusedError(f"number {text[:20]!r}")
+        text = text.replace(",", "")
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?", text, re.I):
+        raise RefusedError(f"number {text[:20]!r}")
+    return float(text)
+
+
+def moment(cell):
+    if isinstance(cell, np.datetime64):
+        cell = pd.Timestamp(cell)
+    if isinstance(cell, datetime):
+        found = cell
+    elif isinstance(cell, date):
+        found = datetime(cell.year, cell.month, cell.day)
+    else:
+        text = str(cell).strip()
+        if not re.match(r"\d{4}-\d\d-\d\d|\d{8}$", text):
+            raise RefusedError(f"date {text[:20]!r}")
+        try:
+            found = datetime.fromisoformat(re.sub(r"\s*(UTC|Z|[+-]\d\d:?\d\d)$", "", text))
+        except ValueError as error:
+            raise RefusedError(f"date {text[:20]!r}") from error
+    if found is pd.NaT or not 1800 <= found.year <= 2200:
+        raise RefusedError(f"date {found}")
+    return found.replace(tzinfo=None)
+
+
+def ticker(cell):
+    if not isinstance(cell, str) or not re.fullmatch(r"[A-Za-z0-9^][A-Za-z0-9.:^=-]{0,23}", cell.strip()):
+        raise RefusedError(f"ticker {cell!r:.20}")
+    return cell.strip().upper()
+
+
+def cells_of_table(table):
+    """Lists of cells by field; a table without each column once must be refused."""
+    names = list(table.columns)
+    if table.columns.nlevels > 1 or any(names.count(name) != 1 for name in FIELDS):
+        raise RefusedError("columns")
+    return {name: table[name].astype(object).tolist() for name in FIELDS}
+
+
+def _fields(header, columns, stem):
+    plain = [re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in header]
+    plain = ["adj_close" if name == "adjclose" else name for name in plain]
+    if any(plain.count(name) > 1 for name in FIELDS) or not {*FIELDS[2:6], "date"} <= set(plain):
+        raise RefusedError("columns")
+    found = {name: columns[plain.index(name)] for name in FIELDS if name in plain}
+    n = len(columns[0])
+    return {"ticker": [stem] * n, "adj_close": [None] * n, "volume": [0.0] * n} | found
+
+
+def cells_of_csv(content, stem):
+    try:
+        lines = [line for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if line]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RefusedError(str(error)) from error
+    if len(lines) < 2 or any(len(line) != len(lines[0]) for line in lines):
+        raise RefusedError("shape")
+    return _fields(lines[0], list(zip(*lines[1:], strict=True)), stem)
+
+
+def cells_of_parquet(table, stem):
+    """Of a pyarrow table."""
+    if not table.num_rows:
+        raise RefusedError("no rows")
+    return _fields(table.column_names, [column.to_pylist() for column in table.columns], stem)
+
+
+def expect(cells, as_of):
+    """What the cells must become; as_of None takes any date.
+
+    Raises:
+        RefusedError: they must be refused.
+    """
+    series = defaultdict(list)
+    for raw in zip(*(cells[name] for name in FIELDS), strict=True):
+        when = moment(raw[0])
+        numbers = dict(zip(FIELDS[2:], map(number, raw[2:]), strict=True))
+        series[ticker(raw[1])].append((when, {name: _readable(name, value) for name, value in numbers.items()}))
+    if not series:
+        raise RefusedError("no rows")
+    done = Expected()
+    for name, rows in series.items():
+        _one(name, rows, as_of, done)
+    newest = max(day for _, day in done.rows)
+    for name in series:
+        if (newest - max(day for other, day in done.rows if other == name)).days > 10:
+            done.counts["stale"][name] = 1
+    return done
+
+
+def _readable(name, value):
+    if name == "volume":
+        return value if abs(value) <= 1e20 else math.nan
+    if not abs(value) <= 1e15:
+        return math.nan
+    return 0.0 if abs(value) < 1e-12 else value
+
+
+def _same(a, b):
+    return all(a[name] == b[name] or (math.isnan(a[name]) and math.isnan(b[name])) for name in a)
+
+
+def _one(name, rows, as_of, done):
+    note = done.counts
+    note["time_of_day"][name] = sum(when.time() != datetime.min.time() for when, _ in rows)
+    rows = [(when.date(), values) for when, values in rows]
+    note["unsorted"][name] = sum(b[0] < a[0] for a, b in itertools.pairwise(rows))
+    rows.sort(key=lambda row: row[0])
+    kept, before = [], None
+    for row in rows:
+        if before and row[0] == before[0]:
+            if not _same(row[1], before[1]):
+                raise RefusedError("conflict")
+            note["duplicate"][name] += 1
+        else:
+            kept.append(row)
+        before = row
+    kept = _dropped(name, kept, as_of, note)
+    if not kept or (len(kept) > 1 and len({values["close"] for _, values in kept}) == 1):
+        raise RefusedError("empty or constant")
+    last = None
+    for _, values in kept:
+        _mend(name, values, last, note)
+        last = values["close"]
+    _calendar(name, [day for day, _ in kept], as_of, note)
+    _moves(name, [values for _, values in kept], done)
+    done.rows |= {(name, day): values for day, values in kept}
+
+
+def _dropped(name, rows, as_of, note):
+    kept = []
+    for day, values in rows:
+        if as_of is not None and day > as_of.date():
+            note["future"][name] += 1
+        elif math.isnan(values["close"]):
+            note["missing_close"][name] += 1
+        elif values["close"] <= 0:
+            note["non_positive_close"][name] += 1
+        else:
+            kept.append((day, values))
+    if any(values["adj_close"] > 0 for _, values in kept):
+        note["missing_adjustment"][name] = sum(not values["adj_close"] > 0 for _, values in kept)
+        return [(day, values) for day, values in kept if values["adj_close"] > 0]
+    note["unadjusted"][name] = bool(kept)
+    return [(day, values | {"adj_close": math.nan}) for day, values in kept]
+
+
+def _mend(name, values, last, note):
+    prices = [values[field] for field in ("open", "high", "low")]
+    note["missing_price"][name] += any(map(math.isnan, prices))
+    note["non_positive_price"][name] += any(price <= 0 for price in prices)
+    open_, high, low, close = *prices, values["close"]
+    if high > 0 and low > 0 and high < low:
+        note["high_below_low"][name] += 1
+        high, low = low, high
+    if not open_ > 0:
+        open_ = min(max(last, low), high) if high > 0 and low > 0 and last else close
+    high = high if high > 0 else max(open_, close)
+    low = low if low > 0 else min(open_, close)
+    note["close_outside_range"][name] += close > high * (1 + 1e-9) or close < low * (1 - 1e-9)
+    high, low = max(high, close), min(low, close)
+    note["open_outside_range"][name] += open_ > high * (1 + 1e-9) or open_ < low * (1 - 1e-9)
+    note["zero_volume"][name] += values["volume"] == 0
+    note["missing_volume"][name] += not values["volume"] >= 0
+    volume = values["volume"] if values["volume"] >= 0 else 0.0
+    values |= {"open": min(max(open_, low), high), "high": high, "low": low, "volume": volume}
+
+
+def _calendar(name, days, as_of, note):
+    note["gap"][name] = sum((b - a).days > 10 for a, b in itertools.pairwise(days))
+    for year in {day.year for day in days}:
+        bars = [day for day in days if day.year == year]
+        weekend = sum(day.weekday() > 4 for day in bars)
+        note["weekend"][name] += weekend if weekend / len(bars) < 0.1 else 0
+    # The trials ask while the session of that very day is open, at any market they know.
+    note["unfinished"][name] = as_of is not None and days[-1] == as_of.date()
+
+
+def _moves(name, rows, done):
+    for a, b in itertools.pairwise(rows):
+        move = math.log(b["close"] / a["close"])
+        real = move if math.isnan(b["adj_close"]) else math.log(b["adj_close"] / a["adj_close"])
+        done.moves[name] += abs(real) > math.log(1.5) + 1e-12
+        done.apart[name] += abs(move - real) > math.log(1.2) + 1e-12
