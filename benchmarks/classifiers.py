@@ -44,13 +44,13 @@ class Network(nn.Module):
         self.out = nn.Linear(units, 1)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Maps (batch, seq, features) windows to (batch,) logits."""
+        """Map (batch, seq, features) windows to (batch,) logits."""
         return self.out(self.lstm(windows)[0][:, -1])[:, 0]
 
 
 @one_thread()
 def fit_lstm(train: Samples, valid: Samples, settings: Settings, seed: int) -> tuple[Network, float]:
-    """The network of the epoch with the best validation accuracy, and that accuracy; of equals the first."""
+    """Return the network of the epoch with the best validation accuracy, and that accuracy; of equals the first."""
     windows, labels = torch.from_numpy(train.X), torch.from_numpy(train.up.astype(np.float32))
     best, best_epoch, weights = -1.0, 0, {}
     with seeded(seed):

@@ -27,7 +27,7 @@ from pricecast.forecasting.settings import Settings
 
 
 def walked(name: str, data: Dataset, folds: int, share: float, settings: Settings) -> tuple[pd.DataFrame, float]:
-    """The forecasts of one model, and the seconds they took."""
+    """Return the forecasts of one model, and the seconds they took."""
     started = time.perf_counter()
     table = walk_forward.walk_forward(name, {}, data, walk_forward.folds(data, folds, share), settings)
     return table, time.perf_counter() - started
@@ -42,13 +42,13 @@ def cells(covered: pd.DataFrame) -> list[str]:
 
 
 def cell(row: pd.Series, percent: int) -> str:
-    """A coverage with its error, marked where it misses its promise."""
+    """Return a coverage with its error, marked where it misses its promise."""
     share, error = row[f"coverage_{percent}"], row[f"error_{percent}"]
     return f"{share:.1f} ± {error:.1f}{' !' if misses(row, percent) else ''}"
 
 
 def print_table(tables: dict[str, tuple[pd.DataFrame, float]], data: Dataset) -> None:
-    """Prints a line for each model."""
+    """Print a line for each model."""
     forecasts = pd.concat([table for table, _ in tables.values()], ignore_index=True)
     forecasts = forecasts[forecasts["horizon"] == 1]
     covered = coverage(forecasts, data.features)
@@ -78,7 +78,7 @@ def print_table(tables: dict[str, tuple[pd.DataFrame, float]], data: Dataset) ->
 def main(
     data: str, wanted: str, folds: int, share: float, horizon: int, mondrian: bool, online: bool, jobs: int
 ) -> None:
-    """Prints the table of one file."""
+    """Print the table of one file."""
     dataset = build(prices(data), horizon=horizon)
     names = list(dict.fromkeys([*NAIVES, *models.choose(wanted.split(","))[0]]))
     work = partial(

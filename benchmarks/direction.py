@@ -51,7 +51,7 @@ def forecasts(parts: tuple[Samples, Samples, Samples], settings: Settings, seeds
 
 
 def lines(rows: dict[str, tuple[Figure, Figure, Figure]], kind: str) -> Iterator[str]:
-    """The table, the paper's rows last."""
+    """Yield the table, the paper's rows last."""
     yield "| forecaster | accuracy, % | 95 % | MCC | 95 % | less always up | 95 % |"
     yield f"|---|{'--:|' * 6}"
     for name, (right, matthews, gain) in rows.items():
@@ -79,7 +79,7 @@ def verdict(lstm: tuple[Figure, Figure, Figure], up: float, days: int) -> str:
 
 
 def choose(parts: tuple[Samples, Samples, Samples], seeds: int) -> None:
-    """Prints validation accuracies of the grid."""
+    """Print validation accuracies of the grid."""
     print("| units | L2 | validation accuracy, % |\n|--:|--:|--:|")
     for units, l2 in product(UNITS, L2):
         found = [fit_lstm(*parts[:2], Settings(units, l2), seed)[1] for seed in range(seeds)]
@@ -87,7 +87,7 @@ def choose(parts: tuple[Samples, Samples, Samples], seeds: int) -> None:
 
 
 def spans_of(kind: str, given: tuple[str, str, str, str]) -> Spans:
-    """The spans that are given, else those of the dataset."""
+    """Return the spans that are given, else those of the dataset."""
     if kind not in SPANS and not all(given):
         raise click.UsageError(
             f"expected a file whose name begins with {' or '.join(SPANS)}, or --train, --valid, --test and --end"
@@ -108,7 +108,7 @@ def spans_of(kind: str, given: tuple[str, str, str, str]) -> Spans:
 @click.option("--end", default="", help="Last day of the test.")
 @click.option("--choose", "only_choose", is_flag=True, help="Print validation accuracies of the LSTM's settings.")
 def main(data: str, seq: int, seeds: int, train: str, valid: str, test: str, end: str, only_choose: bool) -> None:
-    """Prints the table of one file."""
+    """Print the table of one file."""
     kind = Path(data).stem[:5].lower()
     spans = spans_of(kind, (train, valid, test, end))
     parts = split(samples(bars(data), seq), spans)

@@ -44,13 +44,13 @@ def measure(name: str, path: str) -> dict[str, float]:
 
 
 def model_warm(name: str) -> None:
-    """Loads what a first fit would load: members of an ensemble come only then."""
+    """Load what a first fit would load: members of an ensemble come only then."""
     for part in models.parts(name, {}):
         models.load(part)
 
 
 def in_a_process(name: str, path: str) -> dict[str, float]:
-    """Measures in a fresh process on one thread."""
+    """Measure in a fresh process on one thread."""
     line = [sys.executable, "-m", "benchmarks.models", "--data", path, "--only", name]
     found = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(found.stdout.splitlines()[-1])
@@ -61,7 +61,7 @@ def in_a_process(name: str, path: str) -> dict[str, float]:
 @click.option("--models", "wanted", default=models.ALL, help="Models or families, separated by commas.")
 @click.option("--only", default="", hidden=True)
 def main(data: str, wanted: str, only: str) -> None:
-    """Prints a line for each model."""
+    """Print a line for each model."""
     path = str(Path(data).resolve()) if data else ""
     if only:
         print(json.dumps(measure(only, path)))

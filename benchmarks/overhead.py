@@ -38,7 +38,7 @@ SHARED = dict.fromkeys(REPORT, "runs.results")
 
 
 def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Callable[..., Any]:
-    """Adds the time of every call to `spent`."""
+    """Add the time of every call to `spent`."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
@@ -51,12 +51,12 @@ def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> C
 
 
 def home(step: str, name: str) -> ModuleType:
-    """The module in which a step finds a call into the library."""
+    """Return the module in which a step finds a call into the library."""
     return importlib.import_module(f"flow_steps.{SHARED.get(name, step)}")
 
 
 def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
-    """Runs main in this process; returns the times of each step and what its library calls took."""
+    """Run main in this process; returns the times of each step and what its library calls took."""
     from flow_steps.pipeline import flow
     from main import main
 
@@ -97,7 +97,7 @@ class Cost:
 
 
 def cost(*words: str, code: int = 0) -> Cost:
-    """Runs a fresh Python, which ends with an exit code, in the working directory."""
+    """Run a fresh Python, which ends with an exit code, in the working directory."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -110,7 +110,7 @@ def cost(*words: str, code: int = 0) -> Cost:
 
 
 def programs() -> None:
-    """Prints what whole programs cost."""
+    """Print what whole programs cost."""
     program = str(ROOT / "main.py")
     naive = ["--models", "naive"]
     mlflow = cost("-c", "import mlflow")
@@ -129,7 +129,7 @@ def programs() -> None:
 
 
 def main_() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         os.chdir(folder)
@@ -148,7 +148,7 @@ def main_() -> None:
 
 
 def print_row(name: str, times: list[float], overhead: float, alternative: float) -> None:
-    """Prints a line of the table."""
+    """Print a line of the table."""
     print(f"{name:20} {len(times):4} {sum(times):8.2f} {overhead:17.2f} {overhead / alternative:16.0%}")
 
 

@@ -50,7 +50,7 @@ class Samples(NamedTuple):
     ticker: np.ndarray
 
     def between(self, first: str, last: str) -> Self:
-        """The samples of the days from `first` to before `last`."""
+        """Return the samples of the days from `first` to before `last`."""
         kept = slice(*np.searchsorted(self.date, [np.datetime64(first), np.datetime64(last)]))
         return type(self)(*(part[kept] for part in self))
 
@@ -84,7 +84,7 @@ def samples(bars: pd.DataFrame, seq: int) -> Samples:
 def features(
     open_: pd.DataFrame, high: pd.DataFrame, low: pd.DataFrame, close: pd.DataFrame, adj: pd.DataFrame
 ) -> np.ndarray:
-    """The 11 features of (days, tickers) prices in percent, (days, tickers, 11); missing ones are NaN."""
+    """Return the 11 features of (days, tickers) prices in percent, (days, tickers, 11); missing ones are NaN."""
     parts = [price / close - 1 for price in (open_, high, low)]
     parts += [price / price.shift() - 1 for price in (close, adj)]
     parts += [adj.rolling(days).mean() / adj - 1 for days in AVERAGES]

@@ -41,7 +41,7 @@ class Asked:
 
     @classmethod
     def of(cls, text: str) -> "Asked":
-        """A place has a slash, a name has none."""
+        """Return a place has a slash, a name has none."""
         parts = text.split(",")
         return cls([part for part in parts if "/" in part], [part for part in parts if "/" not in part])
 
@@ -112,7 +112,7 @@ def _leave(run: StepRun, found: audit.Audit, uris: dict[str, str], params: dict[
 
 
 def _tags(outcome: str, quick: bool, *digests: str) -> dict[str, str]:
-    """The outcome and the digest of what it is about; a quick audit takes no full one's place."""
+    """Return the outcome and the digest of what it is about; a quick audit takes no full one's place."""
     name = "audit_quick" if quick else "audit"
     return {name: outcome, f"{name}_of": artifacts.short(digest_text(",".join(digests)))}
 

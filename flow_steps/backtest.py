@@ -28,7 +28,7 @@ from pricecast.report.assemble import make_report
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Fits every model in every fold, in parallel, and judges all of them together."""
+    """Fit every model in every fold, in parallel, and judges all of them together."""
     _, left_out = choose(params["models"], json.loads(params["model_params"]))
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
@@ -48,7 +48,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 
 def _candidates(params: dict[str, Any]) -> list[Candidate]:
-    """The models to walk with, naive and ewma first."""
+    """Return the models to walk with, naive and ewma first."""
     given = json.loads(params["model_params"])
     return [candidate.candidate(name, given.get(name, {}), params) for name in _names(params)]
 

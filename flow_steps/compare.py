@@ -56,7 +56,7 @@ class Trained:
 
 
 def run(params: dict[str, Any]) -> None:
-    """Reads the file, trains every experiment, judges all of them together and tells which to take."""
+    """Read the file, trains every experiment, judges all of them together and tells which to take."""
     with _in_experiment(), pipeline("compare", params, f"compare {Path(params['experiments']).stem}") as flow:
         experiments = read(artifacts.fetch(params["experiments"]))
         uri = flow.dataset()
@@ -74,7 +74,7 @@ def run(params: dict[str, Any]) -> None:
 
 @contextmanager
 def _in_experiment() -> Iterator[None]:
-    """Runs go to MLflow's experiment of this name, unless the environment names one."""
+    """Run go to MLflow's experiment of this name, unless the environment names one."""
     if any(name in os.environ for name in _GIVEN):
         yield
         return
@@ -86,7 +86,7 @@ def _in_experiment() -> Iterator[None]:
 
 
 def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, Any]) -> Trained:
-    """Trains one experiment with every seed, as children of a run of its own."""
+    """Train one experiment with every seed, as children of a run of its own."""
     given = json.dumps(experiment.params)
     takes_seed = SEED in models.parameters(experiment.model)
     seeds = range(params["seed"], params["seed"] + (params["seeds"] if takes_seed else 1))
@@ -129,7 +129,7 @@ def _leave(
 
 
 def _finite(row: Mapping[Any, Any]) -> dict[str, float]:
-    """The figures of a row of the table."""
+    """Return the figures of a row of the table."""
     skipped = ("experiment", "description", "model", "seeds")
     return {name: float(value) for name, value in row.items() if name not in skipped and np.isfinite(value)}
 

@@ -24,7 +24,7 @@ _OVER = pd.Timedelta(hours=36)
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Downloads and checks the bars."""
+    """Download and checks the bars."""
     request = _request(params)
     run.params({"as_of": f"{request.as_of:%Y-%m-%d}"})
     prices, quality = download(request, strict=params["strict"], allow_splits=params["allow_splits"])
@@ -48,7 +48,7 @@ def _request(params: dict[str, Any]) -> Request:
 
 
 def _as_of(end: pd.Timestamp | None) -> pd.Timestamp:
-    """The one place where "now" enters: bars after it are not known yet."""
+    """Return the one place where "now" enters: bars after it are not known yet."""
     now = pd.Timestamp.now(tz="UTC").tz_localize(None)
     return now if end is None or end >= now else min(now, end + _OVER)
 

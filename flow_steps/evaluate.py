@@ -21,7 +21,7 @@ from serving.load import load
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Judges the models and leaves one child run for each."""
+    """Judge the models and leaves one child run for each."""
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     uris = params["bundles"].split(",")
     result = evaluate([load(artifacts.bundle_folder(uri)) for uri in uris], dataset, params["trials"])

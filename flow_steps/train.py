@@ -21,7 +21,7 @@ from pricecast.forecasting.fitting import fit, refit
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Fits, and logs epochs, parameters and the bundle."""
+    """Fit, and logs epochs, parameters and the bundle."""
     started = time.perf_counter()
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     name = params["model"]

@@ -19,7 +19,7 @@ from pricecast.schema import SPLITS, check_prices
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Builds and saves the dataset."""
+    """Build and saves the dataset."""
     prices = check_prices(read_parquet(artifacts.fetch(params["prices"])))
     valid_start, test_start = (
         pd.Timestamp(params[name]) if params[name] else None for name in ("valid_start", "test_start")

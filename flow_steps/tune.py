@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(params: dict[str, Any]) -> None:
-    """Searches on the past, fits the best of each model on all of it, and judges them on the test span."""
+    """Search on the past, fits the best of each model on all of it, and judges them on the test span."""
     given = json.loads(params["model_params"])
     with pipeline("tune", params, f"tune {params['tuned'] or 'all'}") as flow:
         kept = studies.storage(params["storage"])
@@ -53,7 +53,7 @@ def run(params: dict[str, Any]) -> None:
 
 
 def _search(flow: Flow, tasks: Sequence[Task], kept: RDBStorage, uri: str) -> dict[str, optuna.Study]:
-    """The study of each model; what is left of the time is shared by the models that are left."""
+    """Return the study of each model; what is left of the time is shared by the models that are left."""
     end = time.monotonic() + (flow.params["timeout"] or float("inf"))
     found = {}
     for number, task in enumerate(tasks):
@@ -64,7 +64,7 @@ def _search(flow: Flow, tasks: Sequence[Task], kept: RDBStorage, uri: str) -> di
 
 
 def _key(task: Task, uri: str) -> str:
-    """The name of a study: the model, and a digest of all that its trials depend on but the machine."""
+    """Return the name of a study: the model, and a digest of all that its trials depend on but the machine."""
     modules = (
         "pricecast.experiments.search",
         *(f"pricecast.models.{part}" for part in models.parts(task.name, task.given)),
@@ -97,7 +97,7 @@ def _study(flow: Flow, task: Task, study: optuna.Study, until: float) -> optuna.
 
 
 def _bring(study: optuna.Study, own: set[int]) -> None:
-    """Repeats the runs of trials that earlier commands or other workers made, so that the study has all of them."""
+    """Repeat the runs of trials that earlier commands or other workers made, so that the study has all of them."""
     for trial in studies.finished(study):
         if trial.number not in own and (run_id := trial.user_attrs.get(RUN)):
             if copies.is_known(run_id):
@@ -107,7 +107,7 @@ def _bring(study: optuna.Study, own: set[int]) -> None:
 
 
 def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, left_out: Sequence[str]) -> None:
-    """Fits the best of each model on training and validation rows, and judges them."""
+    """Fit the best of each model on training and validation rows, and judges them."""
     counts = {name: len(studies.finished(study)) for name, study in found.items()}
     bundles = [
         _fit(flow, name, best, counts[name], uri) for name, study in found.items() if (best := studies.best(study))
@@ -133,7 +133,7 @@ def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, left_out: Sequ
 
 
 def _fit(flow: Flow, name: str, best: FrozenTrial, trials: int, uri: str) -> str:
-    """Trains a model as its best trial was, for as many epochs as were best; returns the URI of its bundle."""
+    """Train a model as its best trial was, for as many epochs as were best; returns the URI of its bundle."""
     epochs = best.user_attrs.get(EPOCHS) or 0
     own = json.loads(best.user_attrs[studies.PARAMS]) | ({"epochs": epochs} if epochs else {})
     flow.run.params({f"{name}.{key}": value for key, value in own.items()})

@@ -23,13 +23,13 @@ _UNREADABLE = (
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> Path:
-    """Writes a table as zstd parquet with page checksums, all or nothing."""
+    """Write a table as zstd parquet with page checksums, all or nothing."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     return write_whole(path, lambda part: pq.write_table(arrow, part, compression="zstd", write_page_checksum=True))
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """Reads a parquet file and verifies its page checksums.
+    """Read a parquet file and verifies its page checksums.
 
     Raises:
         InputError: the file is missing, no parquet, or damaged.
@@ -41,13 +41,13 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 
 def write_json(value: Any, path: Path) -> Path:
-    """Writes JSON with sorted keys, all or nothing; NaN is an error, not invalid JSON."""
+    """Write JSON with sorted keys, all or nothing; NaN is an error, not invalid JSON."""
     data = _json(value)
     return write_whole(path, lambda part: part.write_bytes(data))
 
 
 def read_json(path: Path) -> Any:
-    """Reads JSON.
+    """Read JSON.
 
     Raises:
         InputError: the file is missing or is no JSON.
@@ -88,14 +88,14 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def seal(folder: Path) -> dict[str, str]:
-    """Writes the folder's manifest and returns it."""
+    """Write the folder's manifest and returns it."""
     manifest = digests(folder)
     write_json(manifest, folder / MANIFEST)
     return manifest
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
-    """Reads a folder's manifest, which has one spelling only: whatever else is in the file is damage.
+    """Read a folder's manifest, which has one spelling only: whatever else is in the file is damage.
 
     Raises:
         InputError: it is missing or is not what `seal` writes.
@@ -108,7 +108,7 @@ def read_manifest(folder: Path) -> dict[str, str]:
 
 
 def verify(folder: Path) -> None:
-    """Compares a folder with its manifest.
+    """Compare a folder with its manifest.
 
     Raises:
         InputError: a file is missing, added or changed; the message names it.
@@ -117,7 +117,7 @@ def verify(folder: Path) -> None:
 
 
 def compare(folder: Path, expected: dict[str, str], found: dict[str, str]) -> None:
-    """Compares digests by file name.
+    """Compare digests by file name.
 
     Raises:
         InputError: a file is missing, added or changed; the message names it.
@@ -131,7 +131,7 @@ def compare(folder: Path, expected: dict[str, str], found: dict[str, str]) -> No
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
-    """Writes a file all or nothing: under another name, down to the disk, then renamed.
+    """Write a file all or nothing: under another name, down to the disk, then renamed.
 
     Args:
         path: of the file; its folder is made.

@@ -10,7 +10,7 @@ from pricecast.text import short
 
 
 def check_object(values: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Returns the object unchanged if it has exactly the keys of the hints, each with a value of that type.
+    """Return the object unchanged if it has exactly the keys of the hints, each with a value of that type.
 
     Raises:
         InputError: it has not; the message names the first wrong key.

@@ -47,7 +47,7 @@ ODD_FLOATS = (np.dtype("float16"), np.dtype("longdouble"))
 
 
 def check_single_header(table: pd.DataFrame, where: str) -> None:
-    """Refuses columns of several levels.
+    """Refuse columns of several levels.
 
     Raises:
         InputError: there are some.
@@ -57,7 +57,7 @@ def check_single_header(table: pd.DataFrame, where: str) -> None:
 
 
 def require(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
-    """Refuses a table that has not each of the columns once; others may stand beside them.
+    """Refuse a table that has not each of the columns once; others may stand beside them.
 
     Raises:
         InputError: it has not; the message names them.
@@ -73,7 +73,7 @@ def require(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
 
 
 def check_prices(prices: pd.DataFrame) -> pd.DataFrame:
-    """Returns the prices table unchanged if it keeps its promise.
+    """Return the prices table unchanged if it keeps its promise.
 
     Promise: the columns of `PRICES` in that order, sorted by ticker and date, unique, naive midnights,
     OHLC between `TINY` and `HUGE`, low <= open, close <= high, volume >= 0, adj_close like OHLC or missing for
@@ -96,7 +96,7 @@ def check_prices(prices: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_bars(bars: pd.DataFrame) -> pd.DataFrame:
-    """Returns adjusted bars unchanged if they are what `adjust` makes of a prices table.
+    """Return adjusted bars unchanged if they are what `adjust` makes of a prices table.
 
     Raises:
         InputError: they are not; the message names the first broken rule.
@@ -108,7 +108,7 @@ def check_bars(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_features(table: pd.DataFrame, bars: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Returns a dataset's features unchanged if they stand row by row beside the bars.
+    """Return a dataset's features unchanged if they stand row by row beside the bars.
 
     Raises:
         InputError: they do not; the message names the first broken rule.

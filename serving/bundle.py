@@ -40,7 +40,7 @@ SIGNATURE = ModelSignature(
 
 
 def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
-    """The bars behind a forecast for the ticker with the longest history, None where they are too few.
+    """Return the bars behind a forecast for the ticker with the longest history, None where they are too few.
 
     A model that looks across tickers gets them all.
     """

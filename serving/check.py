@@ -63,12 +63,12 @@ def belongs(name: str) -> bool:
 
 
 def forecaster_folder(folder: Path) -> Path:
-    """The forecaster inside a bundle, or the folder itself."""
+    """Return the forecaster inside a bundle, or the folder itself."""
     return folder / FORECASTER if (folder / BUNDLE_FILE).exists() else folder
 
 
 def model_id(folder: Path) -> str | None:
-    """The id of the logged model that a bundle is, None for a forecaster folder."""
+    """Return the id of the logged model that a bundle is, None for a forecaster folder."""
     if not (folder / BUNDLE_FILE).exists():
         return None
     check(folder)
@@ -172,7 +172,7 @@ def _check_forecaster(folder: Path, number: int) -> None:
 
 
 def _plain_yaml(path: Path) -> Any:
-    """Reads YAML without tags, anchors or depth: none of ours has any, and each is a way to do harm."""
+    """Read YAML without tags, anchors or depth: none of ours has any, and each is a way to do harm."""
     depth = 0
     try:
         text = path.read_bytes().decode("utf-8")
@@ -186,6 +186,6 @@ def _plain_yaml(path: Path) -> Any:
 
 
 def odd(path: Path, what: str) -> InputError:
-    """The refusal of a file or folder, in one line."""
+    """Return the refusal of a file or folder, in one line."""
     shown = " ".join(what.split())[:200]
     return InputError(f"expected a model as the train step writes it at {path}, got {shown}: train it again")

@@ -89,7 +89,7 @@ FORMATS: dict[int, Format] = {
     1: _FIRST,
     2: replace(
         _FIRST,
-        code=frozenset({"cb964130833129bf173e9b3c0e627d141c091bed961b29bec2d9373de8575f53"}),
+        code=frozenset({"80f963182d2f9a693619f7ca9716a76b85d427077b442cbed710ae1ea96c7b88"}),
         # `is_metadata` looks at its keys and values.
         settings={**_FIRST.settings, "metadata": None},
     ),

@@ -8,7 +8,7 @@ from serving.check import check, forecaster_folder, odd
 
 
 def load(folder: Path) -> Forecaster:
-    """Checks a bundle or a forecaster folder, then loads the forecaster; no code of a bundle is executed.
+    """Check a bundle or a forecaster folder, then loads the forecaster; no code of a bundle is executed.
 
     Raises:
         InputError: `check` refuses it, or its content makes no forecaster.

@@ -1,4 +1,4 @@
-"""What a bundle runs: raw bars in, the forecasts table out. No pickle: MLflow executes this file instead."""
+"""The code of a bundle, from raw bars to the forecasts table. MLflow executes this file: nothing is unpickled."""
 
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ class PricecastModel(PythonModel):
     """Forecasts the trading days after the last bar of every ticker."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Loads and verifies the forecaster folder."""
+        """Load and verifies the forecaster folder."""
         self.forecaster = Forecaster.load(Path(context.artifacts["forecaster"]))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Maps bars (date, ticker, open, high, low, close, volume, optional adj_close) to forecasts."""
+        """Map bars (date, ticker, open, high, low, close, volume, optional adj_close) to forecasts."""
         return self.forecaster.predict_bars(model_input)
 
 

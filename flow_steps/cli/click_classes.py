@@ -20,7 +20,7 @@ class Option(click.Option):
     """An option whose value can be stored, shown and logged as it is."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        """Refuses what no option takes, then converts."""
+        """Refuse what no option takes, then converts."""
         if isinstance(value, str) and (reason := self._refusal(value)):
             raise click.BadParameter(reason, ctx, self)
         return super().type_cast_value(ctx, value)
@@ -45,12 +45,12 @@ class Command(click.Command):
     """A command whose errors are one line each."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
-        """Parses the command line."""
+        """Parse the command line."""
         with plain_errors():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command."""
+        """Run the command."""
         with plain_errors():
             return super().invoke(ctx)
 
@@ -65,7 +65,7 @@ class Group(Command, click.Group):
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Lets no error through that holds a secret, a control character, a second line or a page of text."""
+    """Let no error through that holds a secret, a control character, a second line or a page of text."""
     try:
         yield
     except click.ClickException as error:
@@ -74,11 +74,11 @@ def plain_errors() -> Iterator[None]:
 
 
 def printable(text: str) -> str:
-    """The text in one line, with escapes for what a terminal would act on."""
+    """Return the text in one line, with escapes for what a terminal would act on."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def shortened(text: str, limit: int) -> str:
-    """The beginning and the end of a text that is too long: the end of a message says what to do."""
+    """Return the beginning and the end of a text that is too long: the end of a message says what to do."""
     half = limit // 2
     return text if len(text) <= limit else f"{text[:half]} ... {text[-half:]}"

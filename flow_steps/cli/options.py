@@ -20,7 +20,7 @@ def _switch(name: str, default: bool, text: str) -> Decorator:
 
 
 def _option(flag: str, kind: Any, default: Any, text: str, name: str | None = None) -> Decorator:
-    """An option; in code it has the name of its flag, unless another is given."""
+    """Return an option; in code it has the name of its flag, unless another is given."""
     return click.option(
         *filter(None, (f"--{flag}", name)), cls=click_classes.Option, type=kind, default=default,
         show_default=default != "", help=text,
@@ -162,7 +162,7 @@ DATA = (
 
 
 def stack(*options: Decorator) -> Decorator:
-    """Applies options in reading order."""
+    """Apply options in reading order."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):

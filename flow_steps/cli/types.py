@@ -24,7 +24,7 @@ class Date(click.ParamType):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the day as text, so that it logs and hashes as typed."""
+        """Return the day as text, so that it logs and hashes as typed."""
         text = str(value).strip()
         try:
             day = text and datetime.strptime(text, "%Y-%m-%d").date()
@@ -41,7 +41,7 @@ class Tickers(click.ParamType):
     name = "tickers"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the tickers as one text."""
+        """Return the tickers as one text."""
         try:
             found = [parse_ticker(part) for part in str(value).split(",") if part.strip()]
         except InputError as error:
@@ -57,7 +57,7 @@ class Params(click.ParamType):
     name = "json"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the object in its canonical spelling."""
+        """Return the object in its canonical spelling."""
         try:
             parsed = json.loads(value or "{}", object_pairs_hook=_unique, parse_constant=_refuse)
         except (ValueError, RecursionError):  # the latter where brackets nest without end
@@ -68,7 +68,7 @@ class Params(click.ParamType):
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON that names nothing twice: json would take the last without a word."""
+    """Return an object of JSON that names nothing twice: json would take the last without a word."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a name twice")
     return dict(pairs)
@@ -88,7 +88,7 @@ class Names(click.ParamType):
         self._empty = empty
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the names as one text."""
+        """Return the names as one text."""
         found = [part.strip() for part in str(value).split(",") if part.strip()]
         if not (found or self._empty):
             self.fail("expected at least one name, got none", param, ctx)
@@ -101,7 +101,7 @@ class Place(click.ParamType):
     name = "place"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the text; a device or a pipe would keep its reader waiting for ever."""
+        """Return the text; a device or a pipe would keep its reader waiting for ever."""
         text = str(value)
         path = Path(text)
         try:
@@ -122,7 +122,7 @@ class Url(click.ParamType):
     name = "url"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the text."""
+        """Return the text."""
         # Here, because other commands need not wait for it.
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
@@ -146,6 +146,6 @@ class Places(Names):
     name = "places"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Returns the places as one text."""
+        """Return the places as one text."""
         names = super().convert(value, param, ctx)
         return ",".join(Place().convert(name, param, ctx) for name in names.split(","))

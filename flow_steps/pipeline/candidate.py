@@ -13,7 +13,7 @@ _SWITCHES = ("per_ticker", "mondrian", "online", "early_stopping")
 
 
 def candidate(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> Candidate:
-    """A model with its own parameters and the common options.
+    """Return a model with its own parameters and the common options.
 
     Args:
         name: of the model.

@@ -45,7 +45,7 @@ class Step:
 
 
 def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
-    """The `inputs` of a step whose parameters `names` are artifact URIs, one or a list with commas."""
+    """Return the `inputs` of a step whose parameters `names` are artifact URIs, one or a list with commas."""
 
     def inputs(params: dict[str, Any]) -> dict[str, str]:
         return {name: ",".join(artifacts.digest(uri) for uri in params[name].split(",")) for name in names}
@@ -83,7 +83,7 @@ def session() -> Iterator[None]:
 
 
 def run_alone(step: Step, params: dict[str, Any]) -> None:
-    """Runs a step as a command of its own; it is never reused."""
+    """Run a step as a command of its own; it is never reused."""
     with session():
         parts = _parts(step, params)
         run_id = _run(step, params, parts)
@@ -98,7 +98,7 @@ def told(name: str, run_id: str) -> str:
 
 
 def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
-    """Runs a step as a child of the open run, or reuses a finished one of equal key.
+    """Run a step as a child of the open run, or reuses a finished one of equal key.
 
     Args:
         name: of the step.
@@ -157,7 +157,7 @@ def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
 
 
 def _typed(name: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Sends values through the step's own options, so that 5 and "5" are one and defaults are filled in."""
+    """Send values through the step's own options, so that 5 and "5" are one and defaults are filled in."""
     command = commands.STEPS[name]
     words: list[str] = []
     for option in command.params:

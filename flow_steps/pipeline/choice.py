@@ -10,7 +10,7 @@ _log = logging.getLogger(__name__)
 
 
 def choose(wanted: str, given: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Names the models to train, and those that lack a package, before anything is downloaded.
+    """Name the models to train, and those that lack a package, before anything is downloaded.
 
     Args:
         wanted: names and families, separated by commas.

@@ -21,22 +21,22 @@ class Flow:
     params: dict[str, Any]
 
     def step(self, name: str, **overrides: Any) -> str:
-        """Runs or reuses a step; returns the id of the run that holds its artifacts."""
+        """Run or reuses a step; returns the id of the run that holds its artifacts."""
         return chain.run_child(name, {**self.params, **overrides}, self.params["reuse"])
 
     def model(self, name: str, model: str, **overrides: Any) -> str:
-        """Runs or reuses a training step; returns the URI of its model."""
+        """Run or reuses a training step; returns the URI of its model."""
         run_id = self.step(name, model=model, **overrides)
         return lookup.model_uri(run_id, model)
 
     def dataset(self) -> str:
-        """Downloads and transforms; returns the URI of the dataset."""
+        """Download and transforms; returns the URI of the dataset."""
         prices = self.step("download")
         transformed = self.step("transform", prices=f"runs:/{prices}/prices.parquet")
         return f"runs:/{transformed}/dataset"
 
     def finish(self, judged: str, audit: str, dataset: str) -> None:
-        """Brings the best model's figures up to the parent run and prints the outcome, and what to go on with."""
+        """Bring the best model's figures up to the parent run and prints the outcome, and what to go on with."""
         self.run.metrics(lookup.metrics_of(judged))
         verdict = read_json(artifacts.fetch(f"runs:/{judged}/{VERDICT}"))
         self.run.tags({"best_model": verdict["best"]})
@@ -47,7 +47,7 @@ class Flow:
 
 @contextmanager
 def pipeline(name: str, params: dict[str, Any], what: str = "") -> Iterator[Flow]:
-    """Opens the parent run, named by what it is about; whatever goes wrong inside ends it as FAILED or KILLED."""
+    """Open the parent run, named by what it is about; whatever goes wrong inside ends it as FAILED or KILLED."""
     with chain.session():
         title = what or f"{params['tickers'][:40] or params['source']} h={params['horizon']}"
         with tracking.open_run(title, params, {"step": name}) as run:

@@ -31,7 +31,7 @@ class Names(NamedTuple):
 
 
 def files(roots: Iterable[str]) -> dict[str, Path]:
-    """The files of modules, and of all that these import of `pricecast` and `serving`, directly or not.
+    """Return the files of modules, and of all that these import of `pricecast` and `serving`, directly or not.
 
     Args:
         roots: dotted names of modules of the project.
@@ -50,7 +50,7 @@ def files(roots: Iterable[str]) -> dict[str, Path]:
 
 
 def libraries(paths: Iterable[Path]) -> dict[str, str]:
-    """The versions of the distributions that files import, and of those that these require, by name."""
+    """Return the versions of the distributions that files import, and of those that these require, by name."""
     modules = {name.partition(".")[0] for path in paths for name in _names_of(path).modules}
     foreign = modules - sys.stdlib_module_names - set(PACKAGES)
     waiting = [name for module in foreign for name in _distributions().get(module, [module])]
@@ -64,7 +64,7 @@ def libraries(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def module_path(name: str) -> Path | None:
-    """The file of a module of the project, None where there is none."""
+    """Return the file of a module of the project, None where there is none."""
     if name.split(".")[0] not in PACKAGES:
         return None
     base = ROOT.joinpath(*name.split("."))
@@ -80,7 +80,7 @@ def _existing(name: str, by: str) -> Path:
 
 
 def _imported(name: str, path: Path) -> set[str]:
-    """The modules of the followed packages that run when a module is imported."""
+    """Return the modules of the followed packages that run when a module is imported."""
     names = _names_of(path)
     # `from pricecast import metrics` names a module, `from pricecast.schema import X` does not.
     found = {*names.modules, *filter(module_path, names.members), name.rpartition(".")[0]}
@@ -111,13 +111,13 @@ def _names(code: str) -> Names:
 
 @cache
 def _distributions() -> dict[str, list[str]]:
-    """The distributions of importable modules; reading all of them takes a tenth of a second."""
+    """Return the distributions of importable modules; reading all of them takes a tenth of a second."""
     return dict(packages_distributions())
 
 
 @cache
 def _required(distribution: str) -> list[str]:
-    """The distributions that one requires here, extras left out."""
+    """Return the distributions that one requires here, extras left out."""
     try:
         needed = [Requirement(line) for line in requires(distribution) or ()]
     except PackageNotFoundError:

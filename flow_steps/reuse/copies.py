@@ -15,12 +15,12 @@ from pricecast.files import verify
 
 
 def with_key(key: str) -> list[Run]:
-    """The finished runs of a key that hold their own artifacts, newest first."""
+    """Return the finished runs of a key that hold their own artifacts, newest first."""
     return _originals(f"tags.`{TAG}key` = '{key}'", most=1000)
 
 
 def recent(step: str, title: str) -> list[Run]:
-    """The last finished runs of a step under a title: what a new run of that title is compared with."""
+    """Return the last finished runs of a step under a title: what a new run of that title is compared with."""
     runs = _originals(f"tags.`{TAG}step` = '{step}'", most=200)
     return [run for run in runs if run.info.run_name == title]
 
@@ -56,7 +56,7 @@ def is_known(run_id: str) -> bool:
 
 
 def copy_run(source_id: str, parent: str | None = None) -> str:
-    """Repeats a finished run and its children as children of the open run, tagged with where they come from."""
+    """Repeat a finished run and its children as children of the open run, tagged with where they come from."""
     client = MlflowClient()
     source = client.get_run(source_id)
     kept = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
@@ -84,7 +84,7 @@ def _copy_content(source: Run, copy: str) -> None:
 
 
 def children(run_id: str) -> list[Run]:
-    """The runs right below a run, oldest first."""
+    """Return the runs right below a run, oldest first."""
     rule = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
     experiment = MlflowClient().get_run(run_id).info.experiment_id
     return MlflowClient().search_runs([experiment], rule, order_by=["start_time ASC"])

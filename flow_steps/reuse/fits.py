@@ -42,7 +42,7 @@ class Fits:
         run.tags({FOLDER: dataset_digest})
 
     def find(self, fit: Fit) -> OutOfFold | None:
-        """The forecasts of an equal fit, if its file is there as it was written."""
+        """Return the forecasts of an equal fit, if its file is there as it was written."""
         for uri in self._known.get(self._key(fit), ()):
             try:
                 path, _ = addresses.find(uri)
@@ -56,7 +56,7 @@ class Fits:
         return None
 
     def keep(self, fit: Fit, found: OutOfFold) -> None:
-        """Writes and uploads the forecasts of a fit at once."""
+        """Write and uploads the forecasts of a fit at once."""
         path = write_parquet(to_table(found), self._folder / f"{self._key(fit)}.parquet")
         named = path.rename(path.with_stem(f"{path.stem}-{digest_file(path)[:_LENGTH]}"))
         self._run.upload(named, FOLDER)
@@ -79,7 +79,7 @@ class Fits:
 
 
 def _code(dataset_digest: str, names: tuple[str, ...]) -> dict[str, str]:
-    """The parts of the key that all fits of models to a dataset share."""
+    """Return the parts of the key that all fits of models to a dataset share."""
     modules = ("pricecast.forecasting.walk_forward", *(f"pricecast.models.{name}" for name in names))
     return keys.parts("fit", {}, {"dataset": dataset_digest}, modules)
 

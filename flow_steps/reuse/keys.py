@@ -64,12 +64,12 @@ def packed(key_parts: dict[str, str]) -> str:
 
 
 def unpacked(text: str) -> dict[str, str]:
-    """The parts that `packed` made a text of."""
+    """Return the parts that `packed` made a text of."""
     return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def difference(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
-    """The parts that differ."""
+    """Return the parts that differ."""
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
@@ -81,7 +81,7 @@ def shown(changed: list[str], limit: int = 4) -> str:
 
 
 def _digest_module(path: Path) -> str:
-    """A module's digest, with that of files that share its stem (a report's template, say)."""
+    """Return a module's digest, with that of files that share its stem (a report's template, say)."""
     beside = sorted(path.parent.glob(f"{path.stem}.*"))
     return _digest([digest_file(file) for file in beside])[:16]
 

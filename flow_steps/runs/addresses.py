@@ -40,7 +40,7 @@ class _Place:
 
 
 def find(uri: str) -> tuple[Path, bool]:
-    """An artifact's path on this machine, and whether it is a model.
+    """Return an artifact's path on this machine, and whether it is a model.
 
     Raises:
         InputError: the address leads out of its run, or nothing is there.
@@ -59,7 +59,7 @@ def find(uri: str) -> tuple[Path, bool]:
 
 
 def parse(uri: str) -> tuple[str, tuple[str, ...]]:
-    """The owner of an artifact and the steps of the path below it; MLflow would follow a path out of the run.
+    """Return the owner of an artifact and the steps of the path below it; MLflow would follow a path out of the run.
 
     Raises:
         InputError: the address is longer than any of ours, or holds what none of ours does.
@@ -77,7 +77,7 @@ def parse(uri: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _locate(uri: str, owner: str, inner: tuple[str, ...]) -> _Place:
-    """Finds an artifact of a run, a model by id, by its name in a run, or by its registered name."""
+    """Find an artifact of a run, a model by id, by its name in a run, or by its registered name."""
     client = MlflowClient()
     if uri.startswith("runs:/"):
         run = client.get_run(owner)
@@ -105,19 +105,19 @@ def _is_cut_off(error: BaseException) -> bool:
 @cache
 @retry(retry=retry_if_exception(_is_cut_off), stop=stop_after_attempt(3), wait=wait_exponential(), reraise=True)
 def _copy(source: str) -> Path:
-    """Fetches a finished run's artifact from afar, once per process."""
+    """Fetch a finished run's artifact from afar, once per process."""
     return Path(mlflow.artifacts.download_artifacts(source, dst_path=_scratch()))
 
 
 def _scratch() -> str:
-    """A folder for what comes from afar, gone when the process ends."""
+    """Return a folder for what comes from afar, gone when the process ends."""
     folder = tempfile.mkdtemp(prefix="pricecast-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _inside(root: Path, inner: tuple[str, ...], uri: str) -> Path:
-    """A path below a local root; no step of it is a link, which could lead anywhere."""
+    """Return a path below a local root; no step of it is a link, which could lead anywhere."""
     path = root.joinpath(*inner)
     linked = any(root.joinpath(*inner[:depth]).is_symlink() for depth in range(1, len(inner) + 1))
     if linked or not (path.is_file() or path.is_dir()):

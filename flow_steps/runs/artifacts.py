@@ -25,7 +25,7 @@ _DIGEST_LENGTH = 16
 
 
 def fetch(uri: str) -> Path:
-    """Resolves `runs:/<id>/<path>`, `models:/...` or a local path.
+    """Resolve `runs:/<id>/<path>`, `models:/...` or a local path.
 
     What a run holds is verified against the run's manifest, a logged model by `serving.check`; a local path is
     taken as it is.
@@ -37,7 +37,7 @@ def fetch(uri: str) -> Path:
 
 
 def _find(uri: str) -> tuple[Path, bool]:
-    """The path behind a URI, and whether it passed the check of a model."""
+    """Return the path behind a URI, and whether it passed the check of a model."""
     if not uri.startswith(_SCHEMES):
         return _local(uri), False
     path, is_model = addresses.find(uri)
@@ -49,7 +49,7 @@ def _find(uri: str) -> tuple[Path, bool]:
 
 
 def digest(uri: str) -> str:
-    """The digest of an artifact's content: equal for equal content, whichever run holds it."""
+    """Return the digest of an artifact's content: equal for equal content, whichever run holds it."""
     path, checked = _find(uri)
     if (path / BUNDLE_FILE).exists():
         path = _forecaster_folder(uri, path, checked)
@@ -57,18 +57,18 @@ def digest(uri: str) -> str:
 
 
 def quality_of(prices_uri: str) -> dict[str, Any]:
-    """The quality report that stands beside a run's prices, empty for a table from elsewhere."""
+    """Return the quality report that stands beside a run's prices, empty for a table from elsewhere."""
     folder, _, _ = prices_uri.rpartition("/")
     return read_json(fetch(f"{folder}/quality.json")) if prices_uri.startswith("runs:/") else {}
 
 
 def short(content_digest: str) -> str:
-    """A digest as MLflow's dataset entities take it."""
+    """Return a digest as MLflow's dataset entities take it."""
     return content_digest[:_DIGEST_LENGTH]
 
 
 def bundle_folder(uri: str) -> Path:
-    """The forecaster folder inside a logged model, or a local forecaster folder, checked.
+    """Return the forecaster folder inside a logged model, or a local forecaster folder, checked.
 
     Raises:
         InputError: there is no forecaster at the URI, or one that may not be loaded.
@@ -86,7 +86,7 @@ def _forecaster_folder(uri: str, path: Path, checked: bool) -> Path:
 
 
 def model_id(uri: str) -> str | None:
-    """The id of the logged model behind a URI, None for a folder that was never logged."""
+    """Return the id of the logged model behind a URI, None for a folder that was never logged."""
     return check.model_id(fetch(uri))
 
 

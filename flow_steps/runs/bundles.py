@@ -25,7 +25,7 @@ VERSION = "0.1.0"
 
 
 def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str:
-    """Logs a forecaster as a bundle (models from code) of a run.
+    """Log a forecaster as a bundle (models from code) of a run.
 
     `mlflow.pyfunc.log_model` uploads what it has just saved, which leaves no moment to seal it; so the same is done
     here in its single steps.
@@ -59,7 +59,7 @@ def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str
 
 
 def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: Path) -> Path:
-    """Writes the bundle to a folder; its MLmodel names no path of this machine but its place in the store."""
+    """Write the bundle to a folder; its MLmodel names no path of this machine but its place in the store."""
     code, *packages = bundle.CODE
     about = Model(
         artifact_path=model.artifact_location, model_uuid=model.model_id, run_id=model.source_run_id,
@@ -89,7 +89,7 @@ def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: 
 
 
 def _tidy(bundle_folder: Path) -> None:
-    """Takes out what an editor, a desktop or Python left beside the code."""
+    """Take out what an editor, a desktop or Python left beside the code."""
     for file in [file for file in (bundle_folder / "code").rglob("*") if file.is_file()]:
         if file.suffix == ".pyc" or not check.belongs(file.relative_to(bundle_folder).as_posix()):
             file.unlink()
@@ -98,7 +98,7 @@ def _tidy(bundle_folder: Path) -> None:
 
 
 def _link_metrics(client: MlflowClient, run_id: str, model_id: str) -> None:
-    """Shows the run's figures on the model's page, too, as MLflow does."""
+    """Show the run's figures on the model's page, too, as MLflow does."""
     history = [
         point for name in client.get_run(run_id).data.metrics for point in client.get_metric_history(run_id, name)
     ]

@@ -11,14 +11,14 @@ from pricecast.report.summary import REPORT, SUMMARY
 
 
 def told(judged: str, *more: str) -> str:
-    """The summary of a judging run, further lines, and where report and results are."""
+    """Return the summary of a judging run, further lines, and where report and results are."""
     report = lookup.artifact_location(judged, REPORT)
     lines = ["", summary_of(judged), *more, f"Report: {_near(report)}", f"Browse: {_browse()}"]
     return secrets.masked("\n".join(lines))
 
 
 def summary_of(judged: str) -> str:
-    """The summary of a judging run, as Markdown."""
+    """Return the summary of a judging run, as Markdown."""
     return artifacts.fetch(f"runs:/{judged}/{SUMMARY}").read_text(encoding="utf-8")
 
 
@@ -35,6 +35,6 @@ def _browse() -> str:
 
 
 def _near(location: str) -> str:
-    """A path below the working directory is shorter when it says so."""
+    """Return a path below the working directory is shorter when it says so."""
     path = Path(location)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else location

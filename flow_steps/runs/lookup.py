@@ -9,24 +9,24 @@ from mlflow.utils.uri import is_local_uri
 
 
 def model_ids(run_id: str) -> list[str]:
-    """The models that a run logged."""
+    """Return the models that a run logged."""
     outputs = MlflowClient().get_run(run_id).outputs
     return [output.model_id for output in outputs.model_outputs] if outputs else []
 
 
 def model_uri(run_id: str, name: str) -> str:
-    """The URI of the model that a run logged under a name."""
+    """Return the URI of the model that a run logged under a name."""
     found = {MlflowClient().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
     return f"models:/{found[name]}"
 
 
 def metrics_of(run_id: str) -> dict[str, float]:
-    """The metrics of a run."""
+    """Return the metrics of a run."""
     return dict(MlflowClient().get_run(run_id).data.metrics)
 
 
 def store_uri() -> str:
-    """The tracking store that is in use."""
+    """Return the tracking store that is in use."""
     return mlflow.get_tracking_uri()
 
 
@@ -40,6 +40,6 @@ def artifact_location(run_id: str, name: str) -> str:
 
 
 def artifact_page(run_id: str, name: str) -> str:
-    """The address of an artifact within MLflow's pages."""
+    """Return the address of an artifact within MLflow's pages."""
     info = MlflowClient().get_run(run_id).info
     return f"#/experiments/{info.experiment_id}/runs/{run_id}/artifacts/{name}"

@@ -17,13 +17,13 @@ _SHORT = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
 
 
 def leave_curve(run: StepRun, name: str, forecaster: Forecaster) -> None:
-    """Draws the loss of each epoch, if there are any; here, because a picture is no reason to train again."""
+    """Draw the loss of each epoch, if there are any; here, because a picture is no reason to train again."""
     if forecaster.history:
         plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.svg")
 
 
 def leave(run: StepRun, result: Evaluation, report: Report) -> None:
-    """Writes tables, verdict, report and pictures, and logs the best model's figures."""
+    """Write tables, verdict, report and pictures, and logs the best model's figures."""
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     for name, table in result.tables().items():
@@ -39,7 +39,7 @@ def leave(run: StepRun, result: Evaluation, report: Report) -> None:
 def leave_models(
     run: StepRun, result: Evaluation, dataset: Dataset, dataset_uri: str, logged: Mapping[str, str]
 ) -> None:
-    """Leaves a child run for each model.
+    """Leave a child run for each model.
 
     Args:
         run: the judging one.
@@ -65,5 +65,5 @@ def _title(name: str, contestant: Contestant, horizon: int) -> str:
 
 
 def short(params: Mapping[str, Any]) -> list[str]:
-    """The parameters that tell runs apart at a glance, such as hd=64."""
+    """Return the parameters that tell runs apart at a glance, such as hd=64."""
     return [f"{sign}={params[key]}" for sign, key in _SHORT.items() if key in params]

@@ -40,41 +40,41 @@ class StepRun:
     folder: Path
 
     def params(self, params: Mapping[str, Any]) -> None:
-        """Logs parameters, except those that `mlflow run` has stored already (shell-quoted)."""
+        """Log parameters, except those that `mlflow run` has stored already (shell-quoted)."""
         known = _client().get_run(self.run_id).data.params
         fresh = {name: value for name, value in params.items() if name not in known}
         _client().log_batch(self.run_id, params=_params(fresh))
 
     def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Logs metrics of one step (an epoch, say)."""
+        """Log metrics of one step (an epoch, say)."""
         log_metrics(self.run_id, metrics, step)
 
     def tags(self, tags: Mapping[str, str]) -> None:
-        """Sets tags of ours."""
+        """Set tags of ours."""
         _client().log_batch(self.run_id, tags=[RunTag(TAG + name, value) for name, value in tags.items()])
 
     def note(self, markdown: str) -> None:
-        """Sets the description that the run's page shows."""
+        """Set the description that the run's page shows."""
         _client().set_tag(self.run_id, NOTE, markdown)
 
     def dataset(self, data: Dataset, context: str) -> None:
-        """Logs a table as a dataset input."""
+        """Log a table as a dataset input."""
         log_inputs(self.run_id, datasets=[_input(data, context)])
 
     def upload(self, file: Path, folder: str) -> None:
-        """Uploads a file at once, so that it outlasts the run should that be killed."""
+        """Upload a file at once, so that it outlasts the run should that be killed."""
         upload_file(file, _location(self), folder, partial(_client().log_artifact, self.run_id))
 
     def models(self, model_ids: Sequence[str]) -> None:
-        """Logs models as inputs."""
+        """Log models as inputs."""
         log_inputs(self.run_id, models=[LoggedModelInput(model_id) for model_id in model_ids])
 
     def keep(self) -> None:
-        """Uploads the folder now: what is there already outlasts a failure."""
+        """Upload the folder now: what is there already outlasts a failure."""
         _upload(self)
 
     def judged(self, name: str, model_uri: str | None, data: Dataset, about: "Judged") -> None:
-        """Leaves a child run with a model's figures, linked to the logged model and to the dataset."""
+        """Leave a child run with a model's figures, linked to the logged model and to the dataset."""
         model_id = artifacts.model_id(model_uri) if model_uri else None
         now = get_current_time_millis()
         metrics = [
@@ -103,7 +103,7 @@ class Judged:
 
 @contextmanager
 def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[StepRun]:
-    """Opens the run of a step: the one that `mlflow run` made, or a new one (a child where one is open).
+    """Open the run of a step: the one that `mlflow run` made, or a new one (a child where one is open).
 
     The artifacts folder is uploaded at the end, its manifest last, and the tags are set after it.
     """
@@ -129,24 +129,24 @@ _where_others_write = retry(
 
 @_where_others_write
 def log_inputs(run_id: str, **inputs: Any) -> None:
-    """Logs datasets and models as inputs; several runs may log the same dataset at once."""
+    """Log datasets and models as inputs; several runs may log the same dataset at once."""
     _client().log_inputs(run_id, **inputs)
 
 
 def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
-    """Logs metrics of a run, be it still open or not."""
+    """Log metrics of a run, be it still open or not."""
     now = get_current_time_millis()
     _client().log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()])
 
 
 def current() -> str:
-    """The innermost run that is open."""
+    """Return the innermost run that is open."""
     return _OPEN[-1]
 
 
 @contextmanager
 def ending(run_id: str) -> Iterator[None]:
-    """Ends a run FINISHED, FAILED, or KILLED when the process is told to stop, be it in this very moment."""
+    """End a run FINISHED, FAILED, or KILLED when the process is told to stop, be it in this very moment."""
     try:
         yield
         _end(run_id, "FINISHED")
@@ -162,7 +162,7 @@ def ending(run_id: str) -> Iterator[None]:
 
 @contextmanager
 def _open(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Opens a run, below the one that is open; yields its id."""
+    """Open a run, below the one that is open; yields its id."""
     run_id = _start(name, {**liveness.mark(), **(tags or {})})
     with ending(run_id), liveness.heartbeat(run_id):
         _OPEN.append(run_id)
@@ -198,13 +198,13 @@ def _location(run: StepRun) -> str:
 
 
 def tag_model(model_id: str, tags: Mapping[str, str]) -> None:
-    """Sets tags of ours on a logged model."""
+    """Set tags of ours on a logged model."""
     _client().set_logged_model_tags(model_id, {TAG + name: value for name, value in tags.items()})
 
 
 @_where_others_write
 def experiment_id() -> str:
-    """The experiment that a run opened now would go to."""
+    """Return the experiment that a run opened now would go to."""
     given = os.environ.get("MLFLOW_RUN_ID")
     if given:
         return _client().get_run(given).info.experiment_id
@@ -212,7 +212,7 @@ def experiment_id() -> str:
 
 
 def data_of(table: pd.DataFrame, name: str, content_digest: str) -> Dataset:
-    """A table as MLflow's dataset, with the digest of our artifact."""
+    """Return a table as MLflow's dataset, with the digest of our artifact."""
     with warnings.catch_warnings():
         # Ids and volumes are never missing here; MLflow warns about integer columns in general.
         warnings.filterwarnings("ignore", message=".*integer column", category=UserWarning)
@@ -228,7 +228,7 @@ def _params(params: Mapping[str, Any]) -> list[Param]:
 
 
 def text(value: Any) -> str:
-    """A value as MLflow keeps it; switches as they are typed."""
+    """Return a value as MLflow keeps it; switches as they are typed."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

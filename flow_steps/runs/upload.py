@@ -14,7 +14,7 @@ from pricecast.files import MANIFEST, seal, write_whole
 
 
 def upload(folder: Path, location: str, remote: Callable[[str], None]) -> None:
-    """Seals a folder and uploads it; what holds a manifest is there to the last byte.
+    """Seal a folder and uploads it; what holds a manifest is there to the last byte.
 
     Args:
         folder: whose files become artifacts.
@@ -29,7 +29,7 @@ def upload(folder: Path, location: str, remote: Callable[[str], None]) -> None:
 
 
 def upload_file(file: Path, location: str, folder: str, remote: Callable[[str, str], None]) -> None:
-    """Uploads one file into a folder of artifacts at once, before the run is complete and has a manifest.
+    """Upload one file into a folder of artifacts at once, before the run is complete and has a manifest.
 
     Args:
         file: to upload under its name.
@@ -61,7 +61,7 @@ def _publish(folder: Path, destination: Path) -> None:
 
 
 def _make(folder: Path) -> None:
-    """Makes a folder and those above it, so that they outlast a power cut."""
+    """Make a folder and those above it, so that they outlast a power cut."""
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def _make(folder: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Brings a folder's names to the disk; Windows does so by itself and opens no folder."""
+    """Bring a folder's names to the disk; Windows does so by itself and opens no folder."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def mark() -> dict[str, str]:
-    """The tags of a run that this process opens."""
+    """Return the tags of a run that this process opens."""
     return {OWNER: me(), HEARTBEAT: f"{time.time():.0f}"}
 
 
@@ -57,7 +57,7 @@ def is_gone(owner: str) -> bool:
 
 @contextmanager
 def heartbeat(run_id: str) -> Iterator[None]:
-    """Says once a minute that the process behind a run is alive."""
+    """Say once a minute that the process behind a run is alive."""
     over = threading.Event()
     thread = threading.Thread(target=_beat, args=(run_id, over), daemon=True)
     thread.start()
@@ -68,7 +68,7 @@ def heartbeat(run_id: str) -> Iterator[None]:
 
 
 def reap(experiment_id: str) -> list[str]:
-    """Ends runs that stand as RUNNING though their process on this host is gone; returns their ids."""
+    """End runs that stand as RUNNING though their process on this host is gone; returns their ids."""
     client = MlflowClient()
     running = client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=1000)
     stale = [run.info.run_id for run in running if _is_dead(run)]
@@ -125,6 +125,6 @@ def _boot() -> str:
 
 
 def _space() -> str:
-    """The process namespace: containers of one machine may share its name and its boot."""
+    """Return the process namespace: containers of one machine may share its name and its boot."""
     path = Path("/proc/self/ns/pid")
     return str(path.readlink()) if path.is_symlink() else ""

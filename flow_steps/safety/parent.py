@@ -12,12 +12,12 @@ _SHELLS = {"bash", "sh", "dash", "zsh"}
 
 
 def follow() -> None:
-    """Ends this process, as SIGTERM does, once the program that started it is gone."""
+    """End this process, as SIGTERM does, once the program that started it is gone."""
     threading.Thread(target=_wait_and_end, args=(_launchers(psutil.Process()),), daemon=True).start()
 
 
 def _launchers(process: psutil.Process) -> list[psutil.Process]:
-    """The program above a process, with the shell between the two where MLflow put one."""
+    """Return the program above a process, with the shell between the two where MLflow put one."""
     above: list[psutil.Process] = []
     for parent in process.parents():
         if _name(parent) in _SHELLS and not _is_one_command(parent):

@@ -28,7 +28,7 @@ _WEB_USER = re.compile(r"(https?://)[^/@\s]+@")
 
 
 def values() -> dict[str, str]:
-    """The secrets of the environment with their variables: values of telling names, passwords within addresses."""
+    """Return the secrets of the environment with their variables: values of telling names, passwords within addresses."""
     found: dict[str, str] = {}
     for name, value in dict(os.environ).items():
         passwords = [password for _, password in _PASSWORD.findall(value)]
@@ -38,7 +38,7 @@ def values() -> dict[str, str]:
 
 
 def masked(text: str) -> str:
-    """The text without secrets, in whatever spelling, and without passwords in addresses."""
+    """Return the text without secrets, in whatever spelling, and without passwords in addresses."""
     for secret in values():
         for form in _forms(secret):
             text = text.replace(form, MASK)
@@ -46,12 +46,12 @@ def masked(text: str) -> str:
 
 
 def source(text: str) -> str | None:
-    """The variable whose secret a text holds, if it holds one."""
+    """Return the variable whose secret a text holds, if it holds one."""
     return next((name for secret, name in values().items() if any(form in text for form in _forms(secret))), None)
 
 
 def guard() -> None:
-    """Masks secrets in whatever this process logs, warns of, or dies of."""
+    """Mask secrets in whatever this process logs, warns of, or dies of."""
     logging.setLogRecordFactory(_Record)
     logging.captureWarnings(True)
     sys.excepthook = _report
@@ -59,7 +59,7 @@ def guard() -> None:
 
 
 def _forms(secret: str) -> list[str]:
-    """A secret's spellings, longest first: plain, within JSON or a repr, within an address, and in base64."""
+    """Return a secret's spellings, longest first: plain, within JSON or a repr, within an address, and in base64."""
     raw = secret.encode("utf-8", "surrogateescape")
     encoded = base64.b64encode(raw).decode("ascii").rstrip("=")
     addresses = {quote(raw), quote(raw, safe=""), quote_plus(raw)}

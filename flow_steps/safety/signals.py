@@ -14,7 +14,7 @@ _heard = False
 
 
 def listen() -> None:
-    """Takes SIGTERM, and SIGINT unless it is ignored, as in a job that a shell started in the background."""
+    """Take SIGTERM, and SIGINT unless it is ignored, as in a job that a shell started in the background."""
     global _heard
     _heard = False
     _told.clear()
@@ -24,7 +24,7 @@ def listen() -> None:
 
 
 def heard() -> None:
-    """Runs are being ended: no further exception shall come in between, but that of a person who insists."""
+    """Run are being ended: no further exception shall come in between, but that of a person who insists."""
     global _heard
     _heard = True
     if _told:

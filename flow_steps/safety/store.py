@@ -32,7 +32,7 @@ _KNOCK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT":
 
 
 def ensure() -> None:
-    """Creates a SQLite store that is not there yet, and makes sure that the store in use answers.
+    """Create a SQLite store that is not there yet, and makes sure that the store in use answers.
 
     MLflow itself breaks a store that two processes create at once. Here one process builds it in a temporary file
     under a lock and renames it.
@@ -76,7 +76,7 @@ def briefly() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """An error's first line that says something; of a request that failed, the cause."""
+    """Return an error's first line that says something; of a request that failed, the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rpartition("(Caused by ")[2][:300] if lines else type(error).__name__
 
@@ -86,7 +86,7 @@ def _is_missing(path: Path) -> bool:
 
 
 def _check_tables(uri: str) -> None:
-    """Refuses what is no database, or half a store: MLflow tries for minutes, and may alter what it finds."""
+    """Refuse what is no database, or half a store: MLflow tries for minutes, and may alter what it finds."""
     # A database on the network that does not answer is not waited for, either.
     arguments = {"connect_timeout": 5} if uri.startswith(("postgresql", "mysql")) else {}
     engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool, connect_args=arguments)

@@ -24,7 +24,7 @@ _DRAWN: dict[str, Callable[..., Any]] = {
 
 
 def draw(study: optuna.Study, folder: Path) -> list[Path]:
-    """Writes the pictures of a study that has trials enough; returns their files."""
+    """Write the pictures of a study that has trials enough; returns their files."""
     folder.mkdir(parents=True, exist_ok=True)
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     varied = {name for trial in done for name in trial.params if trial.params[name] != done[0].params.get(name)}

@@ -73,7 +73,7 @@ def reachable(url: str, *more: type[Exception]) -> Iterator[None]:
 
 
 def storage(url: str) -> RDBStorage:
-    """Opens or creates a storage.
+    """Open or creates a storage.
 
     Raises:
         InputError: there is no such database.
@@ -100,7 +100,7 @@ def _open(url: str) -> RDBStorage:
 
 
 def open_study(name: str, kept: RDBStorage) -> optuna.Study:
-    """The study of a name, new or as it was left."""
+    """Return the study of a name, new or as it was left."""
     return optuna.create_study(
         storage=kept, study_name=name, direction="minimize", load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(**PRUNER),
@@ -172,7 +172,7 @@ def _is_lost(study: optuna.Study, number: int) -> bool:
 
 
 def _place(study: optuna.Study, trial: Trial) -> int:
-    """The first place that no other trial has, nor one that was begun earlier and is about to take one."""
+    """Return the first place that no other trial has, nor one that was begun earlier and is about to take one."""
     others = study.get_trials(deepcopy=False, states=_COUNTED)
     taken = {other.user_attrs.get(PLACE) for other in others if other.number != trial.number}
     ahead = sum(PLACE not in other.user_attrs for other in others if other.number < trial.number)
@@ -186,7 +186,7 @@ def _sampler(seed: int, place: int, first: dict[str, Any]) -> optuna.samplers.Ba
 
 
 def take_over(study: optuna.Study) -> None:
-    """Hands out again the trials whose process is surely gone, or has been silent for too long."""
+    """Hand out again the trials whose process is surely gone, or has been silent for too long."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
@@ -208,7 +208,7 @@ def _is_abandoned(trial: FrozenTrial) -> bool:
 
 
 def again(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Puts a trial that was not finished back into the queue.
+    """Put a trial that was not finished back into the queue.
 
     It keeps its parameters where it had all of them: from half of them, the rest would come out another way.
     """
@@ -223,11 +223,11 @@ def again(study: optuna.Study, trial: FrozenTrial) -> None:
 
 
 def best(study: optuna.Study) -> FrozenTrial | None:
-    """The trial of the lowest value, the earliest of equal ones; None where none was finished."""
+    """Return the trial of the lowest value, the earliest of equal ones; None where none was finished."""
     done = [trial for trial in study.get_trials(states=(TrialState.COMPLETE,)) if trial.value is not None]
     return min(done, key=lambda trial: (trial.value, trial.number), default=None)
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that count, in order."""
+    """Return the trials that count, in order."""
     return study.get_trials(deepcopy=True, states=_LEFT)

@@ -41,11 +41,11 @@ class Task:
     params: dict[str, Any]
 
     def candidate(self, searched: dict[str, Any]) -> Candidate:
-        """The model with the parameters of a trial."""
+        """Return the model with the parameters of a trial."""
         return hyper.candidate(self.name, {**searched, **self.given}, {**self.params, "early_stopping": True})
 
     def check(self) -> None:
-        """Refuses settings that no trial could be made with.
+        """Refuse settings that no trial could be made with.
 
         Raises:
             InputError: a parameter is not known, or the lookback is longer than the context.
@@ -56,7 +56,7 @@ class Task:
         search.check(self.candidate({}), longest)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
-        """The parameters of a trial; what the command sets is not searched."""
+        """Return the parameters of a trial; what the command sets is not searched."""
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
         return search.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
 

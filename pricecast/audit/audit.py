@@ -64,7 +64,7 @@ class Audit:
 
 
 def in_words(passed: int, failed: int, not_tried: int) -> str:
-    """The outcome of so many checks."""
+    """Return the outcome of so many checks."""
     rest = f", {not_tried} not tried" if not_tried else ""
     return f"{passed} check{'' if passed == 1 else 's'} passed, {failed} failed{rest}"
 
@@ -158,7 +158,7 @@ def _alive(
 
 
 def named(name: str, params: dict[str, Any], label: str = "") -> Subject:
-    """The subject of a model that is there by name only."""
+    """Return the subject of a model that is there by name only."""
     return Subject(label or name, name, params, DEFAULTS)
 
 

@@ -21,7 +21,7 @@ WAYS = "noise, shuffled, times a million, empty, constant at 1e12"
 
 
 def computed(dataset: Dataset) -> Compute:
-    """The dataset's features and the scale, from adjusted bars."""
+    """Return the dataset's features and the scale, from adjusted bars."""
     names = [*dataset.spec.features, "scale"]
     return lambda bars: features.compute(bars, dataset.spec.target)[names]
 

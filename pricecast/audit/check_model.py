@@ -143,7 +143,7 @@ def _forecasts(label: str, made: Forecaster, bars: pd.DataFrame, n: int, seed: i
 
 
 def _scores(label: str, made: Forecaster, bars: pd.DataFrame, dataset: Dataset) -> Iterator[Check]:
-    """Scores the last dates' origins as the evaluator does, and forecasts from some of them as a user does."""
+    """Score the last dates' origins as the evaluator does, and forecasts from some of them as a user does."""
     part = subsets.unspanned(dataset, bars)
     walked = cache(lambda: backtest(made, part))
     yield scored(label, f"all forecasts of {DATES} dates", walked, part.features)
@@ -167,7 +167,7 @@ def parity(label: str, made: Forecaster, bars: pd.DataFrame, walked: Walked, n: 
 
 
 def backtest(made: Forecaster, part: Dataset) -> pd.DataFrame:
-    """The forecasts table of a fixed forecaster over the last dates of a dataset."""
+    """Return the forecasts table of a fixed forecaster over the last dates of a dataset."""
     panel = part.panel(made.scalers)
     dates = np.sort(part.features["date"].unique())
     origins = np.flatnonzero(part.usable & (part.features["date"] >= dates[-DATES:][0]))
@@ -175,5 +175,5 @@ def backtest(made: Forecaster, part: Dataset) -> pd.DataFrame:
 
 
 def of(label: str, made: Forecaster) -> Subject:
-    """The subject of a forecaster that is kept."""
+    """Return the subject of a forecaster that is kept."""
     return Subject(label, made.name, made.params, made.settings, made)

@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 
 
 def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0) -> list[Violation]:
-    """Runs every check on the columns of a feature table: `prefix`, `boundary`, `future` and `isolation`.
+    """Run every check on the columns of a feature table: `prefix`, `boundary`, `future` and `isolation`.
 
     Args:
         compute: computes the table; it may not change its rows or their order.
@@ -42,7 +42,7 @@ def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: i
 def forecasts(
     compute: Compute, prices: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0, across: bool = False
 ) -> list[Violation]:
-    """The same for a fixed model: `compute` lays its forecasts beside their origins, NaN where there is none.
+    """Return the same for a fixed model: `compute` lays its forecasts beside their origins, NaN where there is none.
 
     A model may refuse broken bars, so all garbage is valid here. One that says it looks `across` tickers may be
     moved by their past, and is not checked for isolation.
@@ -56,7 +56,7 @@ def forecasts(
 
 
 def prefix(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) -> list[Violation]:
-    """Drops all rows after each cut, of all tickers at once: what is left has the same bits."""
+    """Drop all rows after each cut, of all tickers at once: what is left has the same bits."""
     bars = plain(bars)
     whole = _whole(compute, bars)
     found: list[Violation] = []
@@ -67,7 +67,7 @@ def prefix(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) 
 
 
 def boundary(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) -> list[Violation]:
-    """The same with nothing known of the last two rows of every ticker before each cut.
+    """Return the same with nothing known of the last two rows of every ticker before each cut.
 
     A gap is filled from behind only where there is one: on whole bars `bfill` and `interpolate` do nothing.
     """
@@ -92,7 +92,7 @@ def boundary(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]
 def future(
     compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp], ways: Sequence[str], seed: int = 0
 ) -> list[Violation]:
-    """Replaces all rows after each cut: no value at or before it moves."""
+    """Replace all rows after each cut: no value at or before it moves."""
     bars = plain(bars)
     whole = _whole(compute, bars)
     found: list[Violation] = []
@@ -105,7 +105,7 @@ def future(
 
 
 def isolation(compute: Compute, bars: pd.DataFrame, ways: Sequence[str], seed: int = 0) -> list[Violation]:
-    """Leaves a ticker alone, and beside others full of garbage: it has the same bits in any company."""
+    """Leave a ticker alone, and beside others full of garbage: it has the same bits in any company."""
     bars = plain(bars)
     whole = _whole(compute, bars)
     tickers = bars["ticker"].unique()
@@ -120,7 +120,7 @@ def isolation(compute: Compute, bars: pd.DataFrame, ways: Sequence[str], seed: i
 
 
 def adjustment(compute: Compute, prices: pd.DataFrame) -> list[Violation]:
-    """Rescales `adj_close` of all rows, as a source does after a later split or dividend.
+    """Rescale `adj_close` of all rows, as a source does after a later split or dividend.
 
     Columns that stand for returns, ratios or volatilities stay within rounding; price levels cannot.
 
@@ -149,7 +149,7 @@ def _watch(
     cut: pd.Timestamp | None = None,
     tolerance: float = 0.0,
 ) -> list[Violation]:
-    """Computes on changed bars, either all rows or the kept ones alone, and compares the kept rows."""
+    """Compute on changed bars, either all rows or the kept ones alone, and compares the kept rows."""
     table, failed = _run(compute, changed, how, cut)
     if table is None:
         return failed
@@ -171,7 +171,7 @@ def _whole(compute: Compute, bars: pd.DataFrame) -> pd.DataFrame:
 def _run(
     compute: Compute, bars: pd.DataFrame, how: str, cut: pd.Timestamp | None
 ) -> tuple[pd.DataFrame | None, list[Violation]]:
-    """Computes on bars of our making: a failure there is something to report, not to die of."""
+    """Compute on bars of our making: a failure there is something to report, not to die of."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")

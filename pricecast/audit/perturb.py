@@ -32,7 +32,7 @@ def cuts(bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0) -> list[pd.Tim
 
 
 def replaced(bars: pd.DataFrame, rows: np.ndarray, how: str, seed: int = 0) -> pd.DataFrame:
-    """Replaces every number of some rows (a mask); all else stays.
+    """Replace every number of some rows (a mask); all else stays.
 
     `scaled` multiplies each row by a factor of its own, `permuted` shuffles the rows, `huge` takes them times a
     million, `missing` empties them, `constant` sets them to 1e12.
@@ -57,5 +57,5 @@ def plain(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(bars: pd.DataFrame) -> list[str]:
-    """The columns that garbage goes into."""
+    """Return the columns that garbage goes into."""
     return [str(name) for name in bars.columns if pd.api.types.is_numeric_dtype(bars[name])]

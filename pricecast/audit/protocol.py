@@ -17,7 +17,7 @@ EXACT = 1e-9
 
 
 def fits(fit: Callable[[pd.DataFrame], str], prices: pd.DataFrame, test_start: pd.Timestamp) -> list[Violation]:
-    """Replaces every row after validation: nothing that is fitted changes.
+    """Replace every row after validation: nothing that is fitted changes.
 
     Args:
         fit: fits everything (scalers, model, calibration) on prices and returns a digest of its whole state.
@@ -66,7 +66,7 @@ def windows(tickers: np.ndarray, origins: np.ndarray, lookback: int) -> list[Vio
 
 
 def scoring(forecasts: pd.DataFrame, closes: pd.DataFrame) -> list[Violation]:
-    """A forecast from close t is scored on the close `horizon` rows later, of its own ticker; never on close t.
+    """Return a forecast from close t is scored on the close `horizon` rows later, of its own ticker; never on close t.
 
     Args:
         forecasts: the forecasts table.
@@ -99,7 +99,7 @@ def parity(
     n: int = 3,
     seed: int = 0,
 ) -> list[Violation]:
-    """The live forecast from the bars it needs is the backtest's of that cutoff, relative to the last close.
+    """Return the live forecast from the bars it needs is the backtest's of that cutoff, relative to the last close.
 
     Args:
         predict: from bars to a forecasts table.

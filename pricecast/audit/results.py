@@ -84,5 +84,5 @@ def tried(name: str, about: str, how: str, look: Callable[[], Sequence[Violation
 
 
 def left_out(name: str, about: str, reason: str, matters: bool = True) -> Check:
-    """A check that was not tried; one that does not matter leaves the audit complete."""
+    """Return a check that was not tried; one that does not matter leaves the audit complete."""
     return Check(name, about, NOT_TRIED if matters else NO_MATTER, reason)

@@ -23,13 +23,13 @@ from pricecast.schema import QUANTILE_COLUMNS
 
 
 def recipe(target: str) -> Compute:
-    """The features of a target's recipe and the scale, from a prices table."""
+    """Return the features of a target's recipe and the scale, from a prices table."""
     names = [*features.FEATURES[target], "scale"]
     return lambda prices: features.compute(adjust(prices), target)[names]
 
 
 def fitting(name: str, params: dict[str, Any], **spans: Any) -> Callable[[pd.DataFrame], str]:
-    """A digest of everything that is fitted on prices: scalers, model, calibration, losses.
+    """Return a digest of everything that is fitted on prices: scalers, model, calibration, losses.
 
     Args:
         name: of the model.
@@ -42,7 +42,7 @@ def fitting(name: str, params: dict[str, Any], **spans: Any) -> Callable[[pd.Dat
 def refitting(
     name: str, params: dict[str, Any], settings: Settings, dataset: Dataset
 ) -> Callable[[pd.DataFrame], str]:
-    """The same from adjusted bars, under the spec of a dataset."""
+    """Return the same from adjusted bars, under the spec of a dataset."""
     return lambda bars: digest(fit(name, params, rebuilt(dataset, bars), settings=settings))
 
 
@@ -54,7 +54,7 @@ def digest(forecaster: Forecaster) -> str:
 
 
 def forecasting(forecaster: Forecaster, since: pd.Timestamp | None = None) -> Compute:
-    """A fixed forecaster's quantiles of log returns beside each origin of a prices table, NaN elsewhere.
+    """Return a fixed forecaster's quantiles of log returns beside each origin of a prices table, NaN elsewhere.
 
     Args:
         forecaster: fitted.

@@ -44,7 +44,7 @@ def moved(
     cut: pd.Timestamp | None = None,
     tolerance: float = 0.0,
 ) -> list[Violation]:
-    """Compares two tables over the same rows (their date and ticker), bit for bit unless a tolerance is given.
+    """Compare two tables over the same rows (their date and ticker), bit for bit unless a tolerance is given.
 
     A missing value equals a missing value only, and -0.0 is not 0.0.
     """
@@ -62,7 +62,7 @@ def moved(
 
 
 def day(moment: pd.Timestamp | None) -> str:
-    """The date in words, empty for none."""
+    """Return the date in words, empty for none."""
     return "" if moment is None else f"{moment:%Y-%m-%d}"
 
 

@@ -6,7 +6,7 @@ from pricecast.schema import BARS, PRICE_COLUMNS
 
 
 def adjust(prices: pd.DataFrame) -> pd.DataFrame:
-    """Brings OHLC to the units of `adj_close`, and volume to the shares of that unit.
+    """Bring OHLC to the units of `adj_close`, and volume to the shares of that unit.
 
     The factor of a row is its own `adj_close / close`, so ratios and returns do not depend on later rows;
     levels do, since a source rescales past `adj_close` with every later split and dividend. A ticker without

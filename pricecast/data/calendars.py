@@ -35,7 +35,7 @@ INDICES = {
 
 
 def calendar_name(ticker: str) -> str:
-    """The exchange_calendars name of a ticker's market, by its spelling; New York when nothing else fits."""
+    """Return the exchange_calendars name of a ticker's market, by its spelling; New York when nothing else fits."""
     if CRYPTO.match(ticker):
         return ALWAYS
     if ticker.endswith("=X"):
@@ -51,12 +51,12 @@ def day(moment: Any) -> str:
 
 
 def utc(moment: pd.Timestamp) -> pd.Timestamp:
-    """The moment in UTC; one without a time zone is taken as UTC."""
+    """Return the moment in UTC; one without a time zone is taken as UTC."""
     return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
 
 
 def next_sessions(ticker: str, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:
-    """The next trading days of a ticker.
+    """Return the next trading days of a ticker.
 
     Args:
         ticker: as `text.parse_ticker` returns it.
@@ -113,7 +113,7 @@ def is_closed(ticker: str, session: pd.Timestamp, now: pd.Timestamp) -> bool:
 
 @lru_cache(maxsize=64)
 def _calendar(name: str, first_year: int, last_year: int) -> Any | None:
-    """A calendar over whole years, cut to its own bounds; None where it knows nothing of them.
+    """Return a calendar over whole years, cut to its own bounds; None where it knows nothing of them.
 
     Explicit years, because the default range moves with today's date and costs more.
     """

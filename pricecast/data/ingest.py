@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def download(request: Request, *, strict: bool, allow_splits: bool) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Fetches bars, repairs or refuses what is wrong, and counts it.
+    """Fetch bars, repairs or refuses what is wrong, and counts it.
 
     Returns:
         The prices table and the quality report.

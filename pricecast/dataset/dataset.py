@@ -39,7 +39,7 @@ class Dataset:
     quality: dict[str, Any] = field(default_factory=dict)
 
     def panel(self, scalers: Scalers | None = None) -> Panel:
-        """The arrays that models see, scaled by the dataset's scalers or by those given."""
+        """Return the arrays that models see, scaled by the dataset's scalers or by those given."""
         chosen = scalers or self.scalers
         return Panel.build(self.bars, self.features, self.spec, chosen.X, chosen.y)
 
@@ -53,7 +53,7 @@ class Dataset:
         return has_context(self.features, self.spec.features, self.spec.max_lookback)
 
     def as_of(self, valid_start: pd.Timestamp, test_start: pd.Timestamp) -> "Dataset":
-        """The same rows with other spans, and scalers that know no more than those."""
+        """Return the same rows with other spans, and scalers that know no more than those."""
         bounds = splits.Bounds(valid_start, test_start)
         split = splits.assign(self.features, bounds, self.spec.horizon, self.usable)
         spec = replace(self.spec, **bounds.texts())
@@ -61,12 +61,12 @@ class Dataset:
         return replace(self, features=self.features.assign(split=split), spec=spec, scalers=scalers)
 
     def fold(self) -> Fold:
-        """The fold that the spec's dates make: learn from training and validation, forecast the test span."""
+        """Return the fold that the spec's dates make: learn from training and validation, forecast the test span."""
         bounds = (pd.Timestamp(day) for day in (self.spec.valid_start, self.spec.test_start))
         return splits.fold(self.features, self.usable, self.spec.horizon, *bounds)
 
     def save(self, folder: Path) -> Path:
-        """Writes the folder and seals it with a manifest."""
+        """Write the folder and seals it with a manifest."""
         write_parquet(self.bars, folder / "bars.parquet")
         write_parquet(self.features, folder / "features.parquet")
         self.scalers.save(folder)
@@ -77,7 +77,7 @@ class Dataset:
 
     @classmethod
     def load(cls, folder: Path, spans: bool = True) -> "Dataset":
-        """Verifies and reads a folder that `save` wrote.
+        """Verify and read a folder that `save` wrote.
 
         Args:
             folder: to read.
@@ -110,7 +110,7 @@ def build(
     target: str = defaults.TARGET,
     quality: dict[str, Any] | None = None,
 ) -> Dataset:
-    """Builds the dataset of a prices table.
+    """Build the dataset of a prices table.
 
     Args:
         prices: a table that passes `schema.check_prices`.

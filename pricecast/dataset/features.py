@@ -155,7 +155,7 @@ def warmup(tolerance: float = 1e-9) -> int:
 
 
 def compute(bars: pd.DataFrame, target: str = "return") -> pd.DataFrame:
-    """Computes `scale` and the features of a target's recipe.
+    """Compute `scale` and the features of a target's recipe.
 
     Args:
         bars: adjusted bars, sorted by ticker and date.

@@ -52,7 +52,7 @@ class Panel:
         scaler_X: Scaler,
         scaler_y: Scaler,
     ) -> "Panel":
-        """Scales the features and lays everything out as arrays."""
+        """Scale the features and lays everything out as arrays."""
         scaled = scaler_X.transform(table[list(spec.features)].to_numpy())
         X = np.ascontiguousarray(np.clip(scaled, -FEATURE_LIMIT, FEATURE_LIMIT), dtype=np.float32)
         return cls(
@@ -83,7 +83,7 @@ class Panel:
         return self.scaler_y.transform(raw).astype(np.float32)
 
     def to_returns(self, labels: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        """Brings network outputs (n, horizon) back to log returns, the inverse of `labels`."""
+        """Bring network outputs (n, horizon) back to log returns, the inverse of `labels`."""
         # The scaler takes what is missing, and raises an error of its own for what is infinite.
         finite = np.where(np.isfinite(labels), labels, np.nan)
         raw = self.scaler_y.inverse_transform(finite.astype(np.float64))

@@ -134,7 +134,7 @@ class Scalers:
 
 
 def _files(scaler: Scaler, library: str) -> dict[str, bytes]:
-    """The files within the archive of scikit-learn's scaler, as that version of the library would have it."""
+    """Return the files within the archive of scikit-learn's scaler, as that version of the library would have it."""
     kind = SCALERS[scaler.kind]
     counted = {} if kind.counts is None else {"n_samples_seen_": kind.counts(scaler.rows)}
     attributes = {

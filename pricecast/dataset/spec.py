@@ -34,7 +34,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, values: Any) -> "Spec":
-        """Reads what `asdict` wrote.
+        """Read what `asdict` wrote.
 
         Raises:
             InputError: a key is missing, unknown or of the wrong type, or a value makes no sense.

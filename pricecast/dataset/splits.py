@@ -27,7 +27,7 @@ class Bounds:
 
 
 def bounds_by_share(dates: pd.Series, valid_size: float, test_size: float) -> Bounds:
-    """Cuts the distinct dates of all tickers: the last `test_size` of them test, the ones before validate.
+    """Cut the distinct dates of all tickers: the last `test_size` of them test, the ones before validate.
 
     Shares are rounded up to whole dates.
 
@@ -46,7 +46,7 @@ def bounds_by_share(dates: pd.Series, valid_size: float, test_size: float) -> Bo
 
 
 def bounds_by_date(dates: pd.Series, valid_start: pd.Timestamp, test_start: pd.Timestamp) -> Bounds:
-    """Takes the two bounds as given.
+    """Take the two bounds as given.
 
     Raises:
         InputError: they are not in order inside the table's dates.
@@ -61,7 +61,7 @@ def bounds_by_date(dates: pd.Series, valid_start: pd.Timestamp, test_start: pd.T
 
 
 def assign(table: pd.DataFrame, bounds: Bounds, horizon: int, usable: pd.Series) -> pd.Series:
-    """Names the span of every row that one may forecast from.
+    """Name the span of every row that one may forecast from.
 
     A training label never reaches the validation span and a validation label never reaches the test span: the
     `horizon` origins before each bound belong to none (the purge gap), except that the last close before
@@ -111,7 +111,7 @@ def fold(
     table: pd.DataFrame, usable: pd.Series, horizon: int, valid_start: pd.Timestamp, start: pd.Timestamp,
     end: pd.Timestamp | None = None,
 ) -> Fold:  # fmt: skip
-    """Cuts one fold.
+    """Cut one fold.
 
     Args:
         table: date and ticker, sorted by ticker and date.
@@ -133,7 +133,7 @@ def walk(
     table: pd.DataFrame, usable: pd.Series, horizon: int, starts: Sequence[pd.Timestamp],
     end: pd.Timestamp | None = None,
 ) -> Iterator[Fold]:  # fmt: skip
-    """Cuts consecutive folds, each up to the next one's start; a share of each past is kept to stop early on.
+    """Cut consecutive folds, each up to the next one's start; a share of each past is kept to stop early on.
 
     Args:
         table: date and ticker, sorted by ticker and date.

@@ -16,13 +16,13 @@ AFTER = 120
 
 
 def rebuilt(dataset: Dataset, bars: pd.DataFrame) -> Dataset:
-    """The dataset of other bars under the same spec: features, spans and scalers made anew."""
+    """Return the dataset of other bars under the same spec: features, spans and scalers made anew."""
     bounds = (pd.Timestamp(day) for day in (dataset.spec.valid_start, dataset.spec.test_start))
     return unspanned(dataset, bars).as_of(*bounds)
 
 
 def unspanned(dataset: Dataset, bars: pd.DataFrame) -> Dataset:
-    """The same without spans, for bars that may lie in one of them, and with the scalers as they are."""
+    """Return the same without spans, for bars that may lie in one of them, and with the scalers as they are."""
     table = features.compute(bars, dataset.spec.target)
     table = table[["date", "ticker", *dataset.spec.features, "close", "scale"]].assign(split="")
     return replace(dataset, bars=bars, features=table)
@@ -34,7 +34,7 @@ def prices(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def quoted(bars: pd.DataFrame) -> pd.DataFrame:
-    """The prices table as it was before its adjustment, but for rounding."""
+    """Return the prices table as it was before its adjustment, but for rounding."""
     factor = bars["quote"] / bars["close"]
     names = ["open", "high", "low", "close"]
     raw = bars.drop(columns="quote").assign(adj_close=bars["close"], volume=bars["volume"] / factor)
@@ -47,7 +47,7 @@ def length(spec: Spec) -> int:
 
 
 def fullest(dataset: Dataset, count: int, bars: int) -> list[str]:
-    """The tickers with the most of the newest bars."""
+    """Return the tickers with the most of the newest bars."""
     dates = np.sort(dataset.bars["date"].unique())
     recent = dataset.bars[dataset.bars["date"] >= dates[-min(bars, len(dates))]]
     counts = recent.groupby("ticker").size().sort_index().sort_values(ascending=False, kind="stable")
@@ -55,7 +55,7 @@ def fullest(dataset: Dataset, count: int, bars: int) -> list[str]:
 
 
 def part(dataset: Dataset, tickers: Sequence[str], bars: int) -> Dataset:
-    """The newest bars of some tickers as a dataset with spans of its own; all of them keep theirs."""
+    """Return the newest bars of some tickers as a dataset with spans of its own; all of them keep theirs."""
     own = dataset.bars[dataset.bars["ticker"].isin(tickers)]
     dates = np.sort(own["date"].unique())
     own = own[own["date"] >= dates[-min(bars, len(dates))]]
@@ -67,7 +67,7 @@ def part(dataset: Dataset, tickers: Sequence[str], bars: int) -> Dataset:
 
 
 def newest(dataset: Dataset, tickers: Sequence[str], bars: int) -> Dataset:
-    """The newest bars of some tickers, too few perhaps for spans."""
+    """Return the newest bars of some tickers, too few perhaps for spans."""
     own = dataset.bars[dataset.bars["ticker"].isin(tickers)]
     own = own.groupby("ticker", sort=False).tail(bars).reset_index(drop=True)
     spec = replace(dataset.spec, tickers=tuple(tickers))
@@ -75,7 +75,7 @@ def newest(dataset: Dataset, tickers: Sequence[str], bars: int) -> Dataset:
 
 
 def around(dataset: Dataset, tickers: Sequence[str], last_fit: str, bars: int, whole: bool) -> pd.DataFrame:
-    """The bars of some tickers around the end of a fit: some behind it, the most before it, or all of those."""
+    """Return the bars of some tickers around the end of a fit: some behind it, the most before it, or all of those."""
     own = dataset.bars[dataset.bars["ticker"].isin(tickers)]
     dates = pd.DatetimeIndex(np.sort(own["date"].unique()))
     end = min(len(dates), int(dates.searchsorted(pd.Timestamp(last_fit))) + AFTER)

@@ -36,7 +36,7 @@ def by_fold(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread_over(leaderboard: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard with each model's spread over the folds, if there are any.
+    """Return the leaderboard with each model's spread over the folds, if there are any.
 
     Returns:
         With `skill_crps_low`, `skill_crps_high` and `folds_better` (than naive), at the leaderboard's horizon.
@@ -52,7 +52,7 @@ def spread_over(leaderboard: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
 
 
 def chosen(folds: pd.DataFrame) -> dict[int, str]:
-    """The model with the lowest mean CRPS in the folds before, at the shortest horizon, by fold from the second on.
+    """Return the model with the lowest mean CRPS in the folds before, at the shortest horizon, by fold from the second on.
 
     A day counts as much in one fold as in another; naive is as eligible as any.
     """
@@ -63,7 +63,7 @@ def chosen(folds: pd.DataFrame) -> dict[int, str]:
 
 
 def select(forecasts: pd.DataFrame, choice: Mapping[int, str]) -> pd.DataFrame:
-    """The forecasts of the folds that have a choice, with those of the chosen models once more as "selected"."""
+    """Return the forecasts of the folds that have a choice, with those of the chosen models once more as "selected"."""
     table = forecasts[forecasts["fold"].isin(list(choice))]
     own = table[table["model"].eq(table["fold"].map(choice))].assign(model=SELECTED)
     return pd.concat([table[table["model"].isin(NAIVES)], own], ignore_index=True)

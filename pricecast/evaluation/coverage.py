@@ -14,7 +14,7 @@ PERCENTS = tuple(percent for percent, _, _ in INTERVALS)
 
 
 def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Counts how often outcomes fell inside the central intervals.
+    """Count how often outcomes fell inside the central intervals.
 
     A regime is a tercile of the ticker's own `scale` over the judged cutoffs, so that each holds a third of them.
     The errors are block-bootstrap standard errors over days (tickers averaged first, since they move together).

@@ -56,7 +56,7 @@ def hit_rate(cutoff: np.ndarray, right: np.ndarray, horizon: int = 1, seed: int 
 def panel_test(
     cutoff: np.ndarray, forecast_up: np.ndarray, actual_up: np.ndarray, horizon: int = 1, seed: int = 0
 ) -> PTResult:
-    """Tests whether calls and outcomes are independent, one-sided, by the bootstrap of `hit_rate`.
+    """Test whether calls and outcomes are independent, one-sided, by the bootstrap of `hit_rate`.
 
     The hit rate P is compared with P* = p_f p_a + (1 - p_f)(1 - p_a), that of calls made blindly as often up as
     these: always-up in a rising market earns nothing (Pesaran & Timmermann 1992). Their variance holds for one
@@ -96,7 +96,7 @@ def resample_days(daily: np.ndarray, horizon: int, seed: int) -> np.ndarray:
 
 
 def direction(forecasts: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Judges the calls of every model at every horizon.
+    """Judge the calls of every model at every horizon.
 
     A call is a forecast other than no change, of a price that did change; up against down.
 
@@ -124,7 +124,7 @@ def _judge(model: str, horizon: int, s: Slice, seed: int) -> tuple[str | int | f
 
 
 def _per_day(cutoff: np.ndarray, *figures: np.ndarray) -> np.ndarray:
-    """Sums each of k figures (n,) over the rows of a day, (days, k), days in order."""
+    """Sum each of k figures (n,) over the rows of a day, (days, k), days in order."""
     day = np.unique(cutoff, return_inverse=True)[1]
     return np.column_stack([np.bincount(day, weights=figure) for figure in figures])
 

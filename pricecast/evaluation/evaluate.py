@@ -73,17 +73,17 @@ class Evaluation:
         return {name: table for name in names if len(table := getattr(self, name))}
 
     def metrics_by_fold(self, model: str) -> dict[int, dict[str, float]]:
-        """A model's figures at the shortest horizon by fold, none where there is one fold."""
+        """Return a model's figures at the shortest horizon by fold, none where there is one fold."""
         own = self.folds[(self.folds["model"] == model) & (self.folds["horizon"] == self.folds["horizon"].min())]
         rows = own.set_index("fold")[list(FOLD_METRICS)].to_dict("index")
         return {int(fold): {f"fold_{name}": value for name, value in row.items()} for fold, row in rows.items()}
 
     def metrics(self, model: str) -> dict[str, float]:
-        """A model's figures under plain names."""
+        """Return a model's figures under plain names."""
         return judge.headline(self.scores, model)
 
     def best_beside_naive(self) -> dict[str, float]:
-        """The figures of the best model by CRPS, and naive's with `naive_` before their names."""
+        """Return the figures of the best model by CRPS, and naive's with `naive_` before their names."""
         naive = {f"naive_{name}": value for name, value in self.metrics(NAIVE).items()}
         return {**self.metrics(self.verdict["best"]), **naive}
 
@@ -91,7 +91,7 @@ class Evaluation:
 def evaluate(
     given: list[Forecaster], dataset: Dataset, trials: int = 0, names: Sequence[str] | None = None
 ) -> Evaluation:
-    """Walks every test origin with every model; naive and ewma are fitted where they are missing.
+    """Walk every test origin with every model; naive and ewma are fitted where they are missing.
 
     Args:
         given: to judge.
@@ -119,7 +119,7 @@ def judged(
     forecasts: pd.DataFrame, dataset: Dataset, contestants: Mapping[str, Contestant], known: pd.Timestamp,
     plan: Plan | None = None, trials: int = 0,
 ) -> Evaluation:  # fmt: skip
-    """Judges forecasts of one fold or many.
+    """Judge forecasts of one fold or many.
 
     Args:
         forecasts: the forecasts table.
@@ -146,7 +146,7 @@ def judged_walk(
     candidates: Sequence[Candidate], dataset: Dataset, walked: Sequence[Fold],
     found: Mapping[str, Sequence[OutOfFold]], plan: Plan,
 ) -> Evaluation:  # fmt: skip
-    """Judges a backtest.
+    """Judge a backtest.
 
     Args:
         candidates: naive and ewma among them.

@@ -21,7 +21,7 @@ def pit(s: Slice) -> np.ndarray:
 
 
 def pit_counts(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Counts the outcomes of every model and horizon by tenth of their forecast distribution.
+    """Count the outcomes of every model and horizon by tenth of their forecast distribution.
 
     Args:
         forecasts: the forecasts table; rows without an actual are left out.

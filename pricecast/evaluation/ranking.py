@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def cross_section(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Sums up how every model ranked the tickers of a day, over the days with ten or more known outcomes.
+    """Sum up how every model ranked the tickers of a day, over the days with ten or more known outcomes.
 
     IC is the correlation over tickers of forecast and actual log return (Grinold & Kahn 2000), rank IC that of
     their ranks, ties averaged. The spread is the mean log return of the fifth of the tickers with the highest

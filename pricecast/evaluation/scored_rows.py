@@ -41,7 +41,7 @@ class Slice:
 
     @classmethod
     def of(cls, table: pd.DataFrame, insample_mae: pd.Series | None = None) -> "Slice":
-        """Takes the rows with an actual out of a forecasts table of one model and one horizon.
+        """Take the rows with an actual out of a forecasts table of one model and one horizon.
 
         Raises:
             InputError: no row has an actual, or a price is not finite and above zero.
@@ -138,7 +138,7 @@ def crps_losses(forecasts: pd.DataFrame) -> np.ndarray:
 
 
 def slices(forecasts: pd.DataFrame) -> Iterator[tuple[str, int, Slice]]:
-    """Yields model, horizon and rows of all models (in the table's order) and horizons that have a known actual.
+    """Yield model, horizon and rows of all models (in the table's order) and horizons that have a known actual.
 
     Raises:
         InputError: a price is not finite and above zero.

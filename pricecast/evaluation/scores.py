@@ -31,7 +31,7 @@ OTHER_HORIZONS = ("rmse", "crps", "coverage_90", "winkler_90", "skill_rmse", "sk
 
 
 def score(forecasts: pd.DataFrame, insample_mae: pd.Series | None = None) -> pd.DataFrame:
-    """Scores every model at every horizon, each against naive on the same rows.
+    """Score every model at every horizon, each against naive on the same rows.
 
     Args:
         forecasts: The forecasts table; rows without an actual are left out.
@@ -58,13 +58,13 @@ def score(forecasts: pd.DataFrame, insample_mae: pd.Series | None = None) -> pd.
 
 
 def measure(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """The metrics, skills and counts of `score` without its tests, index (horizon, model)."""
+    """Return the metrics, skills and counts of `score` without its tests, index (horizon, model)."""
     tables = {horizon: _measure(group) for horizon, group in slices_of(forecasts).items()}
     return pd.concat(tables, names=["horizon", "model"])
 
 
 def slices_of(forecasts: pd.DataFrame, insample_mae: pd.Series | None = None) -> dict[int, dict[str, Slice]]:
-    """The rows by horizon and model (naive first), all in one order of tickers and cutoffs.
+    """Return the rows by horizon and model (naive first), all in one order of tickers and cutoffs.
 
     Raises:
         InputError: as `score`.
@@ -131,7 +131,7 @@ def _score_horizon(slices: dict[str, Slice], horizon: int) -> pd.DataFrame:
 
 
 def _over_horizons(slices: dict[int, dict[str, Slice]], reference: str) -> pd.DataFrame:
-    """Tests over all horizons together, and the Model Confidence Set at the shortest one; index model."""
+    """Test over all horizons together, and the Model Confidence Set at the shortest one; index model."""
     first = min(slices)
     losses = {
         name: pd.DataFrame({horizon: _daily_crps(group[name]) for horizon, group in slices.items()})
@@ -159,12 +159,12 @@ def _daily_crps(s: Slice) -> pd.Series:
 
 
 def reference_of(table: pd.DataFrame) -> str:
-    """The better of naive and ewma by CRPS in a table by model; naive on a tie."""
+    """Return the better of naive and ewma by CRPS in a table by model; naive on a tie."""
     return str(table["crps"].loc[[name for name in NAIVES if name in table.index]].idxmin())
 
 
 def _against(reference: str, daily: dict[str, dict[str, np.ndarray]], horizon: int) -> pd.DataFrame:
-    """Tests every model's daily losses against the reference's; NaN for the reference itself."""
+    """Test every model's daily losses against the reference's; NaN for the reference itself."""
     columns: dict[str, pd.Series] = {}
     for loss, by_model in daily.items():
         others = [model for model in by_model if model != reference]
@@ -205,17 +205,17 @@ def headline(scores: pd.DataFrame, model: str) -> dict[str, float]:
 
 
 def best_model(scores: pd.DataFrame) -> str:
-    """The lowest CRPS at the shortest horizon, the first on a tie: a rank, not a claim."""
+    """Return the lowest CRPS at the shortest horizon, the first on a tie: a rank, not a claim."""
     return str(at(scores, horizons(scores)[0])["crps"].idxmin())
 
 
 def horizons(scores: pd.DataFrame) -> list[int]:
-    """The horizons of `score`, shortest first."""
+    """Return the horizons of `score`, shortest first."""
     return sorted(int(horizon) for horizon in scores.index.unique("horizon"))
 
 
 def at(scores: pd.DataFrame, horizon: int) -> pd.DataFrame:
-    """The scores at one horizon, by model."""
+    """Return the scores at one horizon, by model."""
     return cast(pd.DataFrame, scores.xs(horizon, level="horizon"))
 
 

@@ -125,7 +125,7 @@ def _book(rows: pd.DataFrame, held: pd.Series, cost: float) -> pd.DataFrame:
 
 
 def _row(book: pd.DataFrame, year: int, trials: int, variance: float) -> dict[str, float]:
-    """The figures of one rule; see `money`."""
+    """Return the figures of one rule; see `money`."""
     earned = book["earned"].to_numpy()
     growth = np.concatenate([[0.0], np.log1p(earned).cumsum()])
     with np.errstate(over="ignore"):  # A few wild days, carried on for a year, may end beyond all numbers.

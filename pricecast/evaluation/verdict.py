@@ -38,7 +38,7 @@ def claims(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict(scores: pd.DataFrame) -> dict[str, Any]:
-    """Says in words and figures who beat the better of naive and ewma at the shortest horizon, for JSON.
+    """Say in words and figures who beat the better of naive and ewma at the shortest horizon, for JSON.
 
     "Better" and "worse" are said only below a Holm-adjusted p of .05, from a difference of 0.1 % on, and where test
     and metric agree; other horizons are mentioned where their outcome differs. Figures that do not exist are None.
@@ -115,7 +115,7 @@ def _model_verdict(tables: dict[int, pd.DataFrame], model: str) -> dict[str, Any
 
 
 def _elsewhere(tables: dict[int, pd.DataFrame], model: str, first: _Claim) -> str:
-    """Names the longer horizons at which the claim comes out otherwise."""
+    """Name the longer horizons at which the claim comes out otherwise."""
     words = {1: "better", 0: "no better", -1: "worse"}
     found: dict[str, list[str]] = {}
     for horizon, table in tables.items():
@@ -146,7 +146,7 @@ def _overall(tables: dict[int, pd.DataFrame]) -> str:
 
 
 def _later(later: dict[int, pd.DataFrame], winners: list[str]) -> list[str]:
-    """A sentence per outcome that differs from that of the shortest horizon, with the horizons that share it."""
+    """Return a sentence per outcome that differs from that of the shortest horizon, with the horizons that share it."""
     outcomes: dict[str, list[int]] = {}
     for horizon, table in later.items():
         if set(winning(table)) != set(winners):
@@ -192,12 +192,12 @@ def untested(table: pd.DataFrame) -> bool:
 
 
 def number(figure: float) -> float | None:
-    """A figure for JSON."""
+    """Return a figure for JSON."""
     return figure if np.isfinite(figure) else None
 
 
 def p_text(p: float) -> str:
-    """A p-value in words."""
+    """Return a p-value in words."""
     if np.isnan(p):
         return "too few days to test"
     if p < 0.001:

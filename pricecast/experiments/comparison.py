@@ -36,7 +36,7 @@ class Comparison:
 
 
 def compare(tried: Sequence[Tried], scores: pd.DataFrame, metric: str) -> Comparison:
-    """Compares experiments one day ahead, or at the shortest horizon there is.
+    """Compare experiments one day ahead, or at the shortest horizon there is.
 
     Args:
         tried: each with the same seeds.

@@ -48,7 +48,7 @@ _Loader.add_implicit_resolver(
 
 
 def read(path: Path) -> list[Experiment]:
-    """Reads a file of experiments.
+    """Read a file of experiments.
 
     Args:
         path: YAML, by name `description`, `model` (by default lstm) and `params`, what differs from its defaults.

@@ -22,7 +22,7 @@ CHOSEN_BY = {"crps": ("CRPS", "crps"), "rmse": ("RMSE", "point"), "mape": ("MAPE
 def recommend(
     tried: Sequence[Tried], table: pd.DataFrame, seeds: pd.DataFrame, scores: pd.DataFrame, metric: str
 ) -> list[str]:
-    """The best, how far seeds alone explain its lead, how each was fitted, and what to take, in sentences.
+    """Return the best, how far seeds alone explain its lead, how each was fitted, and what to take, in sentences.
 
     Args:
         tried: each with the same seeds.
@@ -94,7 +94,7 @@ def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str) -> list[str]
 
 
 def _choice_by_loss(own: pd.DataFrame, units: set[str]) -> str | None:
-    """The experiment that the validation loss alone would have chosen; None where the losses do not compare."""
+    """Return the experiment that the validation loss alone would have chosen; None where the losses do not compare."""
     losses = own.set_index("experiment")["final_val_loss"]
     if len(own) < 2 or losses.isna().any() or own["model"].nunique() > 1 or len(units) > 1:
         return None

@@ -37,11 +37,11 @@ class Trial(Protocol):
     """What suggests hyperparameters, as Optuna's trials do."""
 
     def suggest_int(self, name: str, low: int, high: int, **more: Any) -> int:
-        """A whole number."""
+        """Return a whole number."""
         ...
 
     def suggest_float(self, name: str, low: float, high: float, **more: Any) -> float:
-        """A number."""
+        """Return a number."""
         ...
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
@@ -68,7 +68,7 @@ class Assessed:
 
 
 def past_of(dataset: Dataset) -> Dataset:
-    """The dataset without the rows of its test span: what a search may see."""
+    """Return the dataset without the rows of its test span: what a search may see."""
     known = (dataset.features["date"] < pd.Timestamp(dataset.spec.test_start)).to_numpy()
     return replace(
         dataset,
@@ -78,7 +78,7 @@ def past_of(dataset: Dataset) -> Dataset:
 
 
 def folds(past: Dataset, walk: bool) -> list[Fold]:
-    """The validation span, or all folds of the past, each forecast from what comes before it."""
+    """Return the validation span, or all folds of the past, each forecast from what comes before it."""
     found = out_of_fold.folds(past)
     return found if walk else found[-1:]
 
@@ -96,13 +96,13 @@ def tunable(names: Sequence[str]) -> list[str]:
 
 
 def defaults(name: str, longest: int) -> dict[str, Any]:
-    """A model's own parameters, with a lookback that every origin has context for."""
+    """Return a model's own parameters, with a lookback that every origin has context for."""
     known = models.parameters(name)
     return known | ({LOOKBACK: min(known[LOOKBACK], longest)} if LOOKBACK in known else {})
 
 
 def suggest(name: str, trial: Trial, given: Mapping[str, Any], longest: int, timesteps: int) -> dict[str, Any]:
-    """A model's parameters for a trial.
+    """Return a model's parameters for a trial.
 
     Args:
         name: of the model.
@@ -135,7 +135,7 @@ class _Partly:
 
 
 def check(candidate: Candidate, longest: int) -> None:
-    """Refuses what no trial could be made with.
+    """Refuse what no trial could be made with.
 
     Args:
         candidate: with the parameters that are not searched.
@@ -159,7 +159,7 @@ def assess(
     metrics: Sequence[str],
     report: Told | None = None,
 ) -> Assessed:
-    """Fits a candidate in every fold and scores its forecasts, before any calibration.
+    """Fit a candidate in every fold and scores its forecasts, before any calibration.
 
     Args:
         candidate: the model with its parameters.
@@ -181,7 +181,7 @@ def assess(
 
 
 def _scores(forecast: Forecast, panel: Panel, origins: np.ndarray, metrics: Sequence[str]) -> dict[str, float]:
-    """Means over the horizons."""
+    """Mean over the horizons."""
     with np.errstate(all="ignore"):
         # As quoted on the day: a later dividend moves adjusted closes, and with them a ticker's part of an RMSE.
         table = forecast_table(panel, origins, panel.quote[origins], quantiles(forecast, panel, origins), "trial")
@@ -193,7 +193,7 @@ def _scores(forecast: Forecast, panel: Panel, origins: np.ndarray, metrics: Sequ
 
 
 def quantiles(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
-    """A forecast's own quantiles (n, h, q), or normal ones of its volatility, or of EWMA's, around its centre."""
+    """Return a forecast's own quantiles (n, h, q), or normal ones of its volatility, or of EWMA's, around its centre."""
     offsets = np.zeros(len(_NORMAL)) if forecast.quantiles is not None else _NORMAL
     horizon = panel.spec.horizon
     return conformal.apply(forecast, np.tile(offsets, (horizon, 1)), panel.unit(origins))

@@ -45,7 +45,7 @@ class Calibration:
         return conformal.apply(forecast, rows, panel.unit(origins))
 
     def follow(self, quantiles: np.ndarray, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
-        """Moves the quantiles of origins that follow one another by what came out before, ticker by ticker."""
+        """Move the quantiles of origins that follow one another by what came out before, ticker by ticker."""
         actual, unit = panel.returns(origins), conformal.own_unit(forecast, panel.unit(origins))
         names, result = panel.tickers[origins], quantiles.copy()
         for ticker in np.unique(names):
@@ -60,7 +60,7 @@ class Calibration:
 
     @classmethod
     def from_json(cls, values: Any, horizon: int) -> "Calibration":
-        """Reads what `to_json` wrote.
+        """Read what `to_json` wrote.
 
         Raises:
             InputError: it is nothing of the kind, or of another horizon.
@@ -88,7 +88,7 @@ def _in_order(values: tuple[float, ...]) -> bool:
 
 
 def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: bool, online: bool) -> Calibration:
-    """Learns from forecasts of origins whose outcomes they did not know.
+    """Learn from forecasts of origins whose outcomes they did not know.
 
     Args:
         forecast: of the origins.
@@ -112,7 +112,7 @@ def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: b
 
 
 def regimes(tickers: np.ndarray, scale: np.ndarray, thresholds: Mapping[str, tuple[float, ...]]) -> np.ndarray:
-    """The regime of each row by its ticker's thresholds, 1 (calm) to `REGIMES` (wild), 0 without any; (n,)."""
+    """Return the regime of each row by its ticker's thresholds, 1 (calm) to `REGIMES` (wild), 0 without any; (n,)."""
     found = np.zeros(len(tickers), dtype=int)
     for ticker in np.unique(tickers):
         own = tickers == ticker

@@ -31,7 +31,7 @@ def fit(
     progress: Progress | None = None,
     past: OutOfFold | None = None,
 ) -> Forecaster:
-    """Calibrates a model on forecasts of the past that it made fold by fold, and fits it on all of the past.
+    """Calibrate a model on forecasts of the past that it made fold by fold, and fits it on all of the past.
 
     Args:
         name: of the model.
@@ -69,7 +69,7 @@ def fit(
 
 
 def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) -> Forecaster:
-    """Fits the model once more on every origin with known labels, for as many epochs as were best before.
+    """Fit the model once more on every origin with known labels, for as many epochs as were best before.
 
     It is calibrated on what the judged model was calibrated on and on that model's forecasts of the test span: it
     had trained on neither; residuals of the refitted model would be in sample. The scalers stay.
@@ -112,13 +112,13 @@ def _walk_past(
 
 
 def learn(model: Model, stops: bool, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
-    """A model that has nothing to stop on learns from all of the past."""
+    """Return a model that has nothing to stop on learns from all of the past."""
     rows = (fold.train, fold.valid) if stops else (fold.past, fold.past[:0])
     return model.fit(panel, *rows, report)
 
 
 def seen_until(panel: Panel, fold: Fold) -> str:
-    """The last date whose close a forecaster of a fold has seen."""
+    """Return the last date whose close a forecaster of a fold has seen."""
     return day(panel.dates[fold.past + panel.spec.horizon].max())
 
 

@@ -91,7 +91,7 @@ class Forecaster:
         )
 
     def curve(self) -> pd.DataFrame:
-        """The losses by epoch, empty for a model without epochs."""
+        """Return the losses by epoch, empty for a model without epochs."""
         return pd.DataFrame(list(self.history))
 
     def summary(self) -> dict[str, float]:
@@ -139,11 +139,11 @@ class Forecaster:
         return np.empty(0, int) if since is None else walked_rows(panel, origins, self.model.lookback, since)
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
-        """The forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
+        """Return the forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
         return forecast_table(panel, origins, last_close, self.quantiles(panel, origins), self.name)
 
     def predict_bars(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Forecasts the next `horizon` trading days after the last bar of every ticker.
+        """Forecast the next `horizon` trading days after the last bar of every ticker.
 
         Args:
             raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted.
@@ -189,7 +189,7 @@ class Forecaster:
 
 
 def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
-    """Names forecasters by their model, numbered where one model comes more than once."""
+    """Name forecasters by their model, numbered where one model comes more than once."""
     labels: dict[str, Forecaster] = {}
     for forecaster in forecasters:
         taken = sum(other.name == forecaster.name for other in labels.values())
@@ -202,7 +202,7 @@ def _own_quantiles(forecast: Forecast) -> np.ndarray:
 
 
 def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Forecast:
-    """Refuses what no model of ours forecasts: other shapes, moves beyond any price, NaN."""
+    """Refuse what no model of ours forecasts: other shapes, moves beyond any price, NaN."""
     sizes = {"center": shape, "sigma": shape, "quantiles": (*shape, len(QUANTILE_COLUMNS))}
     parts = {part: getattr(forecast, part) for part in sizes}
     sound = all(

@@ -27,13 +27,13 @@ class OutOfFold:
     forecast: Forecast
 
     def before(self, dataset: Dataset, start: pd.Timestamp) -> "OutOfFold":
-        """The part whose outcomes are known before a date."""
+        """Return the part whose outcomes are known before a date."""
         inside = np.isin(self.origins, known(dataset, self.origins, start))
         return OutOfFold(self.origins[inside], self.forecast.take(inside))
 
 
 def folds(dataset: Dataset) -> list[Fold]:
-    """The folds of a dataset's past: expanding windows over training and validation, nothing of the test span.
+    """Return the folds of a dataset's past: expanding windows over training and validation, nothing of the test span.
 
     Raises:
         InputError: the past is too short for one.
@@ -77,7 +77,7 @@ def known(dataset: Dataset, origins: np.ndarray, start: pd.Timestamp) -> np.ndar
 
 
 def collect(learn: Learn, dataset: Dataset, walked: Sequence[Fold]) -> OutOfFold:
-    """Learns from each fold's past, scalers included, and forecasts from its origins."""
+    """Learn from each fold's past, scalers included, and forecasts from its origins."""
     parts = []
     for fold in walked:
         panel = dataset.panel(fit_scalers(dataset.features, dataset.spec, fold.train))
@@ -86,6 +86,6 @@ def collect(learn: Learn, dataset: Dataset, walked: Sequence[Fold]) -> OutOfFold
 
 
 def join(parts: Sequence[OutOfFold]) -> OutOfFold:
-    """Puts forecasts of one model under one another."""
+    """Put forecasts of one model under one another."""
     origins = np.concatenate([part.origins for part in parts])
     return OutOfFold(origins, model_output.join([part.forecast for part in parts]))

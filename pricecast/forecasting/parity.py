@@ -24,7 +24,7 @@ TOLERANCE = 1e-6
 def forecast(
     dataset: Dataset, name: str, params: dict[str, Any], settings: Settings, fold: Fold, rows: np.ndarray
 ) -> OutOfFold:
-    """Makes a bundle as of a fold's start out of the rows up to one cutoff, and lets it forecast from raw bars.
+    """Make a bundle as of a fold's start out of the rows up to one cutoff, and lets it forecast from raw bars.
 
     Features, scalers, calibration and model are made anew, kept in files and read again; the bundle gets as many
     bars as it says it needs.
@@ -60,7 +60,7 @@ def forecast(
 
 
 def difference(found: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> float:
-    """The largest difference from a backtest's table of one model, relative to its 90 % interval; NaN if empty."""
+    """Return the largest difference from a backtest's table of one model, relative to its 90 % interval; NaN if empty."""
     rows = dataset.features.iloc[found.origins][["ticker", "date"]].rename(columns={"date": "cutoff"})
     held = rows.merge(forecasts, on=["ticker", "cutoff"], how="left")
     returns = quantile_returns(held)

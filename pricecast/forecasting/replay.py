@@ -23,11 +23,11 @@ class Recorded:
         self.lookback = prototype.lookback
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Has learned already."""
+        """Have learned already."""
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """The recorded forecasts.
+        """Return the recorded forecasts.
 
         Raises:
             InputError: an origin is not among them.
@@ -63,7 +63,7 @@ def to_table(found: OutOfFold) -> pd.DataFrame:
 
 
 def from_table(table: pd.DataFrame) -> OutOfFold:
-    """Reads what `to_table` wrote."""
+    """Read what `to_table` wrote."""
     horizon = sum(name.startswith("center_") for name in table.columns)
     parts: dict[str, np.ndarray | None] = {}
     for part in _PARTS:

@@ -69,7 +69,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def _check_calibration(given: dict[str, Any] | None, calibrate: bool, horizon: int) -> Calibration | None:
-    """The calibration, if there is one exactly where the model needs one."""
+    """Return the calibration, if there is one exactly where the model needs one."""
     if (given is None) == calibrate:
         raise InputError(
             f"expected a calibration (none for a model that keeps its own quantiles) in {FORECASTER_FILE}, got "
@@ -90,7 +90,7 @@ def _check_starts(given: dict[str, str]) -> dict[str, str]:
 
 
 def _check_day(given: str) -> str:
-    """The last date that was seen."""
+    """Return the last date that was seen."""
     if not is_day(given):
         raise InputError(
             f"expected a date as fitted_until in {FORECASTER_FILE}, got {short(given)}: run the step that writes it"
@@ -99,7 +99,7 @@ def _check_day(given: str) -> str:
 
 
 def _check_lookback(model: Model, spec: Spec) -> Model:
-    """A model that looks no farther back than its dataset."""
+    """Return a model that looks no farther back than its dataset."""
     if not 1 <= model.lookback <= spec.max_lookback:
         raise InputError(
             f"expected a lookback of 1 to {spec.max_lookback} days in {FORECASTER_FILE}, got {model.lookback}: "

@@ -34,5 +34,5 @@ DEFAULTS = Settings()
 
 
 def make(name: str, params: dict[str, Any], settings: Settings) -> Model:
-    """A model that is not fitted yet: one for all tickers, or one for each."""
+    """Return a model that is not fitted yet: one for all tickers, or one for each."""
     return PerTicker(name, params) if settings.per_ticker else models.create(name, params)

@@ -11,7 +11,7 @@ from pricecast.schema import FORECASTS, MEDIAN, QUANTILE_COLUMNS
 def forecast_table(
     panel: Panel, origins: np.ndarray, last_close: np.ndarray, quantiles: np.ndarray, name: str
 ) -> pd.DataFrame:
-    """The forecasts table of quantiles of log returns (n, h, q), in the units of `last_close` (n,)."""
+    """Return the forecasts table of quantiles of log returns (n, h, q), in the units of `last_close` (n,)."""
     n, horizon = quantiles.shape[:2]
     flat = (last_close[:, None, None] * np.exp(quantiles)).reshape(n * horizon, -1)
     table = pd.DataFrame({
@@ -29,7 +29,7 @@ def forecast_table(
 
 
 def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
-    """The trading days that are forecast, (n, horizon): the panel's own where known, then the calendar's."""
+    """Return the trading days that are forecast, (n, horizon): the panel's own where known, then the calendar's."""
     horizon = panel.spec.horizon
     steps = np.arange(1, horizon + 1)
     ahead = panel.ahead[origins, None]

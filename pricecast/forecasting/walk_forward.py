@@ -86,7 +86,7 @@ class Stage:
 
 
 def folds(dataset: Dataset, count: int, share: float) -> list[Fold]:
-    """Cuts the newest share of the dates into folds of about equal length, each with all of its past behind it.
+    """Cut the newest share of the dates into folds of about equal length, each with all of its past behind it.
 
     Raises:
         InputError: there are fewer dates than folds, or a fold has nothing to learn from.
@@ -126,7 +126,7 @@ def fits(candidate: Candidate, dataset: Dataset, walked: Sequence[Fold], plan: P
 
 
 def stretches(candidate: Candidate, panel: Panel, walked: Sequence[Fold], plan: Plan) -> list[list[int]]:
-    """The folds that one fit forecasts, by their places; a ticker that has come since wants a fit that knows it."""
+    """Return the folds that one fit forecasts, by their places; a ticker that has come since wants a fit that knows it."""
     longest = plan.refit_every if models.about(candidate.name).stops_early else 1
     found: list[list[int]] = []
     known: set[str] = set()
@@ -145,12 +145,12 @@ def parity_fit(candidate: Candidate, dataset: Dataset, first: Fold) -> Fit:
 
 
 def prototype(candidate: Candidate) -> models.Model:
-    """The model of a candidate, not fitted."""
+    """Return the model of a candidate, not fitted."""
     return make(candidate.name, dict(candidate.params), candidate.settings)
 
 
 def run(fit: Fit, dataset: Dataset) -> OutOfFold:
-    """Fits scalers and model on the past of a fold, and forecasts."""
+    """Fit scalers and model on the past of a fold, and forecasts."""
     if fit.place == PARITY:
         return parity.forecast(
             dataset, fit.candidate.name, dict(fit.candidate.params), fit.candidate.settings, fit.fold, fit.rows
@@ -177,7 +177,7 @@ def stages(dataset: Dataset, walked: Sequence[Fold]) -> list[Stage]:
 def forecasts(
     candidate: Candidate, through: Sequence[Stage], found: Sequence[OutOfFold], plan: Plan = EVERY_FOLD
 ) -> pd.DataFrame:
-    """Calibrates what the fits forecast, fold by fold.
+    """Calibrate what the fits forecast, fold by fold.
 
     The first fold is calibrated on the folds of its own past, each later one on the forecasts of those before, too.
 
@@ -210,7 +210,7 @@ def walk_forward(
     name: str, params: dict[str, Any], dataset: Dataset, walked: Sequence[Fold], settings: Settings = DEFAULTS,
     plan: Plan = EVERY_FOLD,
 ) -> pd.DataFrame:  # fmt: skip
-    """Forecasts every fold by a model, scalers and calibration that know nothing of it, one fit after the other.
+    """Forecast every fold by a model, scalers and calibration that know nothing of it, one fit after the other.
 
     Args:
         name: of the model.
@@ -240,20 +240,20 @@ def _forecaster(candidate: Candidate, stage: Stage, model: Recorded, past: OutOf
 
 
 def _rows(panel: Panel, fold: Fold, lookback: int) -> np.ndarray:
-    """The origins of a fold, and those since its forecaster was made, whose outcomes may move the quantiles."""
+    """Return the origins of a fold, and those since its forecaster was made, whose outcomes may move the quantiles."""
     since = pd.Timestamp(fitting.seen_until(panel, fold))
     return np.union1d(fold.origins, context.walked_rows(panel, fold.origins, lookback, since))
 
 
 def _window(dataset: Dataset, first: Fold, fold: Fold) -> pd.Timestamp:
-    """The first of as many dates before a fold as there are before the first one."""
+    """Return the first of as many dates before a fold as there are before the first one."""
     dates = np.sort(dataset.features["date"].unique())
     longest = np.searchsorted(dates, first.start.to_datetime64())
     return pd.Timestamp(dates[np.searchsorted(dates, fold.start.to_datetime64()) - longest])
 
 
 def _within(panel: Panel, fold: Fold, window: pd.Timestamp) -> tuple[Panel, Fold]:
-    """The panel from a date on, and a fold's origins in it with all of their context there, by its row numbers."""
+    """Return the panel from a date on, and a fold's origins in it with all of their context there, by its row numbers."""
     keep = panel.dates >= window.to_datetime64()
     arrays: dict[str, Any] = {
         field.name: value[keep]

@@ -59,31 +59,31 @@ class Model(Protocol):
     lookback: int
 
     def fit(self, panel: "Panel", train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learns from training origins and returns self."""
+        """Learn from training origins and returns self."""
         ...
 
     def predict(self, panel: "Panel", origins: np.ndarray) -> Forecast:
-        """Forecasts the log returns of origins."""
+        """Forecast the log returns of origins."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Keeps the learned state."""
+        """Keep the learned state."""
         ...
 
     def load(self, folder: Path) -> Self:
-        """Reads the learned state and returns self."""
+        """Read the learned state and returns self."""
         ...
 
 
 def parts(name: str, params: dict[str, Any]) -> list[str]:
-    """The models whose code and packages a model needs: itself, and its members if it is an ensemble."""
+    """Return the models whose code and packages a model needs: itself, and its members if it is an ensemble."""
     if about(name).family != ENSEMBLE:
         return [name]
     return [name, *members(str(params.get("members", parameters(name)["members"])))]
 
 
 def load(name: str) -> type[Model]:
-    """Imports the class `Model` of a file.
+    """Import the class `Model` of a file.
 
     Raises:
         InputError: there is no such file, or it lacks a package.
@@ -95,12 +95,12 @@ def load(name: str) -> type[Model]:
 
 
 def parameters(name: str) -> dict[str, Any]:
-    """A model's hyperparameters with their defaults, as its constructor declares them."""
+    """Return a model's hyperparameters with their defaults, as its constructor declares them."""
     return {key: value.default for key, value in inspect.signature(load(name)).parameters.items()}
 
 
 def create(name: str, params: dict[str, Any]) -> Model:
-    """Constructs a model.
+    """Construct a model.
 
     Raises:
         InputError: there is no such model, it has no such parameter, or a value is of the wrong type.
@@ -116,30 +116,30 @@ def create(name: str, params: dict[str, Any]) -> Model:
 
 
 def settle(name: str, given: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
-    """Merges a model's own parameters with common options, which count where the model knows them and set them."""
+    """Merge a model's own parameters with common options, which count where the model knows them and set them."""
     known = parameters(name)
     return {**{key: value for key, value in common.items() if key in known and value}, **given}
 
 
 def params_of(name: str, model: Model) -> dict[str, Any]:
-    """The arguments a model was constructed with."""
+    """Return the arguments a model was constructed with."""
     own = getattr(model, "prototype", model)  # of many alike, one for each ticker
     return {key: getattr(own, key) for key in parameters(name)}
 
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:
-    """Writes a small learned state as JSON."""
+    """Write a small learned state as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "state.json").write_text(json.dumps(state, sort_keys=True), encoding="utf-8")
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """Reads what `write_state` wrote."""
+    """Read what `write_state` wrote."""
     return json.loads((folder / "state.json").read_text(encoding="utf-8"))
 
 
 def check_shape(name: str, panel: "Panel", horizon: int, features: int | None = None) -> None:
-    """Refuses a panel of other features, or another horizon, than a model learned.
+    """Refuse a panel of other features, or another horizon, than a model learned.
 
     Raises:
         InputError: it has more or fewer.
@@ -157,7 +157,7 @@ def check_shape(name: str, panel: "Panel", horizon: int, features: int | None = 
 
 
 def floats(values: Any, where: Path, dims: int) -> np.ndarray:
-    """An array of finite numbers out of JSON.
+    """Return an array of finite numbers out of JSON.
 
     Raises:
         InputError: it is none, or of another number of dimensions.
@@ -172,7 +172,7 @@ def floats(values: Any, where: Path, dims: int) -> np.ndarray:
 
 
 def check_tickers(found: Collection[Any], where: object) -> None:
-    """Refuses names out of a file that are no tickers, or come twice.
+    """Refuse names out of a file that are no tickers, or come twice.
 
     Raises:
         InputError: one does.

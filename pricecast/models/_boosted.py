@@ -63,7 +63,7 @@ class Boosted:
         raise NotImplementedError
 
     def _keep(self, texts: list[str]) -> None:
-        """Takes boosters out of their library's own format: what predicts is what a file holds."""
+        """Take boosters out of their library's own format: what predicts is what a file holds."""
         raise NotImplementedError
 
     def _levels(self, X: np.ndarray) -> np.ndarray:
@@ -71,15 +71,15 @@ class Boosted:
         raise NotImplementedError
 
     def _write(self, folder: Path) -> None:
-        """Writes the boosters."""
+        """Write the boosters."""
         raise NotImplementedError
 
     def _read(self, folder: Path) -> list[str]:
-        """Reads what `_write` wrote, checked before the library sees it."""
+        """Read what `_write` wrote, checked before the library sees it."""
         raise NotImplementedError
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Boosts with early stopping on `valid`, or for `epochs` rounds when it is empty.
+        """Boost with early stopping on `valid`, or for `epochs` rounds when it is empty.
 
         Raises:
             InputError: a parameter makes no trees.
@@ -101,13 +101,13 @@ class Boosted:
         return _quantiles.forecast(self._levels(panel.X[origins]), panel, origins)
 
     def save(self, folder: Path) -> None:
-        """Writes the shapes as JSON and the boosters in their library's own format."""
+        """Write the shapes as JSON and the boosters in their library's own format."""
         shapes = {"input_dim": self.input_dim_, "horizon": self.horizon_, "best_epoch": self.best_epoch_}
         write_state(folder, shapes)
         self._write(folder)
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: a file holds no booster of such trees.

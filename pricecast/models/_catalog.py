@@ -41,7 +41,7 @@ class About:
 
 
 def names() -> list[str]:
-    """The models there are, by file name."""
+    """Return the models there are, by file name."""
     return sorted(
         info.name
         for info in pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__)
@@ -50,7 +50,7 @@ def names() -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Refuses a model that there is no file for.
+    """Refuse a model that there is no file for.
 
     Raises:
         InputError: there is none.
@@ -60,7 +60,7 @@ def check_name(name: str) -> None:
 
 
 def about(name: str) -> About:
-    """The facts that a model's class body states, read without importing it.
+    """Return the facts that a model's class body states, read without importing it.
 
     Raises:
         InputError: there is no such model.
@@ -73,7 +73,7 @@ def about(name: str) -> About:
 
 
 def missing(name: str) -> list[str]:
-    """The packages that a model needs and that are not installed.
+    """Return the packages that a model needs and that are not installed.
 
     Raises:
         InputError: there is no such model.
@@ -82,7 +82,7 @@ def missing(name: str) -> list[str]:
 
 
 def lacks(name: str) -> str:
-    """Says what a model lacks and how to get it."""
+    """Say what a model lacks and how to get it."""
     packages = missing(name)
     return (
         f"{name} needs {', '.join(packages)}, which {'are' if len(packages) > 1 else 'is'} not installed "
@@ -91,7 +91,7 @@ def lacks(name: str) -> str:
 
 
 def choose(wanted: list[str]) -> tuple[list[str], list[str]]:
-    """The models that names and families stand for, in the order given, each once.
+    """Return the models that names and families stand for, in the order given, each once.
 
     Args:
         wanted: names of models, of `FAMILIES`, or `ALL`.
@@ -116,7 +116,7 @@ def choose(wanted: list[str]) -> tuple[list[str], list[str]]:
 
 
 def members(text: str) -> list[str]:
-    """The members that an ensemble is asked to have.
+    """Return the members that an ensemble is asked to have.
 
     Raises:
         InputError: there is none, one is not known, comes twice, or is an ensemble itself.

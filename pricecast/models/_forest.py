@@ -42,7 +42,7 @@ class Forest:
 
 
 def grow(X: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Forest:
-    """Grows the trees on bootstrap samples and fills their leaves with all training labels.
+    """Grow the trees on bootstrap samples and fills their leaves with all training labels.
 
     Args:
         X: (n, features) float32.
@@ -72,7 +72,7 @@ def grow(X: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Forest:
 
 
 def leaves(forest: Forest, X: np.ndarray, depth: int) -> np.ndarray:
-    """The leaf of each row in each tree, (n, trees), as a row of `counts`."""
+    """Return the leaf of each row in each tree, (n, trees), as a row of `counts`."""
     node = np.tile(forest.roots, (len(X), 1))
     rows = np.arange(len(X))[:, None]
     for _ in range(depth):
@@ -126,7 +126,7 @@ def _children(tree: Any) -> np.ndarray:
 
 
 def _below(threshold: np.ndarray) -> np.ndarray:
-    """The largest float32 up to each threshold: a float32 feature stays on its side of it."""
+    """Return the largest float32 up to each threshold: a float32 feature stays on its side of it."""
     rounded = threshold.astype(np.float32)
     return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 

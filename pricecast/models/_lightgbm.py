@@ -32,12 +32,12 @@ _NUMBERS = re.compile(rf"({_NUMBER}( {_NUMBER})*)?", re.ASCII)
 def dataset(
     X: np.ndarray, labels: np.ndarray, settings: dict[str, Any], like: lightgbm.Dataset | None = None
 ) -> lightgbm.Dataset:
-    """The library's binned view of rows, with the bins of another one where given; labels (n,)."""
+    """Return the library's binned view of rows, with the bins of another one where given; labels (n,)."""
     return lightgbm.Dataset(X, np.ascontiguousarray(labels), reference=like, params=settings)
 
 
 def to_text(booster: lightgbm.Booster, rounds: int) -> str:
-    """A booster's first rounds in the library's text format, up to the end of the trees.
+    """Return a booster's first rounds in the library's text format, up to the end of the trees.
 
     What may follow (importances, parameters) predicts nothing.
     """
@@ -46,7 +46,7 @@ def to_text(booster: lightgbm.Booster, rounds: int) -> str:
 
 
 def from_text(text: str) -> lightgbm.Booster:
-    """A booster out of the library's text format."""
+    """Return a booster out of the library's text format."""
     return lightgbm.Booster(model_str=text)
 
 
@@ -100,7 +100,7 @@ def _is_tree(text: str, number: int, width: int) -> bool:
 
 
 def _lines(text: str) -> dict[str, str]:
-    """The lines "key=value" of a block.
+    """Return the lines "key=value" of a block.
 
     Raises:
         ValueError: a line is none, or a key is there twice.

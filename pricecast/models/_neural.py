@@ -30,7 +30,7 @@ class Linear(nn.Linear):
     """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Maps (batch, in_features) to (batch, out_features)."""
+        """Map (batch, in_features) to (batch, out_features)."""
         missing = (0, -self.in_features % LINE)
         if missing == (0, 0):
             return super().forward(inputs)
@@ -69,11 +69,11 @@ class Neural:
     seed: int = 0
 
     def _network(self, input_dim: int, outputs: int) -> nn.Module:
-        """The network, which maps windows (batch, lookback, input_dim) to (batch, outputs)."""
+        """Return the network, which maps windows (batch, lookback, input_dim) to (batch, outputs)."""
         raise NotImplementedError
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Trains with early stopping on `valid`, or for `epochs` when it is empty.
+        """Train with early stopping on `valid`, or for `epochs` when it is empty.
 
         Raises:
             InputError: a parameter makes no network, the loss is not known or does not stay finite, or the lookback
@@ -104,13 +104,13 @@ class Neural:
         return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
-        """Writes the weights as safetensors and the shapes as JSON."""
+        """Write the weights as safetensors and the shapes as JSON."""
         shapes = {"input_dim": self.input_dim_, "horizon": self.horizon_, "best_epoch": self.best_epoch_}
         write_state(folder, shapes)
         save_file(self.network_.state_dict(), folder / "weights.safetensors")
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: the parameters and shapes ask for other weights than there are.
@@ -128,7 +128,7 @@ class Neural:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """Suggests hyperparameters."""
+        """Suggest hyperparameters."""
         return {
             "hidden_dim": trial.suggest_categorical("hidden_dim", [16, 32, 64, 128]),
             "dropout": trial.suggest_float("dropout", 0.0, 0.5),
@@ -141,7 +141,7 @@ class Neural:
         return self.horizon_ * (1 if self.loss == "mse" else len(QUANTILE_LEVELS))
 
     def _expected(self, most: int) -> dict[str, _Kind]:
-        """The shapes and types of the weights, found without the memory that a wrong one could ask for."""
+        """Return the shapes and types of the weights, found without the memory that a wrong one could ask for."""
         self._check(self.lookback)
         if not 1 <= min(self.input_dim_, self.horizon_) <= max(self.input_dim_, self.horizon_) <= most:
             return {}
@@ -169,7 +169,7 @@ class Layered(Neural):
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """Suggests hyperparameters."""
+        """Suggest hyperparameters."""
         return {**Neural.space(trial), "num_layers": trial.suggest_int("num_layers", 1, 3)}
 
 

@@ -30,7 +30,7 @@ class PerTicker:
         self.models_: dict[str, Model] = {}
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Fits ticker by ticker; the losses that are reported are means over the tickers that still train."""
+        """Fit ticker by ticker; the losses that are reported are means over the tickers that still train."""
         epochs: _EPOCHS = {}
         for ticker in np.unique(panel.tickers[np.concatenate([train, valid])]):
             learn, stop = (rows[panel.tickers[rows] == ticker] for rows in (train, valid))
@@ -65,13 +65,13 @@ class PerTicker:
         return model_output.join(parts).take(np.argsort(np.concatenate(groups)))
 
     def save(self, folder: Path) -> None:
-        """Writes a numbered folder for each ticker, and who is who as JSON."""
+        """Write a numbered folder for each ticker, and who is who as JSON."""
         write_state(folder, {"tickers": list(self.models_)})
         for number, model in enumerate(self.models_.values()):
             model.save(folder / str(number))
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: there is no list of different tickers.
@@ -86,7 +86,7 @@ class PerTicker:
 
 
 def _enough(panel: Panel, train: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two parts as they are, or cut anew by a ticker's own dates: it may be listed late or be gone early."""
+    """Return the two parts as they are, or cut anew by a ticker's own dates: it may be listed late or be gone early."""
     if len(train) >= MIN_TRAIN and len(valid):
         return train, valid
     own = np.concatenate([train, valid])

@@ -129,5 +129,5 @@ def targets(panel: Panel, rows: np.ndarray) -> np.ndarray:
 
 
 def _last(values: np.ndarray, rows: np.ndarray, days: int) -> np.ndarray:
-    """The values of the last days up to each row, (n, days)."""
+    """Return the values of the last days up to each row, (n, days)."""
     return sliding_window_view(values, days)[rows - days + 1]

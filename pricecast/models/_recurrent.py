@@ -32,7 +32,7 @@ class Network(nn.Module):
         self.fc2 = _neural.Linear(16, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Maps windows (batch, lookback, features) to (batch, outputs)."""
+        """Map windows (batch, lookback, features) to (batch, outputs)."""
         states, _ = getattr(self, self.name)(windows)
         return self.fc2(torch.relu(self.fc1(states[:, -1])))
 

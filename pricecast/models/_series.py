@@ -25,7 +25,7 @@ Filter = Callable[[np.ndarray, dict[str, Any], int], np.ndarray]
 
 
 def fit_each(panel: Panel, train: np.ndarray, estimate: Estimate) -> States:
-    """The parameters of each ticker that has training origins, and the date of its first bar.
+    """Return the parameters of each ticker that has training origins, and the date of its first bar.
 
     Args:
         panel: with each ticker's bars from the first one on.
@@ -41,7 +41,7 @@ def fit_each(panel: Panel, train: np.ndarray, estimate: Estimate) -> States:
 
 
 def predict_each(name: str, states: States, panel: Panel, origins: np.ndarray, run: Filter) -> np.ndarray:
-    """Forecasts (n, horizon), each out of its ticker's path up to that origin.
+    """Forecast (n, horizon), each out of its ticker's path up to that origin.
 
     Args:
         name: of the model, for its errors.
@@ -66,7 +66,7 @@ def predict_each(name: str, states: States, panel: Panel, origins: np.ndarray, r
 
 
 def check_seen(name: str, known: Iterable[str], tickers: np.ndarray) -> None:
-    """Refuses tickers that a per-ticker model has no parameters for.
+    """Refuse tickers that a per-ticker model has no parameters for.
 
     Raises:
         InputError: a ticker was not there in training.
@@ -80,7 +80,7 @@ def check_seen(name: str, known: Iterable[str], tickers: np.ndarray) -> None:
 
 
 def check_states(name: str, states: Any, sizes: dict[str, int]) -> States:
-    """Refuses a learned state that is not a table of `start` and numbers by ticker.
+    """Refuse a learned state that is not a table of `start` and numbers by ticker.
 
     Args:
         name: of the model.

@@ -13,12 +13,12 @@ class Stateless:
     """A model without a learned state."""
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learns nothing."""
+        """Learn nothing."""
         return self
 
     def save(self, folder: Path) -> None:
-        """Keeps nothing."""
+        """Keep nothing."""
 
     def load(self, folder: Path) -> Self:
-        """Needs nothing."""
+        """Need nothing."""
         return self

@@ -50,7 +50,7 @@ class Settings:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds torch inside the block and puts the global generators back afterwards."""
+    """Seed torch inside the block and puts the global generators back afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
@@ -58,7 +58,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keeps the CPU's part of the work on one thread.
+    """Keep the CPU's part of the work on one thread.
 
     Networks this small gain nothing from a second one, lose a factor of ten or more when something else wants
     the cores, and give results that do not depend on how many there are.
@@ -97,7 +97,7 @@ def train(
     settings: Settings,
     report: Report | None = None,
 ) -> int:
-    """Trains in place with Adam, keeps the weights of the best epoch and returns that epoch (from 1).
+    """Train in place with Adam, keeps the weights of the best epoch and returns that epoch (from 1).
 
     With no validation origins it trains for all epochs and keeps the last weights.
 

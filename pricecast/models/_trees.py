@@ -28,7 +28,7 @@ def pinball(levels: np.ndarray, labels: np.ndarray) -> float:
 
 
 def boost(advance: Callable[[], dict[str, float]], epochs: int, patience: int, report: Report | None) -> int:
-    """Boosts round by round and returns the best round (from 1), or `epochs` when nothing validates.
+    """Boost round by round and returns the best round (from 1), or `epochs` when nothing validates.
 
     Args:
         advance: adds a tree wherever one belongs; returns `train_loss` and, with validation rows, `val_loss`.
@@ -53,7 +53,7 @@ def boost(advance: Callable[[], dict[str, float]], epochs: int, patience: int, r
 def check_numbers(
     name: str, given: Mapping[str, Any], least: Mapping[str, float], most: Mapping[str, float]
 ) -> None:
-    """Refuses parameters outside their bounds; a least of 0 itself is outside.
+    """Refuse parameters outside their bounds; a least of 0 itself is outside.
 
     Raises:
         InputError: one is; the message names it.
@@ -95,7 +95,7 @@ def is_shallow(nodes: Mapping[str, Any], leaf: np.ndarray) -> bool:
 
 
 def read_shapes(name: str, folder: Path) -> dict[str, int]:
-    """Reads the features, horizons and rounds of boosters.
+    """Read the features, horizons and rounds of boosters.
 
     Raises:
         InputError: they are missing, or no numbers above zero.
@@ -107,5 +107,5 @@ def read_shapes(name: str, folder: Path) -> dict[str, int]:
 
 
 def damaged(name: str, file: object, found: object) -> InputError:
-    """The error of a model file that is none of ours."""
+    """Return the error of a model file that is none of ours."""
     return InputError(f"expected the trees of {name} in {file}, got {short(found, 80)}: train it again")

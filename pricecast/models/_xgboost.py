@@ -20,17 +20,17 @@ _NO_CATEGORIES = {"categories", "categories_nodes", "categories_segments", "cate
 
 
 def matrix(X: np.ndarray, labels: np.ndarray) -> xgboost.DMatrix:
-    """The library's view of rows; labels (n,)."""
+    """Return the library's view of rows; labels (n,)."""
     return xgboost.DMatrix(X, labels, nthread=1)
 
 
 def to_json(booster: xgboost.Booster) -> str:
-    """A booster in the library's JSON format."""
+    """Return a booster in the library's JSON format."""
     return bytes(booster.save_raw("json")).decode("utf-8")
 
 
 def from_json(text: str) -> xgboost.Booster:
-    """A booster out of the library's JSON format."""
+    """Return a booster out of the library's JSON format."""
     booster = xgboost.Booster(QUIET)
     booster.load_model(bytearray(text, "utf-8"))
     return booster

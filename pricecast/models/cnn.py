@@ -25,7 +25,7 @@ class Network(nn.Module):
         self.fc2 = _neural.Linear(16, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Maps windows (batch, lookback, features) to (batch, outputs)."""
+        """Map windows (batch, lookback, features) to (batch, outputs)."""
         states = self.pool(torch.relu(self.conv1(windows.transpose(1, 2))))
         means = torch.relu(self.conv2(states)).mean(dim=2)
         return self.fc2(torch.relu(self.fc1(self.dropout(means))))

@@ -20,7 +20,7 @@ class Model:
     lookback = 1
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learns one mean daily log return per ticker."""
+        """Learn one mean daily log return per ticker."""
         daily = pd.Series(panel.returns(train)[:, 0]).groupby(panel.tickers[train]).mean()
         self.drift_ = {str(ticker): float(value) for ticker, value in daily.items()}
         return self
@@ -37,11 +37,11 @@ class Model:
         return Forecast(center=daily[:, None] * np.arange(1, panel.spec.horizon + 1))
 
     def save(self, folder: Path) -> None:
-        """Writes state.json."""
+        """Write state.json."""
         write_state(folder, self.drift_)
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json.
+        """Read state.json.
 
         Raises:
             InputError: it holds no number for each ticker.

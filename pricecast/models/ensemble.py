@@ -44,7 +44,7 @@ class Model:
         return max(models.create(name, {}).lookback for name in self._names())
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Weighs the members on the newest part of the past, fitted on the rest, then fits them on all of it.
+        """Weigh the members on the newest part of the past, fitted on the rest, then fits them on all of it.
 
         Raises:
             InputError: a member or the kind of weights is not known, or the past is too short to part.
@@ -71,7 +71,7 @@ class Model:
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """The weighted average of the members' calibrated quantiles.
+        """Return the weighted average of the members' calibrated quantiles.
 
         Raises:
             InputError: the panel has another horizon than the training.
@@ -84,13 +84,13 @@ class Model:
         return Forecast(center=quantiles[:, :, MEDIAN], quantiles=quantiles)
 
     def save(self, folder: Path) -> None:
-        """Writes weights and offsets as JSON, and a numbered folder for each member."""
+        """Write weights and offsets as JSON, and a numbered folder for each member."""
         write_state(folder, {"weights": self.weights_.tolist(), "offsets": self.offsets_.tolist()})
         for number, model in enumerate(self.models_):
             model.save(folder / str(number))
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: the weights and offsets are none, or a member's folder is none of its own.
@@ -105,7 +105,7 @@ class Model:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """Suggests the kind of weights."""
+        """Suggest the kind of weights."""
         return {"weights": trial.suggest_categorical("weights", list(WEIGHTS))}
 
     def _names(self) -> list[str]:
@@ -122,7 +122,7 @@ def _learned(name: str, panel: Panel, rows: np.ndarray) -> models.Model:
 
 
 def _weigh(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """The weights (m,), zero or more, 1 in all, of members' quantiles (m, n, h, q) with the lowest pinball."""
+    """Return the weights (m,), zero or more, 1 in all, of members' quantiles (m, n, h, q) with the lowest pinball."""
     members = (quantiles / unit[None, :, :, None]).reshape(len(quantiles), -1)
     target = np.repeat((actual / unit)[:, :, None], len(_LEVELS), axis=2).ravel()
     levels = np.broadcast_to(_LEVELS, quantiles.shape[1:]).ravel()

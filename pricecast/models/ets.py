@@ -35,24 +35,24 @@ class Model:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """A damped or a straight trend."""
+        """Return a damped or a straight trend."""
         return {"damped": trial.suggest_categorical("damped", [True, False])}
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Estimates each ticker's smoothing parameters and first state by maximum likelihood."""
+        """Estimate each ticker's smoothing parameters and first state by maximum likelihood."""
         self.state_ = fit_each(panel, train, lambda path: estimate(path, self.damped))
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """The smoothed level, carried on by the trend."""
+        """Return the smoothed level, carried on by the trend."""
         return Forecast(center=predict_each("ets", self.state_, panel, origins, ahead) / PERCENT)
 
     def save(self, folder: Path) -> None:
-        """Writes state.json."""
+        """Write state.json."""
         write_state(folder, self.state_)
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json."""
+        """Read state.json."""
         self.state_ = check_states("ets", read_state(folder), NUMBERS)
         return self
 
@@ -84,7 +84,7 @@ def ahead(path: np.ndarray, state: dict[str, float], horizon: int) -> np.ndarray
 
 
 def smoothing(fit: dict[str, Any]) -> dict[str, float]:
-    """The state that a model of statsforecast with additive errors comes down to."""
+    """Return the state that a model of statsforecast with additive errors comes down to."""
     alpha, beta, _, phi, level, *slope = (float(value) for value in fit["par"])
     if not slope:
         return {**WALK, "alpha": alpha, "level": level}

@@ -33,7 +33,7 @@ class Model:
     seed: int = 0
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Grows the trees on bootstrap samples of at most `samples_per_tree` rows.
+        """Grow the trees on bootstrap samples of at most `samples_per_tree` rows.
 
         Raises:
             InputError: a parameter makes no forest.
@@ -59,13 +59,13 @@ class Model:
         return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
-        """Writes the trees as arrays."""
+        """Write the trees as arrays."""
         folder.mkdir(parents=True, exist_ok=True)
         width = np.array([self.input_dim_], np.int32)
         save_file({**vars(self.forest_), "input_dim": width}, folder / "forest.safetensors")
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: the arrays make no forest.

@@ -50,7 +50,7 @@ class Model:
         }
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Estimates each ticker's parameters by maximum likelihood.
+        """Estimate each ticker's parameters by maximum likelihood.
 
         Raises:
             InputError: a parameter makes no model.
@@ -72,11 +72,11 @@ class Model:
         )
 
     def save(self, folder: Path) -> None:
-        """Writes state.json."""
+        """Write state.json."""
         write_state(folder, self.state_)
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json.
+        """Read state.json.
 
         Raises:
             InputError: a parameter makes no model, or it holds no numbers for each ticker.
@@ -103,7 +103,7 @@ def estimate(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
 
 
 def variances(returns: np.ndarray, state: dict[str, Any]) -> np.ndarray:
-    """The variance of each day's return known the day before, and of the day after the last: (days + 1,).
+    """Return the variance of each day's return known the day before, and of the day after the last: (days + 1,).
 
     s'^2 = omega + (alpha + gamma [e < 0]) e^2 + beta s^2; `backcast` stands for what was before the first, half of
     it falls.

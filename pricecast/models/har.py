@@ -63,7 +63,7 @@ class Model:
         }
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learns what is usual for each ticker, the regression, and the level of volatility.
+        """Learn what is usual for each ticker, the regression, and the level of volatility.
 
         Raises:
             InputError: the penalty is zero, or there are no months or more than twelve.
@@ -101,14 +101,14 @@ class Model:
         return Forecast(center=np.zeros_like(sigma), sigma=sigma)
 
     def save(self, folder: Path) -> None:
-        """Writes state.json."""
+        """Write state.json."""
         arrays = {
             "mean": self.mean_, "deviation": self.deviation_, "slopes": self.slopes_, "intercepts": self.intercepts_
         }  # fmt: skip
         write_state(folder, {"norms": self.norms_} | {key: value.tolist() for key, value in arrays.items()})
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json.
+        """Read state.json.
 
         Raises:
             InputError: the shapes do not fit together, or something is no number.

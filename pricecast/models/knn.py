@@ -36,7 +36,7 @@ class Model:
         return {"neighbours": trial.suggest_int("neighbours", 50, 1000, log=True)}
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Keeps the training days.
+        """Keep the training days.
 
         Raises:
             InputError: there are to be no neighbours.
@@ -57,12 +57,12 @@ class Model:
         return _quantiles.forecast(levels, panel, origins)
 
     def save(self, folder: Path) -> None:
-        """Writes the training days as safetensors."""
+        """Write the training days as safetensors."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({"days": self.days_, "labels": self.labels_}, folder / "days.safetensors")
 
     def load(self, folder: Path) -> Self:
-        """Reads what `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: the arrays do not fit together.

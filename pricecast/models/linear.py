@@ -35,7 +35,7 @@ class Model:
         return {"penalty": trial.suggest_float("penalty", 0.1, 1000.0, log=True)}
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learns slopes and intercepts.
+        """Learn slopes and intercepts.
 
         Raises:
             InputError: the penalty is zero.
@@ -63,11 +63,11 @@ class Model:
         return Forecast(center=total * panel.unit(origins))
 
     def save(self, folder: Path) -> None:
-        """Writes state.json."""
+        """Write state.json."""
         write_state(folder, {"slopes": self.slopes_.tolist(), "intercepts": self.intercepts_.tolist()})
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json.
+        """Read state.json.
 
         Raises:
             InputError: the shapes do not fit together.

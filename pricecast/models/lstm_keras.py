@@ -20,7 +20,7 @@ from pricecast.models import _neural
 
 @contextmanager
 def torch_backend() -> Iterator[None]:
-    """Lets Keras be imported in the block, which reads its backend and settings from the environment.
+    """Let Keras be imported in the block, which reads its backend and settings from the environment.
 
     With no folder of its own given, it would write a settings file into the user's home and obey the one there:
     the null device as its folder is neither read nor written. The environment is put back afterwards.
@@ -54,7 +54,7 @@ class Dense(keras.layers.Dense):
     """A dense layer on whole cache lines, see `_neural.Linear`; Keras keeps the weights the other way round."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Maps (batch, inputs) to (batch, units)."""
+        """Map (batch, inputs) to (batch, units)."""
         rows, columns = (-size % _neural.LINE for size in self.kernel.shape)
         kernel = keras.ops.pad(self.kernel, ((0, rows), (0, columns)))
         products = keras.ops.matmul(keras.ops.pad(inputs, ((0, 0), (0, rows))), kernel)
@@ -102,7 +102,7 @@ class Network(nn.Module):
         self.weights = nn.ParameterDict({f"{layer.name}_{each.name}": each.value for layer, each in pairs})
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Maps windows (batch, lookback, features) to (batch, outputs)."""
+        """Map windows (batch, lookback, features) to (batch, outputs)."""
         with keras.device(windows.device.type):
             return self.call(windows, training=self.training)
 

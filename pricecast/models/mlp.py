@@ -21,7 +21,7 @@ class Network(nn.Module):
         self.out = _neural.Linear(hidden_dim, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Maps windows (batch, lookback, features) to (batch, outputs)."""
+        """Map windows (batch, lookback, features) to (batch, outputs)."""
         states = windows.flatten(1)
         for layer in self.hidden:
             states = self.dropout(torch.relu(layer(states)))

@@ -26,7 +26,7 @@ class Model(Stateless):
         return {"lookback": trial.suggest_int("lookback", 2, 60)}
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learns nothing.
+        """Learn nothing.
 
         Raises:
             InputError: the lookback is longer than the dataset's context.
@@ -35,7 +35,7 @@ class Model(Stateless):
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """The way from the last close to the mean."""
+        """Return the way from the last close to the mean."""
         means = sliding_window_view(panel.close, self.lookback)[origins - self.lookback + 1].mean(axis=1)
         center = np.log(means / panel.close[origins])
         return Forecast(center=np.repeat(center[:, None], panel.spec.horizon, axis=1))

@@ -18,5 +18,5 @@ class Model(Stateless):
     lookback = 1
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """A log return of zero over every horizon."""
+        """Return a log return of zero over every horizon."""
         return Forecast(center=np.zeros((len(origins), panel.spec.horizon)))

@@ -45,7 +45,7 @@ class Model:
         return {"season": trial.suggest_categorical("season", [1, 5])}
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Chooses each ticker's orders and estimates its coefficients.
+        """Choose each ticker's orders and estimates its coefficients.
 
         Raises:
             InputError: the season is none.
@@ -56,15 +56,15 @@ class Model:
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """The conditional expectation of the log return."""
+        """Return the conditional expectation of the log return."""
         return Forecast(center=predict_each("sarima", self.state_, panel, origins, ahead) / PERCENT)
 
     def save(self, folder: Path) -> None:
-        """Writes state.json."""
+        """Write state.json."""
         write_state(folder, self.state_)
 
     def load(self, folder: Path) -> Self:
-        """Reads state.json.
+        """Read state.json.
 
         Raises:
             InputError: it holds no stationary process for each ticker.
@@ -103,7 +103,7 @@ def _is_stationary(state: dict[str, Any]) -> bool:
 
 
 def coefficients(fit: dict[str, Any]) -> dict[str, Any]:
-    """The state that a model of statsforecast comes down to, its seasonal polynomials multiplied out."""
+    """Return the state that a model of statsforecast comes down to, its seasonal polynomials multiplied out."""
     coef = fit["coef"]
     state = {key: [float(value) for value in fit["model"][key]] for key in ("phi", "theta", "delta")}
     return {**state, "mean": float(coef.get("intercept", 0.0)), "drift": float(coef.get("drift", 0.0))}
@@ -148,7 +148,7 @@ def state_space(state: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def kalman(
     path: np.ndarray, move: np.ndarray, observe: np.ndarray, noise: np.ndarray, spread: np.ndarray
 ) -> np.ndarray:
-    """The expected state after each value of a path (bars,): (bars, size)."""
+    """Return the expected state after each value of a path (bars,): (bars, size)."""
     states, mean = np.empty((len(path), len(observe))), np.zeros(len(observe))
     for bar, value in enumerate(path):
         if bar:

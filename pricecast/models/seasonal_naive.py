@@ -30,7 +30,7 @@ class Model(Stateless):
         return {"season": trial.suggest_categorical("season", [5, 7, 10, 21])}
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learns nothing.
+        """Learn nothing.
 
         Raises:
             InputError: the season is longer than the dataset's context.
@@ -39,6 +39,6 @@ class Model(Stateless):
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """The way from the last close to those of the last season."""
+        """Return the way from the last close to those of the last season."""
         back = self.season - 1 - np.arange(panel.spec.horizon) % self.season
         return Forecast(center=np.log(panel.close[origins[:, None] - back] / panel.close[origins, None]))

@@ -29,7 +29,7 @@ class Block(nn.Module):
         self.shortcut = nn.Identity() if inputs == channels else nn.Conv1d(inputs, channels, 1)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Maps (batch, inputs, days) to (batch, channels, days)."""
+        """Map (batch, inputs, days) to (batch, channels, days)."""
         inner = states
         for convolution in (self.conv1, self.conv2):
             inner = self.dropout(torch.relu(convolution(nn.functional.pad(inner, self.past))))
@@ -47,7 +47,7 @@ class Network(nn.Module):
         self.fc = _neural.Linear(hidden_dim, outputs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Maps windows (batch, lookback, features) to (batch, outputs)."""
+        """Map windows (batch, lookback, features) to (batch, outputs)."""
         return self.fc(self.blocks(windows.transpose(1, 2))[:, :, -1])
 
 
@@ -76,5 +76,5 @@ class Model(_neural.Layered):
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """Suggests hyperparameters."""
+        """Suggest hyperparameters."""
         return {**_neural.Neural.space(trial), "num_layers": trial.suggest_int("num_layers", 2, 5)}

@@ -17,7 +17,7 @@ MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
 def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_out: Sequence[str] = ()) -> Report:
-    """Puts the evaluation and the facts about its data into a report."""
+    """Put the evaluation and the facts about its data into a report."""
     spec, shown = dataset.spec, shown_model(evaluation.scores)
     curves = {name: contestant.curve for name, contestant in evaluation.contestants.items()}
     # Whoever ranks first, a person came to see a model beside the naive forecasts.

@@ -12,12 +12,12 @@ _ORDER = (FAILED, NOT_TRIED, PASSED, NO_MATTER)
 
 
 def render(audit: Audit) -> str:
-    """Returns the page as HTML without any outside reference; every text in it is escaped."""
+    """Return the page as HTML without any outside reference; every text in it is escaped."""
     return html.render(TEMPLATE, audit=audit, outcome=audit.outcome(), groups=_groups(audit))
 
 
 def summary(audit: Audit) -> str:
-    """The outcome in Markdown: the sentence, and a line for every check that did not pass."""
+    """Return the outcome in Markdown: the sentence, and a line for every check that did not pass."""
     lines = [
         f"- {check.name}, {check.about}: {check.result}. {' '.join(check.violations[:1]) or check.tried}"
         for check in audit.checks
@@ -27,7 +27,7 @@ def summary(audit: Audit) -> str:
 
 
 def _groups(audit: Audit) -> list[tuple[str, list]]:
-    """The checks by what they were tried on, in the order of the audit."""
+    """Return the checks by what they were tried on, in the order of the audit."""
     names = dict.fromkeys(check.about for check in audit.checks)
     return [
         (name, sorted((c for c in audit.checks if c.about == name), key=lambda c: _ORDER.index(c.result)))

@@ -26,7 +26,7 @@ COLUMNS = {
 
 
 def comparison_table(table: pd.DataFrame) -> Table:
-    """The table of `comparison.compare`; the description stands beside an experiment's name in the report."""
+    """Return the table of `comparison.compare`; the description stands beside an experiment's name in the report."""
     rows = [
         Row(
             str(row["experiment"]),

@@ -40,7 +40,7 @@ def returns(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_gap(bars: pd.DataFrame) -> pd.DataFrame:
-    """Does more happen over a weekend than over a night?
+    """Do more happen over a weekend than over a night?
 
     Returns:
         By calendar days since the bar before: `bars`, how many, and `volatility`, the root mean square of the

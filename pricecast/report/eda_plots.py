@@ -104,7 +104,7 @@ def autocorrelations(returns: pd.DataFrame, lags: int = 40) -> Figure:
 
 @styled
 def trailing(forecasts: pd.DataFrame, model: str, days: int = 40) -> Figure:
-    """A price forecast beside the price, and its error against the prices of that day and of days before.
+    """Return a price forecast beside the price, and its error against the prices of that day and of days before.
 
     Args:
         forecasts: the forecasts table of one ticker.

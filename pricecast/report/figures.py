@@ -24,7 +24,7 @@ def draw(
     folds: pd.DataFrame | None = None,
     ticker: str | None = None,
 ) -> Pictures:
-    """Draws the first model, the first few together, and one ticker where a picture shows prices.
+    """Draw the first model, the first few together, and one ticker where a picture shows prices.
 
     Args:
         forecasts: table with the columns of `schema.FORECASTS`, and `fold` where there are folds; it must hold the

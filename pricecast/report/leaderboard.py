@@ -31,7 +31,7 @@ AGAINST_NAIVE = {"skill_crps": "skill_crps", "dm_p_crps_holm": "p_crps"}
 
 
 def board(leaderboard: pd.DataFrame, verdict: Mapping[str, Any], direction: pd.DataFrame | None = None) -> Table:
-    """The main figures of every model, naive first, with a last row for the selected one where there is one.
+    """Return the main figures of every model, naive first, with a last row for the selected one where there is one.
 
     Args:
         leaderboard: one row per model with a column `model`; other columns may be missing or extra.
@@ -57,7 +57,7 @@ def board(leaderboard: pd.DataFrame, verdict: Mapping[str, Any], direction: pd.D
 
 
 def headline(leaderboard: pd.DataFrame) -> list[str]:
-    """The main columns that a leaderboard has."""
+    """Return the main columns that a leaderboard has."""
     return [name for name in HEADLINE if name in leaderboard]
 
 

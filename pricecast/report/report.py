@@ -63,7 +63,7 @@ class Report:
 
 
 def render(report: Report) -> str:
-    """Returns the report as HTML without any outside reference; every text in it is escaped."""
+    """Return the report as HTML without any outside reference; every text in it is escaped."""
     models = naive_first(report.leaderboard)
     order = [str(name) for name in models["model"]]
     headline, _, more = unbroken(report.verdict["sentence"]).partition(". ")
@@ -126,7 +126,7 @@ def _sentences(verdict: Mapping[str, Any], order: list[str]) -> list[tuple[str, 
 
 
 def unbroken(text: Any) -> str:
-    """Keeps a number and its percent sign on one line, and so a p and its value."""
+    """Keep a number and its percent sign on one line, and so a p and its value."""
     return re.sub(r" (?=%)|(?<=\bp) (?=[<=])|(?<=[<=±]) | (?=±)", "\N{NO-BREAK SPACE}", str(text))
 
 
@@ -137,7 +137,7 @@ def _picture(figure: Figure) -> dict[str, Any]:
 
 
 def _finding(finding: Mapping[str, Any]) -> dict[str, str]:
-    """A quality finding as texts; long lists keep their first entries and say how many follow."""
+    """Return a quality finding as texts; long lists keep their first entries and say how many follow."""
     texts = {name: str(finding.get(name, "")) for name in ("kind", "action", "count")}
     return texts | {name: _entries(finding.get(name)) for name in ("tickers", "examples")}
 

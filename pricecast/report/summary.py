@@ -50,7 +50,7 @@ def summary(report: Report) -> str:
 
 
 def experiments(comparison: Comparison, whole: bool = False) -> list[str]:
-    """The recommendation and the table of experiments, as blocks of Markdown.
+    """Return the recommendation and the table of experiments, as blocks of Markdown.
 
     Args:
         comparison: of the experiments.
@@ -64,7 +64,7 @@ def experiments(comparison: Comparison, whole: bool = False) -> list[str]:
 
 
 def save_pictures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> None:
-    """Writes each figure to a file named after its title."""
+    """Write each figure to a file named after its title."""
     for title, (figure, _) in figures.items():
         plots.save(figure, folder / f"{re.sub('[^a-z0-9]+', '_', title.lower()).strip('_')}.svg")
 
@@ -81,7 +81,7 @@ def _item(text: str) -> str:
 
 
 def markdown(table: Table, left_out: Collection[str]) -> str:
-    """A table, aligned for a terminal."""
+    """Return a table, aligned for a terminal."""
     kept = [place for place, (label, _) in enumerate(table.columns) if label not in left_out]
     labels = [SHORT.get(table.columns[place][0], table.columns[place][0]) for place in kept]
     rows = [["model", *labels]] + [

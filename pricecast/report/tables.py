@@ -90,7 +90,7 @@ def ranking_table(cross_section: pd.DataFrame, order: Sequence[str] = ()) -> Tab
 
 
 def format_cell(column: str, value: Any) -> str:
-    """A leaderboard value for people: percent signs, p-values with a floor, a dash for what there is not.
+    """Return a leaderboard value for people: percent signs, p-values with a floor, a dash for what there is not.
 
     Skill comes as a share (1 - loss / naive's); coverage and direction come in percent already.
     """
@@ -113,7 +113,7 @@ def _number(column: str, value: float) -> str:
 
 
 def written(text: str, value: Any) -> str:
-    """A number in a format, a dash where there is none."""
+    """Return a number in a format, a dash where there is none."""
     return DASH if _is_missing(value) else text.format(value).replace("-", MINUS)
 
 
@@ -122,7 +122,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def naive_first(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of naive first, the others as they were."""
+    """Return the rows of naive first, the others as they were."""
     return _sorted(table, [NAIVE])
 
 

@@ -23,7 +23,7 @@ def normal_quantiles(forecast: Forecast) -> np.ndarray:
 
 
 def fit(forecast: Forecast, actual: np.ndarray, unit: np.ndarray, days: np.ndarray | None = None) -> np.ndarray:
-    """Learns how far each quantile has to move.
+    """Learn how far each quantile has to move.
 
     Args:
         forecast: of the calibration origins, log returns.
@@ -55,7 +55,7 @@ def apply(forecast: Forecast, offsets: np.ndarray, unit: np.ndarray) -> np.ndarr
 
 
 def follow(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray, rate: float) -> np.ndarray:
-    """Moves the quantiles of one ticker's consecutive origins by what came out of the earlier ones.
+    """Move the quantiles of one ticker's consecutive origins by what came out of the earlier ones.
 
     At each close, a level's offset rises by rate * level / h if the outcome of h days before exceeded its quantile,
     and falls by rate * (1 - level) / h if not (quantile tracking: Gibbs & Candès 2021; Angelopoulos, Candès &
@@ -85,7 +85,7 @@ def follow(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray, rate: fl
 
 
 def conformal_quantile(scores: np.ndarray, level: float, effective: float | None = None) -> np.ndarray:
-    """The order statistic of n scores that a new one stays below with at least (at most) the level's chance.
+    """Return the order statistic of n scores that a new one stays below with at least (at most) the level's chance.
 
     With n independent scores, upper levels take rank ceil((n + 1) level), lower ones floor((n + 1) level), so that
     a central interval covers at least what it promises (Lei et al. 2018, section 2). Scores that depend on one
@@ -108,7 +108,7 @@ def conformal_quantile(scores: np.ndarray, level: float, effective: float | None
 
 
 def own_unit(forecast: Forecast, unit: np.ndarray) -> np.ndarray:
-    """The forecast's volatility (n, h) where it has one, else the unit that is given."""
+    """Return the forecast's volatility (n, h) where it has one, else the unit that is given."""
     return unit if forecast.sigma is None else forecast.sigma
 
 

@@ -22,7 +22,7 @@ class DMResult(NamedTuple):
 
 
 def daily_losses(cutoff: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """Means (n,) losses over the tickers of each cutoff, in order of date, (days,).
+    """Mean (n,) losses over the tickers of each cutoff, in order of date, (days,).
 
     Tickers move together: 600 of them on one day are nearer to one observation than to 600.
     """
@@ -31,7 +31,7 @@ def daily_losses(cutoff: np.ndarray, loss: np.ndarray) -> np.ndarray:
 
 
 def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMResult:
-    """Tests whether two forecasts have the same expected loss (Diebold & Mariano 1995), two-sided.
+    """Test whether two forecasts have the same expected loss (Diebold & Mariano 1995), two-sided.
 
     The variance of the mean difference allows for autocorrelation (see `_variance`); statistic and t(n - 1)
     distribution carry the small-sample correction of Harvey, Leybourne & Newbold (1997).
@@ -92,7 +92,7 @@ def diebold_mariano_over_horizons(loss_a: pd.DataFrame, loss_b: pd.DataFrame, na
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Adjusts (n,) p-values for the number of tests (Holm 1979, step-down); NaN stays NaN, it is no test."""
+    """Adjust (n,) p-values for the number of tests (Holm 1979, step-down); NaN stays NaN, it is no test."""
     p = np.asarray(p_values, float)
     order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # argsort puts NaN last
     adjusted = np.full(p.shape, np.nan)

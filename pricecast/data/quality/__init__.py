@@ -28,7 +28,7 @@ def clean(
     allow_splits: bool,
     until: pd.Timestamp | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Repairs raw bars by the rules of `KINDS`.
+    """Repair raw bars by the rules of `KINDS`.
 
     Args:
         raw: the columns of `schema.PRICES` in any order of rows; it is not changed.

@@ -15,7 +15,7 @@ RARE = 0.1  # share of a year's bars: Saturdays were a sixth of them where they 
 
 
 def check_moves(rows: Rows) -> None:
-    """Notes moves that are splits, look like unadjusted ones, change the unit, or are large."""
+    """Note moves that are splits, look like unadjusted ones, change the unit, or are large."""
     close, adjusted = np.log(rows.columns["close"]), np.log(rows.columns["adj_close"])
     move, adjusted_move = close - rows.previous(close), adjusted - rows.previous(adjusted)
     night = np.where(rows.guessed_open, np.nan, np.log(rows.columns["open"]) - rows.previous(close))
@@ -41,7 +41,7 @@ def check_moves(rows: Rows) -> None:
 
 
 def _moves_a_hundredfold(rows: Rows, move: np.ndarray) -> np.ndarray:
-    """The day's whole range stands far from the day before: no crash that began at the last close."""
+    """Return the day's whole range stands far from the day before: no crash that began at the last close."""
     high, low = np.log(rows.columns["high"]), np.log(rows.columns["low"])
     between = np.maximum(low - rows.previous(high), rows.previous(low) - high)
     return (np.abs(np.abs(move) - np.log(100)) <= NEAR_CLOSE) & (between > np.log(50))
@@ -63,7 +63,7 @@ def _looks_like_split(night: np.ndarray, move: np.ndarray) -> np.ndarray:
 
 
 def check_calendar(rows: Rows, until: pd.Timestamp | None) -> None:
-    """Notes gaps, rare weekends, tickers that end early, and those that never move."""
+    """Note gaps, rare weekends, tickers that end early, and those that never move."""
     days = rows.date.astype("datetime64[D]").astype("int64")
     apart = np.diff(days, prepend=days[:1])
     rows.note("gap", (apart > MAX_GAP) & ~rows.first, "{days} days after the bar before it", days=apart)
@@ -90,7 +90,7 @@ def _check_weekend(rows: Rows) -> None:
 
 
 def check_last(rows: Rows, as_of: pd.Timestamp) -> None:
-    """Notes last bars whose session was not over."""
+    """Note last bars whose session was not over."""
     last = np.roll(rows.first, -1)
     # Older sessions are over anywhere, and a calendar costs time.
     recent = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < np.timedelta64(3, "D"))

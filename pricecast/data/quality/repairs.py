@@ -10,7 +10,7 @@ ROUNDING = 1e-9  # relative; adjusted prices carry such errors
 
 
 def order(rows: Rows) -> None:
-    """Sorts by ticker and date, and drops what repeats the row before it."""
+    """Sort by ticker and date, and drops what repeats the row before it."""
     if (np.diff(rows.code) < 0).any():
         rows.keep(np.argsort(rows.code, kind="stable"))
     backwards = (np.diff(rows.date, prepend=rows.date[:1]) < np.timedelta64(0)) & ~rows.first
@@ -29,7 +29,7 @@ def order(rows: Rows) -> None:
 
 
 def drop(rows: Rows, as_of: pd.Timestamp) -> None:
-    """Drops bars from the future, and those without a close or without the adjustment that others have."""
+    """Drop bars from the future, and those without a close or without the adjustment that others have."""
     now = utc(as_of).tz_localize(None)
     rows.drop("future", rows.date > np.datetime64(now), f"known only after {now:%Y-%m-%d %H:%M} UTC")
     rows.drop("missing_close", np.isnan(rows.columns["close"]), "close {close}")
@@ -43,7 +43,7 @@ def drop(rows: Rows, as_of: pd.Timestamp) -> None:
 
 
 def refill(rows: Rows) -> None:
-    """Gives every bar an open, a high and a low, the high above the low."""
+    """Give every bar an open, a high and a low, the high above the low."""
     open_, high, low, close = (rows.columns[name] for name in ("open", "high", "low", "close"))
     text = "open {open:g}, high {high:g}, low {low:g}, close {close:g}"
     rows.note("missing_price", np.isnan(open_) | np.isnan(high) | np.isnan(low), text)
@@ -75,7 +75,7 @@ def fit_range(rows: Rows) -> None:
 
 
 def check_volume(rows: Rows) -> None:
-    """Sets what is no volume to zero."""
+    """Set what is no volume to zero."""
     volume = rows.columns["volume"]
     missing = ~(volume >= 0)
     rows.note("missing_volume", missing, "volume {volume:g}")

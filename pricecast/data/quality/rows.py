@@ -21,7 +21,7 @@ class Rows:
     guessed_open: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     def keep(self, rows: np.ndarray) -> None:
-        """Takes a mask or an order of rows."""
+        """Take a mask or an order of rows."""
         self.code, self.date = self.code[rows], self.date[rows]
         self.columns = {name: values[rows] for name, values in self.columns.items()}
 
@@ -37,7 +37,7 @@ class Rows:
         return before
 
     def note(self, kind: str, rows: np.ndarray, text: str, **values: np.ndarray) -> None:
-        """Records the marked rows; `text` is formatted with the columns and the values of a row."""
+        """Record the marked rows; `text` is formatted with the columns and the values of a row."""
         (places,) = np.nonzero(rows)
         if not len(places):
             return
@@ -56,7 +56,7 @@ class Rows:
         }
 
     def drop(self, kind: str, rows: np.ndarray, text: str) -> None:
-        """Records and removes the marked rows."""
+        """Record and removes the marked rows."""
         self.note(kind, rows, text)
         if rows.any():
             self.keep(~rows)

@@ -46,7 +46,7 @@ class Request:
 
 
 def names() -> list[str]:
-    """The names of all sources: the files beside this one."""
+    """Return the names of all sources: the files beside this one."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 

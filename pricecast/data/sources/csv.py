@@ -74,7 +74,7 @@ def _bars(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The file's known columns under our names; text columns stay text."""
+    """Return the file's known columns under our names; text columns stay text."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
     if path.suffix.lower() == ".parquet":

@@ -21,12 +21,12 @@ PHI = 0.3
 
 
 def gbm(rng: np.random.Generator, n: int, sigma: float = 0.012, drift: float = 0.0002) -> np.ndarray:
-    """Returns n daily log returns of a geometric Brownian motion: independent N(drift, sigma^2)."""
+    """Return n daily log returns of a geometric Brownian motion: independent N(drift, sigma^2)."""
     return drift + sigma * rng.standard_normal(n)
 
 
 def ewma(rng: np.random.Generator, n: int, sigma: float = 0.015) -> np.ndarray:
-    """Returns n daily log returns, each N(0, s^2) with s the EWMA(0.94) volatility of those before it.
+    """Return n daily log returns, each N(0, s^2) with s the EWMA(0.94) volatility of those before it.
 
     s_t^2 = 0.94 s_{t-1}^2 + 0.06 r_{t-1}^2, started at `sigma`; a return is drawn with max(s, FLOOR).
     """
@@ -40,7 +40,7 @@ def ewma(rng: np.random.Generator, n: int, sigma: float = 0.015) -> np.ndarray:
 
 
 def planted(rng: np.random.Generator, n: int, phi: float = PHI, sigma: float = 0.012) -> np.ndarray:
-    """Returns n daily log returns of an AR(1): tomorrow's mean is phi times today's return."""
+    """Return n daily log returns of an AR(1): tomorrow's mean is phi times today's return."""
     returns = sigma * rng.standard_normal(n)
     for day in range(1, n):
         returns[day] += phi * returns[day - 1]
@@ -55,7 +55,7 @@ KINDS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 
 
 def stream(seed: int, ticker: str) -> np.random.Generator:
-    """A generator for one ticker: the same whatever other tickers there are."""
+    """Return a generator for one ticker: the same whatever other tickers there are."""
     return np.random.default_rng(np.random.SeedSequence([seed, *ticker.encode()]))
 
 

@@ -62,7 +62,7 @@ def _fetch_one(ticker: str, request: Request) -> pd.DataFrame:
 
 
 def _closed(bars: pd.DataFrame, ticker: str, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Leaves out the newest bars while their session is open: their close is not a close yet."""
+    """Leave out the newest bars while their session is open: their close is not a close yet."""
     keep = len(bars)
     while keep and not is_closed(ticker, bars["date"].iloc[keep - 1], as_of):
         keep -= 1
@@ -75,7 +75,7 @@ def _closed(bars: pd.DataFrame, ticker: str, as_of: pd.Timestamp) -> pd.DataFram
 
 
 def _history(ticker: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-    """The table of yfinance with retries; what cannot be had is an InputError of one line."""
+    """Return the table of yfinance with retries; what cannot be had is an InputError of one line."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_transient),
         stop=tenacity.stop_after_attempt(ATTEMPTS),

@@ -19,7 +19,7 @@ _EVERY = 1.0  # seconds
 
 
 def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> Iterator[tuple[int, OutOfFold]]:
-    """Runs all fits and yields the number of each with its forecasts as they come; the same bits whatever `jobs`.
+    """Run all fits and yields the number of each with its forecasts as they come; the same bits whatever `jobs`.
 
     Args:
         fits: to run.
@@ -46,7 +46,7 @@ def _alone(fit: Fit, dataset: Dataset) -> OutOfFold:
 
 @cache
 def _follow(parent: int) -> None:
-    """Ends this process once its parent is gone: a fit may take minutes, and nobody would wait for it."""
+    """End this process once its parent is gone: a fit may take minutes, and nobody would wait for it."""
 
     def watch() -> None:
         while os.getppid() == parent and psutil.pid_exists(parent):

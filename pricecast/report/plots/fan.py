@@ -49,7 +49,7 @@ def fan_chart(forecasts: pd.DataFrame, model: str, ticker: str, days: int = 60) 
 
 
 def _closes(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Closes by date that a table of one ticker knows, as last close or as outcome."""
+    """Close by date that a table of one ticker knows, as last close or as outcome."""
     dates = pd.DatetimeIndex([*rows["cutoff"], *rows["date"]])
     closes = pd.Series([*rows["last_close"], *rows["actual"]], index=dates).dropna()
     return closes[~closes.index.duplicated()].sort_index()

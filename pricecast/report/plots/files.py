@@ -13,7 +13,7 @@ SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "pricecast", "savefig.dpi":
 
 @lru_cache(maxsize=32)
 def svg(figure: Figure) -> bytes:
-    """A picture as SVG; drawn once, for the report and for the file beside it."""
+    """Return a picture as SVG; drawn once, for the report and for the file beside it."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(SVG_STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -21,7 +21,7 @@ def svg(figure: Figure) -> bytes:
 
 
 def save(figure: Figure | None, path: Path) -> Path | None:
-    """Writes a picture as SVG; None (see `loss_curves`) writes nothing."""
+    """Write a picture as SVG; None (see `loss_curves`) writes nothing."""
     if figure is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)

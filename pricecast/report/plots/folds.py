@@ -55,7 +55,7 @@ def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence
 
 
 def _limit(ax: Any, skill: pd.DataFrame, coloured: Sequence[str]) -> None:
-    """Fits the axis to the coloured lines, and names those that leave it."""
+    """Fit the axis to the coloured lines, and names those that leave it."""
     worst = skill.min()
     near = [name for name in coloured if worst[name] >= FLOOR] or list(coloured)
     low, high = (float(f([0.0, *skill[near].to_numpy().ravel()])) for f in (np.nanmin, np.nanmax))

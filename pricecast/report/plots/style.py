@@ -60,12 +60,12 @@ def styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def colour_of(forecasts: pd.DataFrame, model: str) -> str:
-    """The colour that a model has in all pictures of a table."""
+    """Return the colour that a model has in all pictures of a table."""
     return str(styles(forecasts["model"].unique())[model]["color"])
 
 
 def tint(colour: str, share: float) -> tuple[float, ...]:
-    """A colour mixed with white; unlike transparency it prints and does not add up."""
+    """Return a colour mixed with white; unlike transparency it prints and does not add up."""
     return tuple(1 - share * (1 - part) for part in to_rgb(colour))
 
 
@@ -75,7 +75,7 @@ def naive_last(models: Iterable[Any]) -> list[str]:
 
 
 def panels(height: float, widths: list[float], sharey: bool = False) -> tuple[Figure, Any]:
-    """A picture of the common width and its panels side by side."""
+    """Return a picture of the common width and its panels side by side."""
     fig = Figure(figsize=(WIDTH, height))
     return fig, fig.subplots(1, len(widths), width_ratios=widths, sharey=sharey)
 
@@ -101,11 +101,11 @@ def date_axis(ax: Any) -> None:
 
 
 def ahead(horizon: int) -> str:
-    """A horizon in words."""
+    """Return a horizon in words."""
     return f"{horizon} trading day{'' if horizon == 1 else 's'} ahead"
 
 
 def note_if_empty(ax: Any, rows: pd.DataFrame) -> None:
-    """Says so where there is nothing to draw."""
+    """Say so where there is nothing to draw."""
     if rows.empty:
         ax.text(0.5, 0.6, "No outcome is known yet", ha="center", transform=ax.transAxes, color=INK)
