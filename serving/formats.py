@@ -89,7 +89,7 @@ FORMATS: dict[int, Format] = {
     1: _FIRST,
     2: replace(
         _FIRST,
-        code=frozenset({"80f963182d2f9a693619f7ca9716a76b85d427077b442cbed710ae1ea96c7b88"}),
+        code=frozenset({"1c0f88c8c4f815c63842bc4e65d224891905a52dfa85c8f05bb7889e5d255412"}),
         # `is_metadata` looks at its keys and values.
         settings={**_FIRST.settings, "metadata": None},
     ),

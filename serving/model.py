@@ -11,10 +11,10 @@ from pricecast.forecasting.forecaster import Forecaster
 
 
 class PricecastModel(PythonModel):
-    """Forecasts the trading days after the last bar of every ticker."""
+    """Forecaster of the trading days after the last bar of every ticker."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load and verifies the forecaster folder."""
+        """Load and verify the forecaster folder."""
         self.forecaster = Forecaster.load(Path(context.artifacts["forecaster"]))
 
     def predict(
