@@ -10,6 +10,7 @@ import psutil
 from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
+from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.forecasting import walk_forward
 from pricecast.forecasting.out_of_fold import OutOfFold
@@ -19,7 +20,7 @@ _EVERY = 1.0  # seconds
 
 
 def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> Iterator[tuple[int, OutOfFold]]:
-    """Run all fits and yields the number of each with its forecasts as they come; the same bits whatever `jobs`.
+    """Run all fits and yield the number of each with its forecasts as they come; the same bits whatever `jobs`.
 
     Args:
         fits: to run.
@@ -30,8 +31,22 @@ def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> I
     if jobs <= 1:
         yield from ((number, _alone(fit, dataset)) for number, fit in enumerate(fits))
         return
-    parallel = Parallel(jobs, backend="loky", return_as="generator_unordered", batch_size=1)
+    names = {part for fit in fits for part in models.parts(fit.candidate.name, dict(fit.candidate.params))}
+    parallel = Parallel(
+        jobs,
+        backend="loky",
+        return_as="generator_unordered",
+        batch_size=1,
+        initializer=_load,
+        initargs=(sorted(names),),
+    )
     yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
+
+
+def _load(names: Sequence[str]) -> None:
+    """Import the models at the start: a process that grows after its first fit is taken for one that leaks."""
+    for name in names:
+        models.load(name)
 
 
 def _child(parent: int, number: int, fit: Fit, dataset: Dataset) -> tuple[int, OutOfFold]:
