@@ -68,7 +68,10 @@ def module_path(name: str) -> Path | None:
     if name.split(".")[0] not in PACKAGES:
         return None
     base = ROOT.joinpath(*name.split("."))
-    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    package, _, stem = name.rpartition(".")
+    # A model or a source may lie in a folder that somebody added to the package.
+    added = (Path(folder) / f"{stem}.py" for folder in getattr(sys.modules.get(package), "__path__", ()))
+    candidates = (base.with_suffix(".py"), base / "__init__.py", *added)
     return next((path for path in candidates if path.is_file()), None)
 
 
