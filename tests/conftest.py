@@ -20,6 +20,13 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _take_out_what_stays() -> None:
+    """The same for what earlier files have imported and kept."""
+    gc.collect()
+    gc.freeze()
+
+
 @sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
 def _do_not_wait_for_the_disk(connection, _) -> None:
     """A test's store need not outlive a power cut; what commands write in processes of their own still does."""
