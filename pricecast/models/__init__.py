@@ -3,8 +3,8 @@
 A file `pricecast/models/<name>.py` holds a class `Model`:
 
 - the constructor stores its arguments and does nothing else;
-- `fit(panel, train, valid, report=None)` learns from the origins `train`, may stop early on `valid` (which
-  is empty when there is nothing to stop on), calls `report(epoch, metrics)` once an epoch, returns self;
+- `fit(panel, train, valid, on_epoch=None)` learns from the origins `train`, may stop early on `valid` (which
+  is empty when there is nothing to stop on), calls `on_epoch(epoch, metrics)` once an epoch, returns self;
 - `predict(panel, origins)` returns a `Forecast` of log returns and looks at no row after an origin;
 - `save(folder)` and `load(folder)` keep the learned state in formats that cannot run code;
 - `lookback` is the days of context it sees;
@@ -50,7 +50,7 @@ __all__ = [
 # A text that is a parameter is a name or a few.
 _MAX_TEXT = 1000
 
-Report = Callable[[int, dict[str, float]], None]
+OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 class Model(Protocol):
@@ -58,7 +58,7 @@ class Model(Protocol):
 
     lookback: int
 
-    def fit(self, panel: "Panel", train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: "Panel", train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Learn from training origins and returns self."""
         ...
 

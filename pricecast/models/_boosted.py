@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, _quantiles, _trees, check_shape, write_state
+from pricecast.models import Forecast, OnEpoch, _quantiles, _trees, check_shape, write_state
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Boosted:
         """Read what `_write` wrote, checked before the library sees it."""
         raise NotImplementedError
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Boost with early stopping on `valid`, or for `epochs` rounds when it is empty.
 
         Raises:
@@ -86,7 +86,7 @@ class Boosted:
         """
         self._check()
         training = self._training(panel, train, valid)
-        self.best_epoch_ = _trees.boost(training.advance, self.epochs, self.patience, report)
+        self.best_epoch_ = _trees.boost(training.advance, self.epochs, self.patience, on_epoch)
         self.input_dim_, self.horizon_ = panel.X.shape[1], panel.spec.horizon
         self._keep(training.first(self.best_epoch_))
         return self

@@ -12,7 +12,7 @@ from torch import nn
 from pricecast.dataset.panel import Panel
 from pricecast.defaults import LONGEST_LOOKBACK
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _lookback, _quantiles, _torch, check_shape, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, _lookback, _quantiles, _torch, check_shape, read_state, write_state
 from pricecast.schema import QUANTILE_LEVELS
 
 # Products of fewer than 12 columns round by where a row starts in memory, and a recurrent layer has at least three
@@ -72,7 +72,7 @@ class Neural:
         """Return the network, which maps windows (batch, lookback, input_dim) to (batch, outputs)."""
         raise NotImplementedError
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Train with early stopping on `valid`, or for `epochs` when it is empty.
 
         Raises:
@@ -80,14 +80,14 @@ class Neural:
                 is longer than the dataset's context.
         """
         self._check(panel.spec.max_lookback)
-        settings = _torch.Settings(
+        training = _torch.Training(
             self.lookback, self.loss, self.learning_rate, self.batch_size, self.epochs, self.patience, self.clip,
             self.samples_per_epoch, self.seed,
         )  # fmt: skip
         self.input_dim_, self.horizon_ = panel.X.shape[1], panel.spec.horizon
         with _torch.seeded(self.seed):
             self.network_ = self._network(self.input_dim_, self._outputs())
-            self.best_epoch_ = _torch.train(self.network_, panel, train, valid, settings, report)
+            self.best_epoch_ = _torch.train(self.network_, panel, train, valid, training, on_epoch)
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:

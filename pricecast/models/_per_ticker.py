@@ -11,7 +11,7 @@ from pricecast.dataset.dataset import MIN_TRAIN
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Model, Report, check_tickers, read_state, write_state
+from pricecast.models import Forecast, Model, OnEpoch, check_tickers, read_state, write_state
 from pricecast.models._parted import parted
 from pricecast.text import listed, short
 
@@ -29,7 +29,7 @@ class PerTicker:
         self.lookback = self.prototype.lookback
         self.models_: dict[str, Model] = {}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Fit ticker by ticker; the losses that are reported are means over the tickers that still train."""
         epochs: _EPOCHS = {}
         for ticker in np.unique(panel.tickers[np.concatenate([train, valid])]):
@@ -41,8 +41,8 @@ class PerTicker:
             told = _into(epochs) if len(stop) or not len(valid) else None
             self.models_[str(ticker)] = model.fit(panel, learn, stop, told)
         for epoch, found in sorted(epochs.items()):
-            if report:
-                report(epoch, {key: float(np.mean([losses[key] for losses in found])) for key in found[0]})
+            if on_epoch:
+                on_epoch(epoch, {key: float(np.mean([losses[key] for losses in found])) for key in found[0]})
         best = [model.best_epoch_ for model in self.models_.values() if hasattr(model, "best_epoch_")]
         if best:
             self.best_epoch_ = round(median(best))
@@ -94,5 +94,5 @@ def _enough(panel: Panel, train: np.ndarray, valid: np.ndarray) -> tuple[np.ndar
     return (learn, stop) if len(learn) else (own, own[:0])
 
 
-def _into(epochs: _EPOCHS) -> Report:
+def _into(epochs: _EPOCHS) -> OnEpoch:
     return lambda epoch, metrics: epochs.setdefault(epoch, []).append(metrics)

@@ -6,13 +6,13 @@ from typing import Self
 import numpy as np
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Report
+from pricecast.models import OnEpoch
 
 
 class Stateless:
     """A model without a learned state."""
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Learn nothing."""
         return self
 

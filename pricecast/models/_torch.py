@@ -11,7 +11,7 @@ from torch import nn
 
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Report
+from pricecast.models import OnEpoch
 from pricecast.schema import QUANTILE_LEVELS
 
 INFERENCE_BATCH = 256
@@ -34,7 +34,7 @@ LOSSES: dict[str, Loss] = {"pinball": pinball, "mse": mse}
 
 
 @dataclass(frozen=True)
-class Settings:
+class Training:
     """How to train; `samples_per_epoch` bounds an epoch on large panels."""
 
     lookback: int
@@ -94,8 +94,8 @@ def train(
     panel: Panel,
     train_origins: np.ndarray,
     valid_origins: np.ndarray,
-    settings: Settings,
-    report: Report | None = None,
+    training: Training,
+    on_epoch: OnEpoch | None = None,
 ) -> int:
     """Train in place with Adam, keeps the weights of the best epoch and returns that epoch (from 1).
 
@@ -106,25 +106,25 @@ def train(
     """
     place = device()
     network.to(place)
-    windows = Windows(panel, settings.lookback, place)
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    windows = Windows(panel, training.lookback, place)
+    optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
     labels = torch.from_numpy(panel.labels(train_origins)).to(place)
     origins = torch.from_numpy(train_origins.copy()).to(place)
-    shuffle = np.random.default_rng(settings.seed)
-    best, best_epoch, best_weights = np.inf, settings.epochs, None
-    for epoch in range(1, settings.epochs + 1):
-        order = shuffle.permutation(len(train_origins))[: settings.samples_per_epoch]
-        metrics = {"train_loss": _train_epoch(network, windows, origins, labels, order, optimizer, settings)}
+    shuffle = np.random.default_rng(training.seed)
+    best, best_epoch, best_weights = np.inf, training.epochs, None
+    for epoch in range(1, training.epochs + 1):
+        order = shuffle.permutation(len(train_origins))[: training.samples_per_epoch]
+        metrics = {"train_loss": _train_epoch(network, windows, origins, labels, order, optimizer, training)}
         if len(valid_origins):
-            metrics["val_loss"] = _loss(network, panel, valid_origins, settings)
-        _check_losses(epoch, metrics, settings)
-        if report:
-            report(epoch, metrics)
+            metrics["val_loss"] = _loss(network, panel, valid_origins, training)
+        _check_losses(epoch, metrics, training)
+        if on_epoch:
+            on_epoch(epoch, metrics)
         if not len(valid_origins):
             continue
         if metrics["val_loss"] < best:
             best, best_epoch, best_weights = metrics["val_loss"], epoch, copy.deepcopy(network.state_dict())
-        elif epoch - best_epoch >= settings.patience:
+        elif epoch - best_epoch >= training.patience:
             break
     if best_weights is not None:
         network.load_state_dict(best_weights)
@@ -149,11 +149,11 @@ def predict(network: nn.Module, panel: Panel, origins: np.ndarray, lookback: int
     return torch.cat(outputs).numpy()[: len(origins)] if outputs else np.empty((0, 0), np.float32)
 
 
-def _check_losses(epoch: int, metrics: dict[str, float], settings: Settings) -> None:
+def _check_losses(epoch: int, metrics: dict[str, float], training: Training) -> None:
     if not np.isfinite(list(metrics.values())).all():
         raise InputError(
             f"expected losses that stay finite, got {metrics} after epoch {epoch}: "
-            f"choose a learning rate below {settings.learning_rate:g}"
+            f"choose a learning rate below {training.learning_rate:g}"
         )
 
 
@@ -164,28 +164,28 @@ def _train_epoch(
     labels: torch.Tensor,
     order: np.ndarray,
     optimizer: torch.optim.Optimizer,
-    settings: Settings,
+    training: Training,
 ) -> float:
     network.train()
-    loss_of = LOSSES[settings.loss]
+    loss_of = LOSSES[training.loss]
     # Added up where it is: asking for the number would make a GPU wait after every batch.
     total = torch.zeros((), dtype=torch.float64, device=origins.device)
-    for batch in torch.from_numpy(order).to(origins.device).split(settings.batch_size):
+    for batch in torch.from_numpy(order).to(origins.device).split(training.batch_size):
         optimizer.zero_grad(set_to_none=True)
         with _precision(origins.device):
             outputs = network(windows[origins[batch]])
         loss = loss_of(outputs.float(), labels[batch])
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        nn.utils.clip_grad_norm_(network.parameters(), training.clip)
         optimizer.step()
         total += loss.detach().double() * len(batch)
     return total.item() / len(order)
 
 
-def _loss(network: nn.Module, panel: Panel, origins: np.ndarray, settings: Settings) -> float:
-    outputs = predict(network, panel, origins, settings.lookback)
+def _loss(network: nn.Module, panel: Panel, origins: np.ndarray, training: Training) -> float:
+    outputs = predict(network, panel, origins, training.lookback)
     network.to(device())
-    return LOSSES[settings.loss](torch.from_numpy(outputs), torch.from_numpy(panel.labels(origins))).item()
+    return LOSSES[training.loss](torch.from_numpy(outputs), torch.from_numpy(panel.labels(origins))).item()
 
 
 def _precision(place: torch.device) -> torch.autocast:

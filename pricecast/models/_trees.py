@@ -9,7 +9,7 @@ import numpy as np
 from pricecast.errors import InputError
 from pricecast.files import read_json
 from pricecast.json_checks import check_object
-from pricecast.models import Report
+from pricecast.models import OnEpoch
 from pricecast.schema import QUANTILE_LEVELS
 from pricecast.text import short
 
@@ -27,20 +27,20 @@ def pinball(levels: np.ndarray, labels: np.ndarray) -> float:
     return float(np.maximum(_LEVELS * error, (_LEVELS - 1) * error).mean())
 
 
-def boost(advance: Callable[[], dict[str, float]], epochs: int, patience: int, report: Report | None) -> int:
+def boost(advance: Callable[[], dict[str, float]], epochs: int, patience: int, on_epoch: OnEpoch | None) -> int:
     """Boost round by round and returns the best round (from 1), or `epochs` when nothing validates.
 
     Args:
         advance: adds a tree wherever one belongs; returns `train_loss` and, with validation rows, `val_loss`.
         epochs: most rounds.
         patience: rounds without a better `val_loss` after which it ends.
-        report: called once a round.
+        on_epoch: called once a round.
     """
     best, best_round = np.inf, epochs
     for number in range(1, epochs + 1):
         metrics = advance()
-        if report:
-            report(number, metrics)
+        if on_epoch:
+            on_epoch(number, metrics)
         if "val_loss" not in metrics:
             continue
         if metrics["val_loss"] < best:

@@ -10,7 +10,7 @@ from pricecast import models
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, check_shape, floats, read_state, write_state
 from pricecast.models._parted import parted
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 from pricecast.statistics import conformal
@@ -43,7 +43,7 @@ class Model:
         """The most days of context that a member sees."""
         return max(models.create(name, {}).lookback for name in self._names())
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Weigh the members on the newest part of the past, fitted on the rest, then fits them on all of it.
 
         Raises:

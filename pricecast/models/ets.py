@@ -7,7 +7,7 @@ import numpy as np
 from statsforecast.models import AutoETS
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 
 NUMBERS = dict.fromkeys(("alpha", "beta", "phi", "level", "slope"), 0)
@@ -38,7 +38,7 @@ class Model:
         """Return a damped or a straight trend."""
         return {"damped": trial.suggest_categorical("damped", [True, False])}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Estimate each ticker's smoothing parameters and first state by maximum likelihood."""
         self.state_ = fit_each(panel, train, lambda path: estimate(path, self.damped))
         return self

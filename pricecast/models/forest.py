@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, _forest, _quantiles, _trees, check_shape
+from pricecast.models import Forecast, OnEpoch, _forest, _quantiles, _trees, check_shape
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class Model:
     samples_per_tree: int = 8192
     seed: int = 0
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Grow the trees on bootstrap samples of at most `samples_per_tree` rows.
 
         Raises:

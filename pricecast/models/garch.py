@@ -10,7 +10,7 @@ from arch.univariate import GARCH, ConstantMean, Normal, StudentsT
 from pricecast.dataset.features import EWMA_DECAY, SCALE_FLOOR
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 
 DISTS = {"t": StudentsT, "normal": Normal}
@@ -49,7 +49,7 @@ class Model:
             "dist": trial.suggest_categorical("dist", list(DISTS)),
         }
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Estimate each ticker's parameters by maximum likelihood.
 
         Raises:

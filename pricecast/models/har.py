@@ -12,7 +12,7 @@ from pricecast.dataset.panel import FEATURE_LIMIT, Panel
 from pricecast.errors import InputError
 from pricecast.models import (
     Forecast,
-    Report,
+    OnEpoch,
     _realised,
     check_shape,
     check_tickers,
@@ -62,7 +62,7 @@ class Model:
             "months": trial.suggest_categorical("months", [1, 6, MONTHS]),
         }
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Learn what is usual for each ticker, the regression, and the level of volatility.
 
         Raises:

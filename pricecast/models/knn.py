@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _quantiles, check_shape
+from pricecast.models import Forecast, OnEpoch, _quantiles, check_shape
 from pricecast.schema import QUANTILE_LEVELS
 
 # Queries of one size (the last is padded) give an origin the same bits in any company and bound the memory.
@@ -35,7 +35,7 @@ class Model:
         """What a search may try."""
         return {"neighbours": trial.suggest_int("neighbours", 50, 1000, log=True)}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Keep the training days.
 
         Raises:

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, check_shape, floats, read_state, write_state
 
 
 class Model:
@@ -34,7 +34,7 @@ class Model:
         """What a search may try."""
         return {"penalty": trial.suggest_float("penalty", 0.1, 1000.0, log=True)}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Learn slopes and intercepts.
 
         Raises:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, _lookback
+from pricecast.models import Forecast, OnEpoch, _lookback
 from pricecast.models._stateless import Stateless
 
 
@@ -25,7 +25,7 @@ class Model(Stateless):
         """What a search may try."""
         return {"lookback": trial.suggest_int("lookback", 2, 60)}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Learn nothing.
 
         Raises:

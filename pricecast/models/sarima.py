@@ -10,7 +10,7 @@ from statsforecast.models import AutoARIMA
 
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 from pricecast.text import listed
 
@@ -44,7 +44,7 @@ class Model:
         """No season, or the week's five trading days."""
         return {"season": trial.suggest_categorical("season", [1, 5])}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Choose each ticker's orders and estimates its coefficients.
 
         Raises:

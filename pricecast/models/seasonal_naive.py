@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, _lookback
+from pricecast.models import Forecast, OnEpoch, _lookback
 from pricecast.models._stateless import Stateless
 
 
@@ -29,7 +29,7 @@ class Model(Stateless):
         """What a search may try: a week, of markets that never close too, a fortnight, a month."""
         return {"season": trial.suggest_categorical("season", [5, 7, 10, 21])}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Learn nothing.
 
         Raises:

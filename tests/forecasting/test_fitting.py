@@ -264,7 +264,7 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
     calls = []
     model = models.load("naive")
     monkeypatch.setattr(
-        model, "fit", lambda self, panel, train, valid, report=None: calls.append((train, valid)) or self
+        model, "fit", lambda self, panel, train, valid, on_epoch=None: calls.append((train, valid)) or self
     )
     again = fitting.refit(made("naive"), data())
     (train, valid), table = calls[0], data().features

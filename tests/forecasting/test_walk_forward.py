@@ -229,12 +229,12 @@ def learned(plan, name="lstm"):
     """What each fold's fit is shown: the dates of its bars, of its first and of its last training origin."""
     seen = []
 
-    def spy(model, stops, panel, fold, report=None):
+    def spy(model, stops, panel, fold, on_epoch=None):
         rows = fold.train if stops else fold.past
         seen.append(
             (panel.dates.min(), panel.dates[rows].min(), panel.dates[rows].max(), len(np.unique(panel.dates)))
         )
-        return original(model, stops, panel, fold, report)
+        return original(model, stops, panel, fold, on_epoch)
 
     original, own = fitting.learn, candidate(name)
     walked = walk_forward.folds(data(), 4, 0.4)

@@ -269,7 +269,7 @@ class Model:
     def __init__(self, weight: float = 1.0) -> None:
         self.weight = weight
 
-    def fit(self, panel, train, valid, report=None):
+    def fit(self, panel, train, valid, on_epoch=None):
         returns = panel.returns(train)
         self.center_ = (self.weight * returns.mean(axis=0)).tolist()
         return self
