@@ -20,7 +20,8 @@ from pricecast.dataset.spec import Spec, check_scalers
 from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
 from pricecast.files import read_json, read_parquet, seal, verify, write_json, write_parquet
-from pricecast.schema import SPLITS, check_bars, check_features, check_prices
+from pricecast.schema import SPLITS
+from pricecast.table_checks import check_bars, check_features, check_prices
 from pricecast.text import short
 
 # Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
@@ -113,7 +114,7 @@ def build(
     """Build the dataset of a prices table.
 
     Args:
-        prices: a table that passes `schema.check_prices`.
+        prices: a table that passes `table_checks.check_prices`.
         horizon: trading days ahead.
         max_lookback: days of context that every origin has, so that all models are judged on the same rows.
         valid_size: share of the dates for validation.

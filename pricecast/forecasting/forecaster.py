@@ -26,8 +26,9 @@ from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.settings import DEFAULTS, Settings
 from pricecast.forecasting.table import forecast_table
 from pricecast.models import About, Forecast, Model
-from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS, require
+from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
 from pricecast.statistics import conformal
+from pricecast.table_checks import require
 
 # A price that moves farther is none, and its square no number any more.
 _FARTHEST = 300.0

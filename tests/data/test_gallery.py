@@ -14,7 +14,8 @@ from pricecast.dataset import dataset
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting
 from pricecast.forecasting.settings import Settings
-from pricecast.schema import QUANTILE_COLUMNS, check_prices
+from pricecast.schema import QUANTILE_COLUMNS
+from pricecast.table_checks import check_prices
 from tests.support import gallery
 from tests.support.gallery import AS_OF, CONTENTS, CSV, EVERY, TABLE, TABLES, sound
 

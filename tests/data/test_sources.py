@@ -50,7 +50,7 @@ def test_sources_are_found_by_their_files():
 
 def test_a_local_source_does_not_import_yfinance():
     code = (
-        "import sys, pandas as pd; from pricecast import sources; "
+        "import sys, pandas as pd; from pricecast.data import sources; "
         "sources.load(sources.Request('sample', (), None, None, '', pd.Timestamp('2024-12-31'), 0)); "
         "sys.exit('yfinance' in sys.modules)"
     )

@@ -16,7 +16,7 @@ from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting
 from pricecast.models import _realised
-from pricecast.schema import check_prices
+from pricecast.table_checks import check_prices
 from tests.support.market_samples import market, prices_of, same_bits, small_dataset
 
 THREE = (("AAA", 300), ("BBB", 260), ("CCC", 280))
