@@ -13,7 +13,7 @@ from pricecast import models
 from pricecast.data import quality
 from pricecast.data.adjust import adjust
 from pricecast.dataset import features
-from pricecast.dataset.dataset import has_context
+from pricecast.dataset.checks import has_context
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.scalers import Scalers
 from pricecast.dataset.spec import Spec

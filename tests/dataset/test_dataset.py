@@ -10,7 +10,8 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from pricecast.data.adjust import adjust
 from pricecast.dataset import dataset as module
 from pricecast.dataset import features
-from pricecast.dataset.dataset import Dataset, build, has_context
+from pricecast.dataset.checks import has_context
+from pricecast.dataset.dataset import Dataset, build
 from pricecast.dataset.features import RETURN_FEATURES
 from pricecast.dataset.scalers import SCALERS
 from pricecast.dataset.splits import bounds_by_share

@@ -106,7 +106,7 @@ def test_files_that_are_not_what_was_written_are_refused(tmp_path):
             archive.writestr(name, data)
     assert "a packed file" in refusal(packed.getvalue(), tmp_path)
     assert "BadZipFile" in refusal(b"no archive", tmp_path)
-    assert "other settings" in refusal(skops_file.to_archive({**files, "more.npy": b""}), tmp_path)
+    assert "other parameters" in refusal(skops_file.to_archive({**files, "more.npy": b""}), tmp_path)
     assert "KeyError" in refusal(skops_file.to_archive({"more.npy": b""}), tmp_path)
     refusal(canonical(FunctionTransformer(np.log)), tmp_path)
     refusal(sound[:-30], tmp_path)

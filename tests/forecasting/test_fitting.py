@@ -8,7 +8,8 @@ import pytest
 
 from pricecast import models
 from pricecast.dataset import dataset
-from pricecast.dataset.dataset import fit_scalers, has_context
+from pricecast.dataset.checks import has_context
+from pricecast.dataset.dataset import fit_scalers
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting, out_of_fold
 from pricecast.forecasting.calibration import calibrate

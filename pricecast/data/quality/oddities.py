@@ -66,7 +66,7 @@ def _looks_like_split(night: np.ndarray, move: np.ndarray) -> np.ndarray:
 
 
 def check_calendar(rows: Rows, until: pd.Timestamp | None) -> None:
-    """Note gaps, rare weekend bars, tickers that end before `until` or the newest bar, and those that never move."""
+    """Note gaps, rare weekend bars, tickers that end before `until` (or the newest bar) or that never move."""
     days = rows.date.astype("datetime64[D]").astype("int64")
     apart = np.diff(days, prepend=days[:1])
     rows.note("gap", (apart > MAX_GAP) & ~rows.first, "{days} days after the bar before it", days=apart)
