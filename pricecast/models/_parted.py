@@ -1,4 +1,4 @@
-"""Holds the newest part of the past out, to stop early on or to weigh members on."""
+"""The newest part of the past, held out to stop early on or to weigh members on."""
 
 import numpy as np
 
@@ -6,7 +6,13 @@ from pricecast.dataset.panel import Panel
 
 
 def parted(panel: Panel, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Origins before a share of the newest dates, whose labels do not reach it, and those of it."""
+    """Part origins into those whose labels end before the newest dates, and those on these dates.
+
+    Args:
+        panel: with the origins.
+        rows: (n,) origins with known labels.
+        share: of their dates that is held out.
+    """
     dates = np.unique(panel.dates[rows])
     cut = dates[int((1 - share) * len(dates))]
     return rows[panel.dates[rows + panel.spec.horizon] <= cut], rows[panel.dates[rows] >= cut]

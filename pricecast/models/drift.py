@@ -26,7 +26,7 @@ class Model:
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """H times the daily drift.
+        """Forecast h times the daily drift over h days.
 
         Raises:
             InputError: a ticker was not there in training.
@@ -44,7 +44,7 @@ class Model:
         """Read state.json.
 
         Raises:
-            InputError: it holds no number for each ticker.
+            InputError: it does not hold a number for each ticker.
         """
         state = read_state(folder)
         check_tickers(state.keys(), folder)
