@@ -87,9 +87,9 @@ def digests(folder: Path) -> dict[str, str]:
         InputError: something is neither a file nor a folder: a link could lead out, a pipe would never end.
     """
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
-    odd = [name for name, path in paths.items() if path.is_symlink() or not (path.is_file() or path.is_dir())]
-    if odd:
-        raise InputError(f"expected nothing but files and folders in {folder}, got {odd[0]!r}: remove it")
+    others = [name for name, path in paths.items() if path.is_symlink() or not (path.is_file() or path.is_dir())]
+    if others:
+        raise InputError(f"expected nothing but files and folders in {folder}, got {others[0]!r}: remove it")
     return {name: digest_file(path) for name, path in paths.items() if path.is_file() and name != MANIFEST}
 
 

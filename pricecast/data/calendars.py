@@ -98,8 +98,8 @@ def next_sessions(ticker: str, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:
     missing = n - len(known)
     if missing and name != WEEKDAYS:
         logger.info("the calendar %s ends before session %d after %s: weekdays stand in", name, n, after.date())
-    rest = pd.bdate_range(known[-1] + pd.Timedelta(days=1) if len(known) else first, periods=missing)
-    return _dates(known.append(rest) if len(known) else rest)
+    weekdays = pd.bdate_range(known[-1] + pd.Timedelta(days=1) if len(known) else first, periods=missing)
+    return _dates(known.append(weekdays) if len(known) else weekdays)
 
 
 def _dates(days: pd.Index) -> pd.DatetimeIndex:

@@ -99,8 +99,8 @@ def _average(counts: np.ndarray, leaf: np.ndarray) -> np.ndarray:
     # that are reached, since those of all leaves can be eight times the file's size.
     total = np.zeros((len(leaf), *counts.shape[1:]))
     for column in leaf.T:
-        used, at = np.unique(column, return_inverse=True)
-        sums = np.cumsum(counts[used], axis=2, dtype=np.float64)
+        reached, at = np.unique(column, return_inverse=True)
+        sums = np.cumsum(counts[reached], axis=2, dtype=np.float64)
         total += (sums / sums[:, :, -1:])[at]
     return total / leaf.shape[1]
 
@@ -109,10 +109,10 @@ def _invert(shares: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return the quantiles of cumulative shares (n, horizons, bins) at the bins' upper edges, linear in between."""
     quantiles = []
     horizon = np.arange(len(edges))
-    before = np.concatenate([np.zeros_like(shares[:, :, :1]), shares[:, :, :-1]], axis=2)
+    at_lower_edges = np.concatenate([np.zeros_like(shares[:, :, :1]), shares[:, :, :-1]], axis=2)
     for level in QUANTILE_LEVELS:
         at = np.minimum((shares < level).sum(axis=2), shares.shape[2] - 1)
-        low, high = (np.take_along_axis(x, at[:, :, None], axis=2)[:, :, 0] for x in (before, shares))
+        low, high = (np.take_along_axis(x, at[:, :, None], axis=2)[:, :, 0] for x in (at_lower_edges, shares))
         inside = (level - low) / (high - low)
         quantiles.append(edges[horizon, at] + inside * (edges[horizon, at + 1] - edges[horizon, at]))
     return np.stack(quantiles, axis=2)

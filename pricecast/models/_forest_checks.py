@@ -22,9 +22,9 @@ def problem(forest: Forest, width: np.ndarray) -> str:
         and forest.threshold.shape == (nodes,) and forest.children.shape == (nodes, 2)
         and forest.counts.shape[1:] == (len(forest.edges), forest.edges.shape[1] - 1) and len(forest.roots) > 0,
     }  # fmt: skip
-    for what, good in sound.items():
-        if not good:
-            return f"arrays of other {what}"
+    for property_, is_sound in sound.items():
+        if not is_sound:
+            return f"arrays of other {property_}"
     return _broken_tree(forest, int(width[0])) or _broken_leaf(forest)
 
 

@@ -12,7 +12,7 @@ from pricecast.dataset.panel import Panel
 from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model, OnEpoch, check_tickers, read_state, write_state
-from pricecast.models._parted import parted
+from pricecast.models._holdout import hold_out
 from pricecast.text import listed, short
 
 # A folder each, and no bundle may have more entries.
@@ -91,7 +91,7 @@ def _enough(panel: Panel, train: np.ndarray, valid: np.ndarray) -> tuple[np.ndar
     if len(train) >= MIN_TRAIN and len(valid):
         return train, valid
     origins = np.concatenate([train, valid])
-    learn, stop = parted(panel, origins, STOP_SHARE)
+    learn, stop = hold_out(panel, origins, STOP_SHARE)
     return (learn, stop) if len(learn) else (origins, origins[:0])
 
 

@@ -79,10 +79,10 @@ def device() -> torch.device:
 class Windows:
     """Windows of the panel's features, (batch, lookback, features), cut by origin out of one array."""
 
-    def __init__(self, panel: Panel, lookback: int, place: torch.device) -> None:
+    def __init__(self, panel: Panel, lookback: int, target_device: torch.device) -> None:
         self._lookback = lookback
         # (rows - lookback + 1, lookback, features), not copied.
-        self._view = torch.from_numpy(panel.X).to(place).unfold(0, lookback, 1).transpose(1, 2)
+        self._view = torch.from_numpy(panel.X).to(target_device).unfold(0, lookback, 1).transpose(1, 2)
 
     def __getitem__(self, origins: torch.Tensor) -> torch.Tensor:
         return self._view[origins - self._lookback + 1]
@@ -112,12 +112,12 @@ def train(
     Raises:
         InputError: a loss is not finite.
     """
-    place = device()
-    network.to(place)
-    windows = Windows(panel, training.lookback, place)
+    target_device = device()
+    network.to(target_device)
+    windows = Windows(panel, training.lookback, target_device)
     optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
-    labels = torch.from_numpy(panel.labels(train_origins)).to(place)
-    origins = torch.from_numpy(train_origins.copy()).to(place)
+    labels = torch.from_numpy(panel.labels(train_origins)).to(target_device)
+    origins = torch.from_numpy(train_origins.copy()).to(target_device)
     shuffle = np.random.default_rng(training.seed)
     best, best_epoch, best_weights = np.inf, training.epochs, None
     for epoch in range(1, training.epochs + 1):
@@ -147,12 +147,12 @@ def predict(network: nn.Module, panel: Panel, origins: np.ndarray, lookback: int
     All batches have one size (the last is padded): an origin's outputs then do not depend, to the last bit, on the
     other origins.
     """
-    place = device()
-    network.to(place).eval()
-    windows = Windows(panel, lookback, place)
+    target_device = device()
+    network.to(target_device).eval()
+    windows = Windows(panel, lookback, target_device)
     padded = np.resize(origins, -(-len(origins) // INFERENCE_BATCH) * INFERENCE_BATCH)
-    with torch.inference_mode(), _precision(place):
-        chunks = torch.from_numpy(padded).to(place).split(INFERENCE_BATCH)
+    with torch.inference_mode(), _precision(target_device):
+        chunks = torch.from_numpy(padded).to(target_device).split(INFERENCE_BATCH)
         outputs = [network(windows[chunk]).float().cpu() for chunk in chunks]
     network.cpu()
     return torch.cat(outputs).numpy()[: len(origins)] if outputs else np.empty((0, 0), np.float32)
@@ -197,5 +197,5 @@ def _loss(network: nn.Module, panel: Panel, origins: np.ndarray, training: Train
     return LOSSES[training.loss](torch.from_numpy(outputs), torch.from_numpy(panel.labels(origins))).item()
 
 
-def _precision(place: torch.device) -> torch.autocast:
-    return torch.autocast(place.type, dtype=torch.bfloat16, enabled=place.type == "cuda")
+def _precision(target_device: torch.device) -> torch.autocast:
+    return torch.autocast(target_device.type, dtype=torch.bfloat16, enabled=target_device.type == "cuda")

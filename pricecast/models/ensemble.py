@@ -11,7 +11,7 @@ from pricecast.dataset.panel import Panel
 from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
 from pricecast.models import Forecast, OnEpoch, check_shape, floats, read_state, write_state
-from pricecast.models._parted import parted
+from pricecast.models._holdout import hold_out
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 from pricecast.statistics import conformal
 
@@ -50,16 +50,16 @@ class Model:
             InputError: a member or the kind of weights is not known, or the past is too short to part.
         """
         names = self._names()
-        before, newest = parted(panel, train, WEIGH_SHARE)
+        older, newest = hold_out(panel, train, WEIGH_SHARE)
         # A ticker that was listed since is not one that every member can forecast yet.
-        newest = newest[np.isin(panel.tickers[newest], panel.tickers[before])]
+        newest = newest[np.isin(panel.tickers[newest], panel.tickers[older])]
         if not len(newest):
             raise InputError(
                 f"expected a past of which the newest {WEIGH_SHARE:.0%} can be forecast from the rest, got "
                 f"{len(train)} origins {panel.spec.horizon} days ahead: take a longer history or a shorter horizon"
             )
         actual, unit = panel.returns(newest), panel.unit(newest)
-        forecasts = [_fitted(name, panel, before).predict(panel, newest) for name in names]
+        forecasts = [_fitted(name, panel, older).predict(panel, newest) for name in names]
         # As if outcomes were independent: the ensemble's own calibration adds the margin for those that are not.
         offsets = [conformal.fit(forecast, actual, unit) for forecast in forecasts]
         self.offsets_ = np.stack(offsets)
@@ -117,7 +117,7 @@ class Model:
 
 def _fitted(name: str, panel: Panel, rows: np.ndarray) -> models.Model:
     stops = models.about(name).stops_early
-    learn, stop = parted(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
+    learn, stop = hold_out(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
     return models.create(name, {}).fit(panel, learn, stop)
 
 

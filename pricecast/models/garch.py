@@ -135,11 +135,11 @@ def _maximise(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
     # Steps of the optimiser may overflow, and arch sets filters of its own; what counts is where it ends.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        result = model.fit(disp="off", show_warning=False)
-    if result.convergence_flag:
+        fit = model.fit(disp="off", show_warning=False)
+    if fit.convergence_flag:
         return {}
     names = {"mean": "mu", "omega": "omega", "alpha": "alpha[1]", "gamma": "gamma[1]", "beta": "beta[1]"}
-    return {key: float(result.params.get(name, 0.0)) for key, name in names.items()}
+    return {key: float(fit.params.get(name, 0.0)) for key, name in names.items()}
 
 
 def _sound(returns: np.ndarray, state: dict[str, float]) -> bool:

@@ -66,12 +66,12 @@ def test_the_file_is_that_of_skops_and_its_bytes_depend_on_its_content(tmp_path,
 @pytest.mark.parametrize("kind", SCALERS)
 def test_skops_reads_the_file_as_the_scaler_of_scikit_learn(tmp_path, kind):
     X = rows(90, 7)
-    found = skops.io.load(file_of(Scaler.fit(kind, X), tmp_path), trusted=[])
+    loaded = skops.io.load(file_of(Scaler.fit(kind, X), tmp_path), trusted=[])
     expected = ESTIMATORS[kind]().fit(X)
-    assert type(found) is type(expected)
-    assert vars(found).keys() == vars(expected).keys()
-    assert all(np.array_equal(value, vars(expected)[name]) for name, value in vars(found).items())
-    assert same_bits(found.transform(X), expected.transform(X))
+    assert type(loaded) is type(expected)
+    assert vars(loaded).keys() == vars(expected).keys()
+    assert all(np.array_equal(value, vars(expected)[name]) for name, value in vars(loaded).items())
+    assert same_bits(loaded.transform(X), expected.transform(X))
 
 
 ODD = {

@@ -58,9 +58,9 @@ def _looks_like_split(night: np.ndarray, move: np.ndarray) -> np.ndarray:
     """
     marked = np.zeros(len(move), dtype=bool)
     (candidates,) = np.nonzero(np.abs(night) > RATIOS[0] - NEAR_OPEN)
-    gap, whole = night[candidates, None], move[candidates, None]
+    gap, close_to_close = night[candidates, None], move[candidates, None]
     signed = np.sign(gap) * RATIOS
-    near = (np.abs(gap - signed) <= NEAR_OPEN) & (np.abs(whole - signed) <= NEAR_CLOSE)
+    near = (np.abs(gap - signed) <= NEAR_OPEN) & (np.abs(close_to_close - signed) <= NEAR_CLOSE)
     marked[candidates] = near.any(axis=1)
     return marked
 

@@ -40,9 +40,9 @@ class Rows:
 
     def previous(self, values: np.ndarray) -> np.ndarray:
         """Return each row's value one bar before, (n,); NaN on a ticker's first bar."""
-        before = np.concatenate([[np.nan], values[:-1]])
-        before[self.first] = np.nan
-        return before
+        previous = np.concatenate([[np.nan], values[:-1]])
+        previous[self.first] = np.nan
+        return previous
 
     def note(self, kind: str, rows: np.ndarray, text: str, **values: np.ndarray) -> None:
         """Record a finding.

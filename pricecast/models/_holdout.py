@@ -5,8 +5,8 @@ import numpy as np
 from pricecast.dataset.panel import Panel
 
 
-def parted(panel: Panel, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Part origins into those whose labels end before the newest dates, and those on these dates.
+def hold_out(panel: Panel, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Split origins into those whose labels end before the newest dates, and those on these dates.
 
     Args:
         panel: with the origins.
