@@ -28,13 +28,13 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     wanted = candidate.candidate(name, json.loads(params["model_params"]), params)
     with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
 
-        def report(epoch: int, metrics: dict[str, float]) -> None:
+        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
             run.metrics(metrics, step=epoch)
             bar.update()
             bar.set_postfix({key: f"{value:.4f}" for key, value in metrics.items()})
 
         forecaster = fit(
-            name, dict(wanted.params), dataset, report, wanted.settings,
+            name, dict(wanted.params), dataset, on_epoch, wanted.settings,
             lambda what: bar.set_description(f"train {what}"),
         )  # fmt: skip
     run.params({f"{name}.{key}": value for key, value in forecaster.params.items()})

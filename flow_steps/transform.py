@@ -15,7 +15,8 @@ from flow_steps.runs import artifacts
 from flow_steps.runs.tracking import StepRun, data_of
 from pricecast.dataset.dataset import build
 from pricecast.files import digest_text, read_parquet
-from pricecast.schema import SPLITS, check_prices
+from pricecast.schema import SPLITS
+from pricecast.table_checks import check_prices
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:

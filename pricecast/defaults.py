@@ -1,4 +1,4 @@
-"""The defaults and limits of a dataset, a walk and a search, for the library and the command line alike."""
+"""Defaults and limits of a dataset, a walk-forward and a search, for the library and the command line alike."""
 
 # No market's bars are older, and tools that count nanoseconds end in 2262.
 YEARS = (1800, 2200)

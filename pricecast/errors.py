@@ -1,13 +1,16 @@
-"""The one exception that stands for a user's mistake."""
+"""The exception for a user's mistake."""
 
 _LIMIT = 600  # characters
 
 
 class InputError(ValueError):
-    """Bad input: the message says what was expected, what came, and what to do.
+    r"""Bad input: the message says what was expected, what came, and what to do.
 
     Front ends print it as one line, without a traceback. It quotes names and cells of the user's, so whatever
-    could break the line or steer a terminal becomes a blank, and a flood of text loses its middle.
+    could break the line or control a terminal becomes a blank, and a long text loses its middle.
+
+    >>> str(InputError("expected a ticker, got 'A\nB'"))
+    "expected a ticker, got 'A B'"
     """
 
     def __init__(self, message: str) -> None:

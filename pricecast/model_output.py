@@ -8,24 +8,38 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Forecast:
-    """Log returns from each origin: `center` (n, h), and at most one of `sigma` (n, h), `quantiles` (n, h, q)."""
+    """Log returns from n origins over h horizons.
+
+    Attributes:
+        center: (n, h) point forecasts.
+        sigma: (n, h) volatilities, or None.
+        quantiles: (n, h, q) at `QUANTILE_LEVELS`, ascending, or None; never together with `sigma`.
+    """
 
     center: np.ndarray
     sigma: np.ndarray | None = None
     quantiles: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "Forecast":
-        """Return the forecasts of some of its origins."""
-        rest = (None if part is None else part[rows] for part in (self.sigma, self.quantiles))
-        return Forecast(self.center[rows], *rest)
+        """Return the forecasts of some of the origins, by row number or mask."""
+        spread = (None if values is None else values[rows] for values in (self.sigma, self.quantiles))
+        return Forecast(self.center[rows], *spread)
 
 
-def join(parts: Sequence[Forecast]) -> Forecast:
-    """Put forecasts of one model under one another."""
+def join(forecasts: Sequence[Forecast]) -> Forecast:
+    """Concatenate forecasts of one model, origins in the order given.
 
-    def stacked(values: list[np.ndarray | None]) -> np.ndarray | None:
-        found = [value for value in values if value is not None]
-        return np.concatenate(found) if found else None
+    >>> first, second = Forecast(np.zeros((2, 5))), Forecast(np.ones((1, 5)))
+    >>> join([first, second]).center[:, 0].tolist()
+    [0.0, 0.0, 1.0]
+    """
 
-    center = np.concatenate([part.center for part in parts])
-    return Forecast(center, stacked([part.sigma for part in parts]), stacked([part.quantiles for part in parts]))
+    def concatenated(arrays: list[np.ndarray | None]) -> np.ndarray | None:
+        present = [array for array in arrays if array is not None]
+        return np.concatenate(present) if present else None
+
+    return Forecast(
+        np.concatenate([forecast.center for forecast in forecasts]),
+        concatenated([forecast.sigma for forecast in forecasts]),
+        concatenated([forecast.quantiles for forecast in forecasts]),
+    )

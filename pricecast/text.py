@@ -1,4 +1,4 @@
-"""Tickers, values and lists of the user's as they may stand in a message; no table and no array is needed here."""
+"""Tickers, and values and lists of the user's as they stand in a message."""
 
 import re
 from collections.abc import Iterable
@@ -9,10 +9,13 @@ TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=-]{0,23}$")
 
 
 def parse_ticker(text: str) -> str:
-    """Return the ticker in upper case.
+    """Return a ticker in upper case, without blanks around it.
 
     Raises:
-        InputError: the text is no ticker.
+        InputError: the text is not a ticker.
+
+    >>> parse_ticker(" btc-usd ")
+    'BTC-USD'
     """
     ticker = text.strip() if isinstance(text, str) else ""
     # Only ASCII has one upper case that everybody expects: upper() makes "SS" of a sharp s.
@@ -25,13 +28,23 @@ def parse_ticker(text: str) -> str:
 
 
 def short(value: object, limit: int = 40) -> str:
-    """Return a value of the user's as it may stand in a message."""
+    """Return a value as it stands in a message: its `repr`, cut after `limit` characters.
+
+    >>> short("AAPL")
+    "'AAPL'"
+    >>> short("A" * 5000, 4)
+    "'AAA... (5002 characters)"
+    """
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
 def listed(items: Iterable[object], limit: int = 8) -> str:
-    """Return the first items with commas, and how many follow."""
+    """Return the first `limit` items with commas, and how many follow.
+
+    >>> listed(["AAPL", "IBM", "MSFT"], 2)
+    'AAPL, IBM and 1 more'
+    """
     names = [str(item) for item in items]
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

@@ -83,7 +83,7 @@ def _assessed(
     """What came of a trial, as its run has it; in words if it was given up."""
     seen = itertools.count(1)
 
-    def report(fold: int, epoch: int, losses: dict[str, float]) -> None:
+    def on_epoch(fold: int, epoch: int, losses: dict[str, float]) -> None:
         own.metrics(losses, step=next(seen))
         # Losses of another fold are of another market; those of a model for each ticker come when all are fitted.
         if "val_loss" in losses and not fold and not task.params["per_ticker"]:
@@ -92,7 +92,7 @@ def _assessed(
                 raise optuna.TrialPruned
 
     try:
-        found = search.assess(candidate, task.past, walked, defaults.METRICS, report)
+        found = search.assess(candidate, task.past, walked, defaults.METRICS, on_epoch)
     except UpdateFinishedTrialError:
         raise  # another worker has the trial now
     except optuna.TrialPruned:

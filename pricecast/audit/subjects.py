@@ -12,7 +12,8 @@ import pandas as pd
 from pricecast.audit.checks import Compute
 from pricecast.data.adjust import adjust
 from pricecast.dataset import features
-from pricecast.dataset.dataset import Dataset, build, has_context
+from pricecast.dataset.checks import has_context
+from pricecast.dataset.dataset import Dataset, build
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.subsets import rebuilt
 from pricecast.files import digest_text, digests

@@ -1,1 +1,1 @@
-"""Daily bars: where they come from, what is wrong with them, and the days on which there are any."""
+"""Daily bars: sources, data quality, adjustment and trading calendars."""

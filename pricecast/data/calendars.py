@@ -1,4 +1,4 @@
-"""Trading days ahead, and whether a session has closed: a thin layer over exchange_calendars.
+"""Trading days ahead and closing times, over exchange_calendars.
 
 Round-the-clock markets need no calendar: crypto trades every day and currencies on weekdays, both until
 midnight UTC.
@@ -35,7 +35,11 @@ INDICES = {
 
 
 def calendar_name(ticker: str) -> str:
-    """Return the exchange_calendars name of a ticker's market, by its spelling; New York when nothing else fits."""
+    """Return the exchange_calendars name of a ticker's market, by its spelling; New York when nothing else fits.
+
+    >>> [calendar_name(ticker) for ticker in ("AAPL", "BRK-B", "BTC-USD", "SAP.DE", "EURUSD=X")]
+    ['XNYS', 'XNYS', '24/7', 'XETR', '24/5']
+    """
     if CRYPTO.match(ticker):
         return ALWAYS
     if ticker.endswith("=X"):
@@ -46,12 +50,16 @@ def calendar_name(ticker: str) -> str:
 
 
 def day(moment: Any) -> str:
-    """Return the date of a moment, of pandas or numpy, as `YYYY-MM-DD`."""
+    """Return the date of a moment, of pandas or numpy, as `YYYY-MM-DD`.
+
+    >>> day(pd.Timestamp("2024-03-28 16:00"))
+    '2024-03-28'
+    """
     return str(pd.Timestamp(moment).date())
 
 
 def utc(moment: pd.Timestamp) -> pd.Timestamp:
-    """Return the moment in UTC; one without a time zone is taken as UTC."""
+    """Return a moment in UTC; one without a time zone is taken as UTC."""
     return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
 
 
@@ -68,6 +76,11 @@ def next_sessions(ticker: str, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:
 
     Raises:
         InputError: n is negative.
+
+    >>> [day(session) for session in next_sessions("AAPL", pd.Timestamp("2024-03-28"), 2)]  # after Good Friday
+    ['2024-04-01', '2024-04-02']
+    >>> [day(session) for session in next_sessions("BTC-USD", pd.Timestamp("2024-03-28"), 2)]
+    ['2024-03-29', '2024-03-30']
     """
     if n < 0:
         raise InputError(f"expected zero or more sessions ahead, got {n}: give a horizon of 1 or more")
@@ -85,8 +98,8 @@ def next_sessions(ticker: str, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:
     missing = n - len(known)
     if missing and name != WEEKDAYS:
         logger.info("the calendar %s ends before session %d after %s: weekdays stand in", name, n, after.date())
-    rest = pd.bdate_range(known[-1] + pd.Timedelta(days=1) if len(known) else first, periods=missing)
-    return _dates(known.append(rest) if len(known) else rest)
+    weekdays = pd.bdate_range(known[-1] + pd.Timedelta(days=1) if len(known) else first, periods=missing)
+    return _dates(known.append(weekdays) if len(known) else weekdays)
 
 
 def _dates(days: pd.Index) -> pd.DatetimeIndex:
@@ -94,20 +107,31 @@ def _dates(days: pd.Index) -> pd.DatetimeIndex:
 
 
 def is_closed(ticker: str, session: pd.Timestamp, now: pd.Timestamp) -> bool:
-    """Whether the trading day `session` (a naive date) has ended at `now` (UTC where it has no time zone).
+    """Return True if a trading day has ended.
 
     A day the calendar does not know (a holiday, or past its end) ends with the exchange's local day.
+
+    Args:
+        ticker: as `text.parse_ticker` returns it.
+        session: the trading day, a naive date.
+        now: the moment to compare with, UTC where it has no time zone.
+
+    >>> thursday = pd.Timestamp("2024-03-28")  # New York closes at 20:00 UTC
+    >>> is_closed("AAPL", thursday, thursday + pd.Timedelta(hours=19))
+    False
+    >>> is_closed("AAPL", thursday, thursday + pd.Timedelta(hours=20))
+    True
     """
-    day = pd.Timestamp(session).normalize()
+    date = pd.Timestamp(session).normalize()
     name = calendar_name(ticker)
-    tomorrow = day + pd.Timedelta(days=1)
+    tomorrow = date + pd.Timedelta(days=1)
     if name in (ALWAYS, WEEKDAYS):
         return utc(now) >= utc(tomorrow)
-    calendar = _calendar(name, day.year // 10 * 10, day.year // 10 * 10 + 11)
+    calendar = _calendar(name, date.year // 10 * 10, date.year // 10 * 10 + 11)
     if calendar is None:
         return utc(now) >= utc(tomorrow) + pd.Timedelta(hours=12)  # the day is then over in every time zone
-    if day in calendar.sessions:
-        return utc(now) >= calendar.session_close(day)
+    if date in calendar.sessions:
+        return utc(now) >= calendar.session_close(date)
     return utc(now) >= utc(tomorrow.tz_localize(calendar.tz))
 
 
@@ -115,7 +139,7 @@ def is_closed(ticker: str, session: pd.Timestamp, now: pd.Timestamp) -> bool:
 def _calendar(name: str, first_year: int, last_year: int) -> Any | None:
     """Return a calendar over whole years, cut to its own bounds; None where it knows nothing of them.
 
-    Explicit years, because the default range moves with today's date and costs more.
+    The years are explicit, because the default range moves with today's date and takes longer to compute.
     """
     import exchange_calendars
 

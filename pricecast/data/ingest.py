@@ -1,4 +1,4 @@
-"""From a source to a clean prices table."""
+"""Download of a clean prices table from a source."""
 
 import logging
 from typing import Any
@@ -12,7 +12,12 @@ _log = logging.getLogger(__name__)
 
 
 def download(request: Request, *, strict: bool, allow_splits: bool) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Fetch bars, repairs or refuses what is wrong, and counts it.
+    """Fetch bars, then repair, drop or refuse what is wrong with them, and count it.
+
+    Args:
+        request: source, tickers and dates.
+        strict: refuse whatever would be repaired or dropped.
+        allow_splits: report moves that look like unadjusted splits instead of refusing them.
 
     Returns:
         The prices table and the quality report.

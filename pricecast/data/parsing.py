@@ -1,6 +1,6 @@
-"""Cells as people and programs write them: read strictly, or refused by name; nothing is guessed.
+"""Parsing of dates, numbers and tickers as people and programs write them; nothing is guessed.
 
-Both the files and the tables that come in go through here, so that a cell means the same at every door.
+Files and tables alike are parsed here, so that a cell means the same wherever it comes from.
 """
 
 import re
@@ -21,10 +21,17 @@ DATE = re.compile(
 
 
 def dates(column: pd.Series, where: str) -> pd.Series:
-    """Local moments without a time zone, checked to be dates of a market.
+    """Parse dates into local moments without a time zone, datetime64.
+
+    Args:
+        column: dates, or text such as 2020-01-31, 20200131 or 2020-01-31 16:00:00-05:00.
+        where: the table's name in messages.
 
     Raises:
-        InputError: a cell is no such date.
+        InputError: a cell is not a date, or of a year outside `YEARS`; the message shows the cell and its row.
+
+    >>> dates(pd.Series(["20240328", "2024-03-28T16:00-04:00"]), "a.csv").astype(str).tolist()
+    ['2024-03-28 00:00:00', '2024-03-28 16:00:00']
     """
     if isinstance(column.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(column):
         moments = column.dt.tz_localize(None)
@@ -33,11 +40,11 @@ def dates(column: pd.Series, where: str) -> pd.Series:
         codes, unique = pd.factorize(_text(column))
         parsed = pd.Series([_moment(str(value)) for value in unique], dtype="datetime64[us]")
         moments = parsed.reindex(codes)
-    wrong = (moments.isna() | ~moments.dt.year.between(*YEARS)).to_numpy()
-    if wrong.any():
+    no_date = (moments.isna() | ~moments.dt.year.between(*YEARS)).to_numpy()
+    if no_date.any():
         raise InputError(
             f"expected dates such as 2020-01-31 or 20200131, from {YEARS[0]} to {YEARS[1]}, in {where}, got "
-            f"{short(str(column[wrong].iloc[0]))} in row {int(wrong.argmax()) + 1}: correct the column"
+            f"{short(str(column[no_date].iloc[0]))} in row {int(no_date.argmax()) + 1}: correct the column"
         )
     return moments.reset_index(drop=True)
 
@@ -59,10 +66,18 @@ def _moment(text: str) -> np.datetime64:
 
 
 def numbers(column: pd.Series, name: str, where: str) -> np.ndarray:
-    """Numbers as float64, NaN where a cell is empty; text may group its thousands by commas.
+    """Parse numbers into float64, NaN where a cell is empty; text may group its thousands by commas.
+
+    Args:
+        column: numbers or text.
+        name: the column's name in messages.
+        where: the table's name in messages.
 
     Raises:
-        InputError: a cell is no number.
+        InputError: a cell is not a number; the message shows the cell and its row.
+
+    >>> numbers(pd.Series(["1,234.5", "n/a", "-2"]), "close", "a.csv").tolist()
+    [1234.5, nan, -2.0]
     """
     types = pd.api.types
     if types.is_numeric_dtype(column) and not (types.is_bool_dtype(column) or types.is_complex_dtype(column)):
@@ -72,21 +87,28 @@ def numbers(column: pd.Series, name: str, where: str) -> np.ndarray:
     grouped = text.str.fullmatch(THOUSANDS)
     text = text.mask(grouped, text.str.replace(",", "", regex=False))
     missing = text.str.lower().isin(NULLS)
-    bad = (pd.to_numeric(text, errors="coerce").isna() & ~missing).to_numpy()
-    if bad.any():
+    no_number = (pd.to_numeric(text, errors="coerce").isna() & ~missing).to_numpy()
+    if no_number.any():
         raise InputError(
-            f"expected numbers in the column {name} of {where}, got {short(text[bad].iloc[0])} in row "
-            f"{int(bad.argmax()) + 1}: correct the cell or leave it empty"
+            f"expected numbers in the column {name} of {where}, got {short(text[no_number].iloc[0])} in row "
+            f"{int(no_number.argmax()) + 1}: correct the cell or leave it empty"
         )
     # Not what to_numeric made of them: it may miss the last digit, and a float has to come back as it was.
     return text.mask(missing).to_numpy(dtype="float64", na_value=np.nan)
 
 
 def tickers(column: pd.Series, where: str) -> np.ndarray:
-    """Tickers in upper case.
+    """Parse tickers into upper case.
+
+    Args:
+        column: text.
+        where: the table's name in messages.
 
     Raises:
-        InputError: a cell is no ticker.
+        InputError: a cell is not a ticker.
+
+    >>> tickers(pd.Series(["aapl", " IBM "]), "a.csv").tolist()
+    ['AAPL', 'IBM']
     """
     try:
         codes, unique = pd.factorize(column)
@@ -95,7 +117,7 @@ def tickers(column: pd.Series, where: str) -> np.ndarray:
     if (codes < 0).any():
         raise InputError(f"expected a ticker in every row of {where}, got none in row {codes.argmin() + 1}: add it")
     try:
-        spelled = [parse_ticker(value) for value in unique]
+        parsed = [parse_ticker(value) for value in unique]
     except InputError as error:
         raise InputError(f"{where}: {error}; name the file after its ticker or give a column ticker") from error
-    return np.array(spelled, dtype=object)[codes]
+    return np.array(parsed, dtype=object)[codes]

@@ -1,7 +1,7 @@
-"""The rule book of `pricecast.data.quality`: every kind of finding, what is done about it, and what it means.
+"""The rules of data quality: every kind of finding, the action it leads to, and its meaning.
 
-docs/data-quality.md shows it to users. It stands outside of that package: a step that only reads what was found
-does not run again when a rule's code changes.
+docs/data-quality.md shows them to users. They stand outside of `pricecast.data.quality`: a step that only reads
+findings does not run again when a rule's code changes.
 """
 
 # kind -> (action, what it means)
@@ -90,7 +90,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "constant": ("fatal", "the close of the ticker never changes"),
     "empty": ("fatal", "no usable bar of the ticker is left"),
 }
-# Besides all that is dropped, repaired or fatal, these stop a strict run: they too want a look.
+# Besides all that is dropped, repaired or fatal, these stop a strict run: somebody has to look at them, too.
 STRICT = (
     "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "gap", "stale", "unfinished",
 )  # fmt: skip

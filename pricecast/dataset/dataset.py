@@ -1,6 +1,5 @@
-"""From prices to a dataset: features, splits and scalers, all fitted on training rows only."""
+"""The dataset artifact: adjusted bars, features with their spans, and scalers fitted on training rows only."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -14,23 +13,21 @@ from pricecast import defaults
 from pricecast.data.adjust import adjust
 from pricecast.data.quality_rules import LOOKS_LIKE_SPLIT
 from pricecast.dataset import features, splits
-from pricecast.dataset.panel import Panel, context, targets
+from pricecast.dataset.checks import check_quality, check_spans, check_tickers, has_context, too_short
+from pricecast.dataset.panel import Panel, targets
 from pricecast.dataset.scalers import Scalers
 from pricecast.dataset.spec import Spec, check_scalers
 from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
 from pricecast.files import read_json, read_parquet, seal, verify, write_json, write_parquet
-from pricecast.schema import SPLITS, check_bars, check_features, check_prices
-from pricecast.text import short
+from pricecast.table_checks import check_bars, check_features, check_prices
 
-# Fewer labels than this teach nothing; 5 % conformal quantiles need 19 residuals; the newest close has no outcome.
-MIN_TRAIN, MIN_VALID, MIN_TEST = 50, 20, 2
 _LIBRARIES = ("numpy", "pandas", "polars", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The dataset artifact: adjusted bars, features with their split, scalers, spec, and what was repaired."""
+    """A dataset: adjusted bars, features with their split, scalers, spec, and the quality report of its prices."""
 
     bars: pd.DataFrame
     features: pd.DataFrame
@@ -39,21 +36,21 @@ class Dataset:
     quality: dict[str, Any] = field(default_factory=dict)
 
     def panel(self, scalers: Scalers | None = None) -> Panel:
-        """Return the arrays that models see, scaled by the dataset's scalers or by those given."""
+        """Return the arrays that models see, scaled by the given scalers or, without any, by the dataset's own."""
         chosen = scalers or self.scalers
         return Panel.build(self.bars, self.features, self.spec, chosen.X, chosen.y)
 
     def origins(self, split: str) -> np.ndarray:
-        """Row numbers of the origins of a split, shape (n,)."""
+        """Return the row numbers of the origins of a split, (n,)."""
         return np.flatnonzero(self.features["split"].to_numpy() == split)
 
     @cached_property
     def usable(self) -> pd.Series:
-        """Rows that one may forecast from, whatever their span."""
+        """Mask of the rows that one may forecast from, whatever their span."""
         return has_context(self.features, self.spec.features, self.spec.max_lookback)
 
     def as_of(self, valid_start: pd.Timestamp, test_start: pd.Timestamp) -> "Dataset":
-        """Return the same rows with other spans, and scalers that know no more than those."""
+        """Return the dataset with the spans of other dates, and scalers fitted on their training rows."""
         bounds = splits.Bounds(valid_start, test_start)
         split = splits.assign(self.features, bounds, self.spec.horizon, self.usable)
         spec = replace(self.spec, **bounds.texts())
@@ -61,12 +58,12 @@ class Dataset:
         return replace(self, features=self.features.assign(split=split), spec=spec, scalers=scalers)
 
     def fold(self) -> Fold:
-        """Return the fold that the spec's dates make: learn from training and validation, forecast the test span."""
+        """Return the spec's spans as a fold: learn from training and validation, forecast the test span."""
         bounds = (pd.Timestamp(day) for day in (self.spec.valid_start, self.spec.test_start))
         return splits.fold(self.features, self.usable, self.spec.horizon, *bounds)
 
     def save(self, folder: Path) -> Path:
-        """Write the folder and seals it with a manifest."""
+        """Write the dataset's files and their manifest; return the folder."""
         write_parquet(self.bars, folder / "bars.parquet")
         write_parquet(self.features, folder / "features.parquet")
         self.scalers.save(folder)
@@ -77,24 +74,24 @@ class Dataset:
 
     @classmethod
     def load(cls, folder: Path, spans: bool = True) -> "Dataset":
-        """Verify and read a folder that `save` wrote.
+        """Read a folder that `save` wrote, and verify it.
 
         Args:
             folder: to read.
             spans: False takes spans that do not follow from the dates, for an audit to say what is wrong with them.
 
         Raises:
-            InputError: a file is missing or damaged, or a table is none that `build` makes.
+            InputError: a file is missing or damaged, or breaks a rule of its table.
         """
         verify(folder)
         spec = Spec.from_json(read_json(folder / "spec.json"))
         bars = check_bars(read_parquet(folder / "bars.parquet"))
         table = check_features(read_parquet(folder / "features.parquet"), bars, spec.features)
         if spans:
-            _check_spans(table, spec)
-        _check_tickers(table, spec)
+            check_spans(table, spec)
+        check_tickers(table, spec)
         scalers = check_scalers(Scalers.load(folder), spec)
-        return cls(bars, table, scalers, spec, _check_quality(read_json(folder / "quality.json")))
+        return cls(bars, table, scalers, spec, check_quality(read_json(folder / "quality.json")))
 
 
 def build(
@@ -113,7 +110,7 @@ def build(
     """Build the dataset of a prices table.
 
     Args:
-        prices: a table that passes `schema.check_prices`.
+        prices: a table that passes `table_checks.check_prices`.
         horizon: trading days ahead.
         max_lookback: days of context that every origin has, so that all models are judged on the same rows.
         valid_size: share of the dates for validation.
@@ -125,15 +122,15 @@ def build(
         quality: the report of the download, to be shown with the results.
 
     Raises:
-        InputError: the prices break their promise, no ticker has enough rows for its spans, or the bounds make
-            no sense.
+        InputError: the prices break a rule of their table, no ticker has enough rows for its spans, or the bounds
+            make no sense.
     """
     bars = adjust(check_prices(prices))
     bounds = _bounds(bars["date"], valid_size, test_size, valid_start, test_start)
     table = features.compute(bars, target)
     names = list(features.FEATURES[target])
     table["split"] = splits.assign(table, bounds, horizon, has_context(table, names, max_lookback))
-    dropped = _too_short(table)
+    dropped = too_short(table)
     keep = ~table["ticker"].isin(list(dropped))
     if not keep.any():
         raise InputError(
@@ -164,62 +161,18 @@ def _bounds(
     return splits.bounds_by_date(dates, valid_start, test_start)
 
 
-def has_context(table: pd.DataFrame, names: Sequence[str], lookback: int) -> pd.Series:
-    """Rows whose last `lookback` rows of the same ticker have every feature."""
-    whole = np.isfinite(table[[*names, "scale"]].to_numpy()).all(axis=1)
-    return pd.Series(context(whole, table["ticker"].to_numpy(), lookback), index=table.index)
-
-
-def _too_short(table: pd.DataFrame) -> dict[str, str]:
-    counts = pd.crosstab(table["ticker"], table["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    rows = table.groupby("ticker", sort=False).size()
-    short = counts[(counts["train"] < MIN_TRAIN) | (counts["valid"] < MIN_VALID) | (counts["test"] < MIN_TEST)]
-    return {
-        ticker: f"{ticker} has {rows.loc[ticker]} bars, which leaves {row.train} training, {row.valid} validation "
-        f"and {row.test} test origins ({MIN_TRAIN}, {MIN_VALID} and {MIN_TEST} are needed)"
-        for ticker, row in zip(short.index.astype(str), short.itertuples(), strict=True)
-    }
-
-
 def _holds_splits(quality: dict[str, Any]) -> bool:
-    """Whether unadjusted splits were let through: then a forecaster must take them, too."""
+    """Return True if unadjusted splits were let through: then a forecaster must take them, too."""
     return any(finding["kind"] in LOOKS_LIKE_SPLIT for finding in quality.get("findings", ()))
 
 
-def _check_spans(table: pd.DataFrame, spec: Spec) -> None:
-    """The spans follow from the dates; any others would teach a model what it is judged on."""
-    bounds = splits.Bounds(pd.Timestamp(spec.valid_start), pd.Timestamp(spec.test_start))
-    usable = has_context(table, spec.features, spec.max_lookback)
-    expected = splits.assign(table, bounds, spec.horizon, usable)
-    wrong = table["split"].ne(expected)
-    if wrong.any():
-        row = table[wrong].iloc[0]
-        raise InputError(
-            f"expected the spans that the spec's dates lead to, got {short(row['split'])} in {wrong.sum()} rows, "
-            f"first {row['ticker']} on {row['date']:%Y-%m-%d}: run transform again"
-        )
-
-
-def _check_tickers(table: pd.DataFrame, spec: Spec) -> None:
-    if spec.tickers != tuple(table["ticker"].unique()):
-        found = short(", ".join(table["ticker"].unique()))
-        raise InputError(f"expected the spec's tickers in the features, got {found}: run transform again")
-    if few := _too_short(table):
-        raise InputError(
-            f"expected enough origins in every span, got {'; '.join(few.values())}: run transform again"
-        )
-
-
-def _check_quality(report: Any) -> dict[str, Any]:
-    findings = report.get("findings", []) if isinstance(report, dict) else None
-    if not isinstance(findings, list) or not all(isinstance(item, dict) and "kind" in item for item in findings):
-        raise InputError(
-            "expected a quality report with findings of a kind, got something else: run download again"
-        )
-    return report
-
-
 def fit_scalers(table: pd.DataFrame, spec: Spec, origins: np.ndarray) -> Scalers:
-    """Scalers of the features and targets of training origins (n,)."""
+    """Fit scalers on the features and targets of training origins.
+
+    Args:
+        table: the features of a dataset.
+        spec: of the dataset.
+        origins: (n,) row numbers; all their labels are known.
+    """
     X = table[list(spec.features)].to_numpy()[origins]
     return Scalers.fit(spec.scaler, X, targets(table, origins, spec.horizon, spec.target))

@@ -1,7 +1,7 @@
-"""The features: one named, trailing-only expression each.
+"""The features: a named expression each, computed within one ticker from a row and earlier ones.
 
-Price moves stand in units of `scale` (the volatility known at that close), so that one model can learn from
-calm and from wild tickers. Every expression is computed within one ticker and looks at that row and earlier ones.
+Price moves are in units of `scale` (the volatility known at that close), so that one model can learn from tickers
+of low and of high volatility.
 """
 
 import math
@@ -51,30 +51,30 @@ def _wilder_decay(days: int) -> float:
 
 
 def ewma_volatility() -> pl.Expr:
-    """RiskMetrics volatility of daily log returns, known at each close (Longerstaey & Spencer 1996)."""
+    """Return the RiskMetrics volatility of daily log returns, known at each close (Longerstaey & Spencer 1996)."""
     return _ewm(_return**2, EWMA_DECAY).sqrt().clip(lower_bound=SCALE_FLOOR)
 
 
 def _garman_klass(days: int) -> pl.Expr:
-    """Garman & Klass (1980): from the day's range and its open-to-close move."""
+    """Return the volatility by Garman & Klass (1980), from the days' ranges and open-to-close moves."""
     daily = 0.5 * (_high / _low).log() ** 2 - (2 * math.log(2) - 1) * (_close / _open).log() ** 2
     return _log_ratio(_rolling_root(daily, days))
 
 
 def _parkinson(days: int) -> pl.Expr:
-    """Parkinson (1980): from the day's range alone."""
+    """Return the volatility by Parkinson (1980), from the days' ranges alone."""
     return _log_ratio(_rolling_root((_high / _low).log() ** 2 / (4 * math.log(2)), days))
 
 
 def _rsi(days: int) -> pl.Expr:
-    """Wilder's relative strength index, from -1 (only falls) to 1 (only rises)."""
+    """Return Wilder's relative strength index, from -1 (only falls) to 1 (only rises)."""
     decay = _wilder_decay(days)
     total = _ewm(_return.abs(), decay)
     return pl.when(total > 0).then(_ewm(_return, decay) / total).otherwise(pl.when(total == 0).then(0.0))
 
 
 def _macd() -> pl.Expr:
-    """Histogram of the moving average convergence divergence of the log close, in units of `scale`."""
+    """Return the histogram of the moving average convergence divergence of the log close, in units of `scale`."""
     fast, slow, signal = (_span_decay(days) for days in MACD_DAYS)
     line = _ewm(_close.log(), fast) - _ewm(_close.log(), slow)
     return (line - _ewm(line, signal)) / _scale
@@ -87,7 +87,7 @@ def _bollinger(days: int) -> pl.Expr:
 
 
 def _atr(days: int) -> pl.Expr:
-    """Average true range (Wilder 1978) as a share of the close, against `scale`."""
+    """Return the average true range (Wilder 1978) as a share of the close, against `scale`."""
     true_range = pl.max_horizontal(_high, _last) - pl.min_horizontal(_low, _last)
     return _log_ratio(_ewm(pl.when(_last.is_not_null()).then(true_range / _close), _wilder_decay(days)))
 
@@ -144,10 +144,13 @@ _DECAYS = (EWMA_DECAY, _wilder_decay(RSI_DAYS), _wilder_decay(ATR_DAYS))
 
 
 def warmup(tolerance: float = 1e-9) -> int:
-    """Bars that a recursive feature needs until it is within `tolerance` of its full-history value.
+    """Return the bars after which a recursive feature is within `tolerance` of its full-history value.
 
-    The forgotten past weighs decay**n. Its variance may have been a hundred times today's, hence the margin;
-    a signal line is smoothed twice, so its past fades after the sum of both memories.
+    The past before n bars has the weight decay**n. Its variance may have been a hundred times today's, hence the
+    margin; a signal line is smoothed twice, so its past fades after the sum of both memories.
+
+    >>> warmup()
+    443
     """
     memory = {decay: math.log(tolerance / 100) / math.log(decay) for decay in _DECAYS}
     _, slow, signal = (math.log(tolerance / 100) / math.log(_span_decay(days)) for days in MACD_DAYS)
@@ -155,7 +158,7 @@ def warmup(tolerance: float = 1e-9) -> int:
 
 
 def compute(bars: pd.DataFrame, target: str = "return") -> pd.DataFrame:
-    """Compute `scale` and the features of a target's recipe.
+    """Compute `scale` and the features of a target.
 
     Args:
         bars: adjusted bars, sorted by ticker and date.
@@ -163,6 +166,11 @@ def compute(bars: pd.DataFrame, target: str = "return") -> pd.DataFrame:
 
     Returns:
         date, ticker, the features, close, scale: one row per bar, NaN where the past is too short.
+
+    >>> bars = pd.DataFrame({"date": pd.bdate_range("2024-01-02", periods=3), "ticker": "A", "volume": 1.0})
+    >>> bars[["open", "high", "low", "close"]] = [[100.0] * 4, [101.0] * 4, [99.0] * 4]
+    >>> compute(bars)["scale"].round(4).tolist()  # log(1.01); then the root of the mean of two squares
+    [nan, 0.01, 0.0159]
     """
     frame = pl.from_pandas(bars).lazy().with_columns(scale=ewma_volatility().over("ticker"))
     columns = [expression.over("ticker").alias(name) for name, expression in FEATURES[target].items()]

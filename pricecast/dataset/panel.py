@@ -1,4 +1,4 @@
-"""The arrays that models see: scaled features, closes and scales of all tickers, row after row."""
+"""The arrays that models see: scaled features, closes and scales, all tickers under one another."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ class Panel:
         scaler_X: Scaler,
         scaler_y: Scaler,
     ) -> "Panel":
-        """Scale the features and lays everything out as arrays."""
+        """Build the panel of bars and features (`table`), which have the same rows."""
         scaled = scaler_X.transform(table[list(spec.features)].to_numpy())
         X = np.ascontiguousarray(np.clip(scaled, -FEATURE_LIMIT, FEATURE_LIMIT), dtype=np.float32)
         return cls(
@@ -62,28 +62,28 @@ class Panel:
         )  # fmt: skip
 
     def context(self, lookback: int) -> np.ndarray:
-        """Rows whose last `lookback` rows of the same ticker have every feature, as a mask (rows,)."""
-        whole = np.isfinite(self.X).all(axis=1) & np.isfinite(self.scale)
-        return context(whole, self.tickers, lookback)
+        """Mark the rows whose last `lookback` rows of the same ticker have every feature, (rows,)."""
+        complete = np.isfinite(self.X).all(axis=1) & np.isfinite(self.scale)
+        return context(complete, self.tickers, lookback)
 
     def unit(self, origins: np.ndarray) -> np.ndarray:
-        """Scale * sqrt(h): the volatility of the log return over each horizon, shape (n, horizon)."""
+        """Return scale * sqrt(h), the volatility of the log return over each horizon h, (n, horizon)."""
         return _unit(self.scale[origins], self.spec.horizon)
 
     def returns(self, origins: np.ndarray) -> np.ndarray:
-        """Log returns from the cutoff's close over each horizon, (n, horizon); NaN where not known yet."""
+        """Return log returns from the cutoff's close over each horizon, (n, horizon); NaN where not known yet."""
         steps = np.arange(1, self.spec.horizon + 1)
         known = steps <= self.ahead[origins, None]
         later = np.where(known, origins[:, None] + steps, origins[:, None])
         return np.where(known, np.log(self.close[later] / self.close[origins, None]), np.nan)
 
     def labels(self, origins: np.ndarray) -> np.ndarray:
-        """What a network learns: scaled targets, (n, horizon) float32."""
+        """Return the scaled targets, which a network learns, (n, horizon) float32."""
         raw = _targets(self.returns(origins), self.close[origins], self.unit(origins), self.spec.target)
         return self.scaler_y.transform(raw).astype(np.float32)
 
     def to_returns(self, labels: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        """Bring network outputs (n, horizon) back to log returns, the inverse of `labels`."""
+        """Convert outputs of a network (n, horizon) to log returns, the inverse of `labels`."""
         # The scaler takes what is missing, and raises an error of its own for what is infinite.
         finite = np.where(np.isfinite(labels), labels, np.nan)
         raw = self.scaler_y.inverse_transform(finite.astype(np.float64))
@@ -94,16 +94,42 @@ class Panel:
         return np.log(np.maximum(raw, close / 1000) / close)
 
 
-def context(whole: np.ndarray, tickers: np.ndarray, lookback: int) -> np.ndarray:
-    """Rows (a mask) that end a run of at least `lookback` whole rows of one ticker."""
-    streak = pd.Series(whole).groupby(tickers, sort=False).cumsum()
-    # A window is whole when the running count of whole rows grew by the window's length.
-    before = streak.groupby(tickers, sort=False).shift(lookback, fill_value=0)
-    return whole & (streak - before >= lookback).to_numpy()
+def context(complete: np.ndarray, tickers: np.ndarray, lookback: int) -> np.ndarray:
+    """Mark the rows that end a run of at least `lookback` complete rows of one ticker.
+
+    Args:
+        complete: (rows,) mask of the rows that have every feature.
+        tickers: (rows,) ticker of each row, all rows of one together.
+        lookback: rows, its own included.
+
+    Returns:
+        (rows,) mask.
+
+    >>> complete = np.array([False, True, True, True])
+    >>> context(complete, np.array(["A", "A", "A", "B"]), 2).tolist()
+    [False, False, True, False]
+    """
+    count = pd.Series(complete).groupby(tickers, sort=False).cumsum()
+    # A window is complete when the running count of complete rows grew by the window's length.
+    before = count.groupby(tickers, sort=False).shift(lookback, fill_value=0)
+    return complete & (count - before >= lookback).to_numpy()
 
 
 def targets(table: pd.DataFrame, origins: np.ndarray, horizon: int, target: str) -> np.ndarray:
-    """Unscaled targets of origins with all labels known, (n, horizon)."""
+    """Return the unscaled targets of origins, (n, horizon).
+
+    Args:
+        table: ticker, close and scale, sorted by ticker and date.
+        origins: (n,) row numbers; all their labels are known.
+        horizon: trading days ahead.
+        target: "return" or "price".
+
+    >>> table = pd.DataFrame({"ticker": "A", "close": [100.0, 102.0, 102.0], "scale": 0.01})
+    >>> targets(table, np.array([0]), 2, "return").round(2).tolist()  # log(1.02), in units of scale * sqrt(h)
+    [[1.98, 1.4]]
+    >>> targets(table, np.array([0]), 2, "price").round(2).tolist()
+    [[102.0, 102.0]]
+    """
     close, scale = table["close"].to_numpy(), table["scale"].to_numpy()
     steps = origins[:, None] + np.arange(1, horizon + 1)
     returns = np.log(close[steps] / close[origins, None])

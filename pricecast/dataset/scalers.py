@@ -1,4 +1,4 @@
-"""The two scalers of a dataset: scikit-learn fits them, what they learned is a few arrays."""
+"""The two scalers of a dataset: fitted by scikit-learn, then kept and applied as a few arrays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,32 +13,32 @@ from pricecast.errors import InputError
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A class of scikit-learn's.
+class Estimator:
+    """A scaler's class in scikit-learn.
 
     Attributes:
         name: of the class.
-        settings: of the constructor, with their defaults.
-        learned: the attributes that hold an array (columns,).
-        counts: it counts the rows that it was fitted on, as a number of this type.
+        params: of the constructor, with their defaults.
+        learned: names of the attributes that hold an array (columns,).
+        counts: type of the number of rows that it was fitted on, None where it keeps no such number.
     """
 
     name: str
-    settings: Mapping[str, Any]
+    params: Mapping[str, Any]
     learned: tuple[str, ...]
     counts: type | None = None
 
 
 SCALERS = {
-    "standard": Kind(
+    "standard": Estimator(
         "StandardScaler", {"with_mean": True, "with_std": True, "copy": True}, ("mean_", "var_", "scale_"),
         np.float64,
     ),
-    "minmax": Kind(
+    "minmax": Estimator(
         "MinMaxScaler", {"feature_range": (0, 1), "copy": True, "clip": False},
         ("scale_", "min_", "data_min_", "data_max_", "data_range_"), int,
     ),
-    "robust": Kind(
+    "robust": Estimator(
         "RobustScaler",
         {
             "with_centering": True, "with_scaling": True, "quantile_range": (25.0, 75.0), "unit_variance": False,
@@ -53,12 +53,12 @@ _CENTER = {"standard": "mean_", "robust": "center_"}
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """A fitted scaler: to the last bit that of scikit-learn, without importing the library.
+    """A fitted scaler that scales like scikit-learn's, to the last bit, without importing the library.
 
     Attributes:
         kind: a key of `SCALERS`.
-        learned: the arrays of `Kind.learned` by name, each (columns,) float64.
-        rows: how many it was fitted on, None for a kind that does not count them.
+        learned: the arrays of `Estimator.learned` by name, each (columns,) float64.
+        rows: number of rows that it was fitted on, None for a kind that does not keep it.
     """
 
     kind: str
@@ -71,18 +71,18 @@ class Scaler:
         # Here, because a pipeline that reuses its dataset fits no scaler.
         from sklearn import preprocessing
 
-        about = SCALERS[kind]
-        fitted = getattr(preprocessing, about.name)(**about.settings).fit(X)
-        rows = None if about.counts is None else int(fitted.n_samples_seen_)
-        return cls(kind, {name: getattr(fitted, name) for name in about.learned}, rows)
+        estimator = SCALERS[kind]
+        fitted = getattr(preprocessing, estimator.name)(**estimator.params).fit(X)
+        rows = None if estimator.counts is None else int(fitted.n_samples_seen_)
+        return cls(kind, {name: getattr(fitted, name) for name in estimator.learned}, rows)
 
     @property
     def columns(self) -> int:
-        """How many columns it scales."""
+        """Number of columns."""
         return len(self.learned["scale_"])
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Scale rows (n, columns); what is missing stays so.
+        """Scale rows (n, columns); NaN stays NaN.
 
         Raises:
             InputError: a number is infinite.
@@ -93,7 +93,7 @@ class Scaler:
         return (values - self.learned[_CENTER[self.kind]]) / scale
 
     def inverse_transform(self, X: np.ndarray) -> np.ndarray:
-        """Bring scaled rows (n, columns) back.
+        """Undo the scaling of rows (n, columns); NaN stays NaN.
 
         Raises:
             InputError: a number is infinite.
@@ -106,7 +106,7 @@ class Scaler:
 
 @dataclass(frozen=True)
 class Scalers:
-    """`X` maps the feature columns, `y` the targets of all horizons."""
+    """The scalers of the features (`X`) and of the targets of all horizons (`y`)."""
 
     X: Scaler
     y: Scaler
@@ -134,13 +134,13 @@ class Scalers:
 
 
 def _files(scaler: Scaler, library: str) -> dict[str, bytes]:
-    """Return the files within the archive of scikit-learn's scaler, as that version of the library would have it."""
-    kind = SCALERS[scaler.kind]
-    counted = {} if kind.counts is None else {"n_samples_seen_": kind.counts(scaler.rows)}
+    """Return the files within the skops archive of scikit-learn's scaler, as a version of the library has them."""
+    estimator = SCALERS[scaler.kind]
+    count = {} if estimator.counts is None else {"n_samples_seen_": estimator.counts(scaler.rows)}
     attributes = {
-        **kind.settings, "n_features_in_": scaler.columns, **counted, **scaler.learned, "_sklearn_version": library
+        **estimator.params, "n_features_in_": scaler.columns, **count, **scaler.learned, "_sklearn_version": library
     }  # fmt: skip
-    return skops_file.pack(_MODULE, kind.name, attributes)
+    return skops_file.pack(_MODULE, estimator.name, attributes)
 
 
 def _read(path: Path) -> Scaler:
@@ -148,12 +148,12 @@ def _read(path: Path) -> Scaler:
         with path.open("rb") as file:
             files = skops_file.from_archive(file.read(skops_file.MAX_BYTES + 1))
         name, state = skops_file.unpack(files)
-        kind = next(key for key, kind in SCALERS.items() if kind.name == name)
+        kind = next(key for key, estimator in SCALERS.items() if estimator.name == name)
         rows = state.get("n_samples_seen_")
         learned = {key: state[key] for key in SCALERS[kind].learned}
         scaler = Scaler(kind, learned, None if rows is None else int(rows))
         if _files(scaler, state["_sklearn_version"]) != files:
-            raise ValueError("other settings or values than a scaler has")
+            raise ValueError("other parameters or values than a scaler has")
     # Zip, JSON and numpy each have exceptions of their own for a file that somebody else wrote.
     except Exception as error:
         line = " ".join(str(error).split())[:200]

@@ -1,4 +1,4 @@
-"""The file format of skops for one object of plain settings and arrays, without skops, which imports torch.
+"""The file format of skops for one object of plain parameters and arrays, without skops, which imports torch.
 
 skops.io imports every module of scikit-learn for its list of trusted types, and through its array API layer torch:
 seconds and hundreds of megabytes. What is written here is, to the last byte, what skops writes, but for the numbers
@@ -40,10 +40,10 @@ def pack(module: str, name: str, attributes: Mapping[str, Any]) -> dict[str, byt
 
 
 def unpack(files: Mapping[str, bytes]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the class and the attributes.
+    """Return the name of the class and the attributes of an object, given the files within its archive.
 
     Nothing is imported or constructed. Files that are not what `pack` returns give some error or some other object:
-    pack what was read again, and compare.
+    pack the result again, and compare.
     """
     schema = json.loads(files[SCHEMA])
     return schema["__class__"], {
@@ -77,7 +77,7 @@ def from_archive(data: bytes) -> dict[str, bytes]:
 
 
 class _Numbers(dict[str, int]):
-    """Objects by number: the first has 1, and equal ones, which Python keeps once, have the same."""
+    """Numbers of objects by a name, in order of first use from 1: equal objects, kept once by Python, share one."""
 
     def __missing__(self, key: str) -> int:
         self[key] = len(self) + 1

@@ -1,4 +1,4 @@
-"""What a forecaster has to know about the table it learned from."""
+"""The spec of a dataset: what a forecaster has to know about the table it learned from."""
 
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
@@ -16,7 +16,23 @@ from pricecast.text import TICKER_PATTERN, short
 
 @dataclass(frozen=True)
 class Spec:
-    """The content of `spec.json`."""
+    """The content of `spec.json`.
+
+    Attributes:
+        target: "return" or "price".
+        features: names of the features, in the order of their columns.
+        horizon: trading days ahead.
+        max_lookback: days of context that every origin has.
+        warmup: bars after which the recursive features have forgotten what was before.
+        scaler: a key of `SCALERS`.
+        valid_start: first forecast date of the validation span.
+        test_start: first forecast date of the test span.
+        tickers: in the order of the rows.
+        dropped: tickers with too few bars, each with the reason in words.
+        allow_splits: moves that look like unadjusted splits were let through.
+        adjustment: how bars were made of prices, in words.
+        versions: of the libraries that made the dataset, by name.
+    """
 
     target: str
     features: tuple[str, ...]
@@ -66,7 +82,11 @@ def _sound(spec: Spec) -> dict[str, bool]:
 
 
 def is_day(text: str) -> bool:
-    """Whether a text is a date as a spec writes it."""
+    """Return True if a text is a date as a spec writes it.
+
+    >>> is_day("2024-03-28"), is_day("2024-3-28"), is_day("2024-02-30")
+    (True, False, False)
+    """
     try:
         return text != "NaT" and str(pd.Timestamp(text).date()) == text
     except ValueError:

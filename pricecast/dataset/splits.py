@@ -1,4 +1,4 @@
-"""Time splits with a purge gap: an origin belongs to a span by the dates that it forecasts."""
+"""Splits by time with a purge gap: an origin belongs to a span by the dates that it forecasts."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,23 +16,30 @@ STOP_SHARE = 0.15
 
 @dataclass(frozen=True)
 class Bounds:
-    """First forecast date of the validation and of the test span."""
+    """First forecast dates of the validation and of the test span."""
 
     valid_start: pd.Timestamp
     test_start: pd.Timestamp
 
     def texts(self) -> dict[str, Any]:
-        """Return the two as the spec keeps them."""
+        """Return the two dates as text, as the spec keeps them."""
         return {name: str(moment.date()) for name, moment in vars(self).items()}
 
 
 def bounds_by_share(dates: pd.Series, valid_size: float, test_size: float) -> Bounds:
-    """Cut the distinct dates of all tickers: the last `test_size` of them test, the ones before validate.
+    """Return the bounds that give the newest dates to the test span and those before them to validation.
 
-    Shares are rounded up to whole dates.
+    Args:
+        dates: of all rows of all tickers.
+        valid_size: share of the distinct dates for validation, rounded up to whole dates.
+        test_size: share for the test.
 
     Raises:
         InputError: a share is not between 0 and 1, or nothing is left to train on.
+
+    >>> dates = pd.Series(pd.bdate_range("2024-01-01", periods=10))
+    >>> bounds_by_share(dates, valid_size=0.2, test_size=0.3).texts()
+    {'valid_start': '2024-01-08', 'test_start': '2024-01-10'}
     """
     distinct = np.sort(dates.unique())
     sound = all(0 < share < 1 for share in (test_size, valid_size))
@@ -46,7 +53,7 @@ def bounds_by_share(dates: pd.Series, valid_size: float, test_size: float) -> Bo
 
 
 def bounds_by_date(dates: pd.Series, valid_start: pd.Timestamp, test_start: pd.Timestamp) -> Bounds:
-    """Take the two bounds as given.
+    """Return the two bounds given, checked against the dates of all rows.
 
     Raises:
         InputError: they are not in order inside the table's dates.
@@ -63,9 +70,9 @@ def bounds_by_date(dates: pd.Series, valid_start: pd.Timestamp, test_start: pd.T
 def assign(table: pd.DataFrame, bounds: Bounds, horizon: int, usable: pd.Series) -> pd.Series:
     """Name the span of every row that one may forecast from.
 
-    A training label never reaches the validation span and a validation label never reaches the test span: the
-    `horizon` origins before each bound belong to none (the purge gap), except that the last close before
-    a bound is the first origin of the span behind it. A test origin needs one known forecast date, not all.
+    A training label never reaches into the validation span, nor a validation label into the test span: the
+    `horizon` origins before each bound belong to no span (the purge gap), except that the last close before a
+    bound is the first origin of the span after it. A test origin needs one known forecast date, not all.
 
     Args:
         table: date and ticker, sorted by ticker and date.
@@ -75,6 +82,11 @@ def assign(table: pd.DataFrame, bounds: Bounds, horizon: int, usable: pd.Series)
 
     Returns:
         "train", "valid", "test", or "" for rows that are context only.
+
+    >>> table = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=9), "ticker": "A"})
+    >>> bounds = Bounds(pd.Timestamp("2024-01-05"), pd.Timestamp("2024-01-08"))
+    >>> assign(table, bounds, 2, table["date"].notna()).tolist()  # a label of 3 January would reach 5 January
+    ['train', 'train', '', 'valid', 'valid', '', 'test', 'test', 'test']
     """
     dates = table.groupby("ticker", sort=False)["date"]
     first, last = dates.shift(-1), dates.shift(-horizon)
@@ -91,12 +103,12 @@ class Fold:
     """One step of a walk-forward: learn from what is known before `start`, forecast from `origins`.
 
     Attributes:
-        valid_start: the first date of the stretch to stop early on.
-        start: the first date that is forecast.
-        past: origins all of whose labels are known before it, (n,).
-        train: those of them that also end before the stretch to stop early on, (m,).
-        valid: those of that stretch, (k,).
-        origins: to forecast from, (j,).
+        valid_start: first forecast date of the validation span, which early stopping looks at.
+        start: first date that is forecast.
+        past: (n,) origins whose labels are all known before `start`.
+        train: (m,) those of them whose labels end before `valid_start`.
+        valid: (k,) those of them that forecast from `valid_start` on.
+        origins: (j,) to forecast from.
     """
 
     valid_start: pd.Timestamp
@@ -117,7 +129,7 @@ def fold(
         table: date and ticker, sorted by ticker and date.
         usable: rows with enough context.
         horizon: days ahead that an origin forecasts.
-        valid_start: first forecast date of the stretch to stop early on.
+        valid_start: first forecast date of the validation span.
         start: first date that is forecast.
         end: first date that belongs to the next fold, None for the last one.
     """
@@ -129,18 +141,25 @@ def fold(
     return Fold(valid_start, start, *(np.flatnonzero(mask.to_numpy()) for mask in rows))
 
 
-def walk(
+def walk_forward(
     table: pd.DataFrame, usable: pd.Series, horizon: int, starts: Sequence[pd.Timestamp],
     end: pd.Timestamp | None = None,
 ) -> Iterator[Fold]:  # fmt: skip
-    """Cut consecutive folds, each up to the next one's start; a share of each past is kept to stop early on.
+    """Yield consecutive folds, each up to the next one's start; the newest `STOP_SHARE` of each past validates.
 
     Args:
         table: date and ticker, sorted by ticker and date.
         usable: rows with enough context.
         horizon: days ahead that an origin forecasts.
-        starts: the first forecast date of each fold, in order.
-        end: the first date behind the last fold, None for all there are.
+        starts: first forecast date of each fold, in order.
+        end: first date after the last fold, None for all there are.
+
+    >>> table = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=9), "ticker": "A"})
+    >>> starts = [pd.Timestamp("2024-01-06"), pd.Timestamp("2024-01-08")]
+    >>> for fold in walk_forward(table, table["date"].notna(), 1, starts):
+    ...     print(fold.past, fold.origins)
+    [0 1 2 3] [4 5]
+    [0 1 2 3 4 5] [6 7 8]
     """
     dates = np.sort(table.loc[usable, "date"].unique())
     for start, stop in zip(starts, [*starts[1:], end], strict=True):

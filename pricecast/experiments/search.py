@@ -28,8 +28,8 @@ from pricecast.schema import QUANTILE_LEVELS
 from pricecast.statistics import conformal
 
 LOOKBACK = "lookback"
-# Told the fold, the epoch and its losses.
-Told = Callable[[int, int, dict[str, float]], None]
+# Called with the fold, the epoch and its losses.
+OnFoldEpoch = Callable[[int, int, dict[str, float]], None]
 _NORMAL = norm.ppf(np.array(QUANTILE_LEVELS))
 
 
@@ -157,7 +157,7 @@ def assess(
     past: Dataset,
     walked: Sequence[Fold],
     metrics: Sequence[str],
-    report: Told | None = None,
+    on_epoch: OnFoldEpoch | None = None,
 ) -> Assessed:
     """Fit a candidate in every fold and scores its forecasts, before any calibration.
 
@@ -166,14 +166,14 @@ def assess(
         past: of `past_of`.
         walked: of `folds`.
         metrics: keys of `METRICS`.
-        report: told about every epoch of every fold; what it raises ends the trial.
+        on_epoch: called after every epoch of every fold; what it raises ends the trial.
     """
     parts, epochs = [], []
     for number, fold in enumerate(walked):
         panel = past.panel(fit_scalers(past.features, past.spec, fold.train))
         stops = candidate.settings.stops(candidate.name)
-        told = partial(report, number) if report else None
-        model = fitting.learn(prototype(candidate), stops, panel, fold, told)
+        fold_epoch = partial(on_epoch, number) if on_epoch else None
+        model = fitting.learn(prototype(candidate), stops, panel, fold, fold_epoch)
         parts.append(_scores(model.predict(panel, fold.origins), panel, fold.origins, metrics))
         if stops:
             epochs.append(model.best_epoch_)  # type: ignore[attr-defined]

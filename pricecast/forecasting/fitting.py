@@ -17,7 +17,7 @@ from pricecast.forecasting.calibration import calibrate
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.settings import DEFAULTS, Settings, make
-from pricecast.models import Model, Report
+from pricecast.models import Model, OnEpoch
 
 Progress = Callable[[str], None]
 
@@ -26,7 +26,7 @@ def fit(
     name: str,
     params: dict[str, Any],
     dataset: Dataset,
-    report: Report | None = None,
+    on_epoch: OnEpoch | None = None,
     settings: Settings = DEFAULTS,
     progress: Progress | None = None,
     past: OutOfFold | None = None,
@@ -37,7 +37,7 @@ def fit(
         name: of the model.
         params: of the model.
         dataset: to learn from.
-        report: called once an epoch of the final fit.
+        on_epoch: called once an epoch of the final fit.
         settings: how to make it.
         progress: told which fit is going on.
         past: earlier forecasts to calibrate on, instead of those of folds that are walked for it.
@@ -50,8 +50,8 @@ def fit(
 
     def remember(epoch: int, metrics: dict[str, float]) -> None:
         history.append({"epoch": epoch, **metrics})
-        if report:
-            report(epoch, metrics)
+        if on_epoch:
+            on_epoch(epoch, metrics)
 
     calibrated = None
     if models.about(name).calibrate:
@@ -68,7 +68,7 @@ def fit(
     )
 
 
-def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) -> Forecaster:
+def refit(judged: Forecaster, dataset: Dataset, on_epoch: OnEpoch | None = None) -> Forecaster:
     """Fit the model once more on every origin with known labels, for as many epochs as were best before.
 
     It is calibrated on what the judged model was calibrated on and on that model's forecasts of the test span: it
@@ -87,7 +87,7 @@ def refit(judged: Forecaster, dataset: Dataset, report: Report | None = None) ->
     known = rows[panel.ahead[rows] >= dataset.spec.horizon]
     best = getattr(judged.model, "best_epoch_", None)
     params = judged.params if best is None else {**judged.params, "epochs": best}
-    model = make(judged.name, params, judged.settings).fit(panel, known, known[:0], report)
+    model = make(judged.name, params, judged.settings).fit(panel, known, known[:0], on_epoch)
     calibrated = None
     if judged.past:
         test = dataset.origins("test")
@@ -111,10 +111,10 @@ def _walk_past(
     return out_of_fold.collect(each, dataset, folds)
 
 
-def learn(model: Model, stops: bool, panel: Panel, fold: Fold, report: Report | None = None) -> Model:
+def learn(model: Model, stops: bool, panel: Panel, fold: Fold, on_epoch: OnEpoch | None = None) -> Model:
     """Return a model that has nothing to stop on learns from all of the past."""
     rows = (fold.train, fold.valid) if stops else (fold.past, fold.past[:0])
-    return model.fit(panel, *rows, report)
+    return model.fit(panel, *rows, on_epoch)
 
 
 def seen_until(panel: Panel, fold: Fold) -> str:

@@ -13,7 +13,7 @@ from pricecast import models
 from pricecast.data import quality
 from pricecast.data.adjust import adjust
 from pricecast.dataset import features
-from pricecast.dataset.dataset import has_context
+from pricecast.dataset.checks import has_context
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.scalers import Scalers
 from pricecast.dataset.spec import Spec
@@ -26,8 +26,9 @@ from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.settings import DEFAULTS, Settings
 from pricecast.forecasting.table import forecast_table
 from pricecast.models import About, Forecast, Model
-from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS, require
+from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
 from pricecast.statistics import conformal
+from pricecast.table_checks import require
 
 # A price that moves farther is none, and its square no number any more.
 _FARTHEST = 300.0

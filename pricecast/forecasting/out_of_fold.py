@@ -8,7 +8,8 @@ import pandas as pd
 
 from pricecast import model_output
 from pricecast.dataset import splits
-from pricecast.dataset.dataset import MIN_TRAIN, Dataset, fit_scalers
+from pricecast.dataset.checks import MIN_TRAIN
+from pricecast.dataset.dataset import Dataset, fit_scalers
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
@@ -63,7 +64,7 @@ def cut(dataset: Dataset, starts: Sequence[pd.Timestamp], end: pd.Timestamp | No
         end: the first date behind the last one, None for all there are.
     """
     names, found = dataset.features["ticker"].to_numpy(), []
-    for fold in splits.walk(dataset.features, dataset.usable, dataset.spec.horizon, starts, end):
+    for fold in splits.walk_forward(dataset.features, dataset.usable, dataset.spec.horizon, starts, end):
         learned, counts = np.unique(names[fold.past], return_counts=True)
         enough = np.isin(names[fold.origins], learned[counts >= MIN_TRAIN])
         found.append(replace(fold, origins=fold.origins[enough]))

@@ -9,7 +9,7 @@ import pandas as pd
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.models import Forecast, Model, Report
+from pricecast.models import Forecast, Model, OnEpoch
 from pricecast.schema import QUANTILE_COLUMNS
 
 _PARTS = ("center", "sigma", "quantiles")
@@ -22,7 +22,7 @@ class Recorded:
         self.past, self.prototype = past, prototype
         self.lookback = prototype.lookback
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Have learned already."""
         return self
 

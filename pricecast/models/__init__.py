@@ -1,13 +1,13 @@
-"""The models: one file each, one contract, discovered by file name.
+"""The models: one file each, discovered by its name, one contract, and the creation of a model by name.
 
 A file `pricecast/models/<name>.py` holds a class `Model`:
 
 - the constructor stores its arguments and does nothing else;
-- `fit(panel, train, valid, report=None)` learns from the origins `train`, may stop early on `valid` (which
-  is empty when there is nothing to stop on), calls `report(epoch, metrics)` once an epoch, returns self;
+- `fit(panel, train, valid, on_epoch=None)` learns from the origins `train`, may stop early on `valid` (which
+  is empty when there is nothing to stop on), calls `on_epoch(epoch, losses)` after each epoch, returns self;
 - `predict(panel, origins)` returns a `Forecast` of log returns and looks at no row after an origin;
 - `save(folder)` and `load(folder)` keep the learned state in formats that cannot run code;
-- `lookback` is the days of context it sees;
+- `lookback` is the number of days of context that it sees;
 - `space(trial)`, where there is something to tune, suggests its hyperparameters.
 
 The class body states the facts of `About` as literals: they are read without importing the file, so that neither a
@@ -16,8 +16,7 @@ slow library nor a missing one stands in the way of a list of models.
 
 import importlib
 import inspect
-import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -38,55 +37,66 @@ from pricecast.models._catalog import (
     missing,
     names,
 )
-from pricecast.text import parse_ticker, short
+from pricecast.models._state import check_shape, check_tickers, floats, read_state, write_state
+from pricecast.text import short
 
 if TYPE_CHECKING:  # a list of the models, for the help of a command, needs no table
     from pricecast.dataset.panel import Panel
 
 __all__ = [
-    "ALL", "FAMILIES", "About", "Forecast", "about", "check_name", "choose", "lacks", "members", "missing", "names",
+    "ALL", "FAMILIES", "About", "Forecast", "Model", "OnEpoch", "about", "check_name", "check_shape",
+    "check_tickers", "choose", "create", "floats", "lacks", "load", "members", "missing", "names", "parameters",
+    "params_of", "parts", "read_state", "settle", "write_state",
 ]  # fmt: skip
 
 # A text that is a parameter is a name or a few.
 _MAX_TEXT = 1000
 
-Report = Callable[[int, dict[str, float]], None]
+# Called with the number of the epoch, from 1, and its losses by name.
+OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 class Model(Protocol):
-    """The contract of the module's docstring."""
+    """The contract that the module's docstring describes."""
 
     lookback: int
 
-    def fit(self, panel: "Panel", train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learn from training origins and returns self."""
+    def fit(self, panel: "Panel", train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Learn from origins and return self.
+
+        Args:
+            panel: with the rows of all origins and of their labels.
+            train: (n,) row numbers of the origins to learn from.
+            valid: (m,) row numbers of the origins to stop early on, perhaps none.
+            on_epoch: called after each epoch.
+        """
         ...
 
     def predict(self, panel: "Panel", origins: np.ndarray) -> Forecast:
-        """Forecast the log returns of origins."""
+        """Forecast the log returns of origins (n,) over all horizons."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Keep the learned state."""
+        """Write the learned state into a folder."""
         ...
 
     def load(self, folder: Path) -> Self:
-        """Read the learned state and returns self."""
+        """Read the learned state that `save` wrote and return self."""
         ...
 
 
 def parts(name: str, params: dict[str, Any]) -> list[str]:
-    """Return the models whose code and packages a model needs: itself, and its members if it is an ensemble."""
+    """Return the models whose code and packages a model needs: itself and, of an ensemble, its members."""
     if about(name).family != ENSEMBLE:
         return [name]
     return [name, *members(str(params.get("members", parameters(name)["members"])))]
 
 
 def load(name: str) -> type[Model]:
-    """Import the class `Model` of a file.
+    """Import a model's class.
 
     Raises:
-        InputError: there is no such file, or it lacks a package.
+        InputError: there is no such model, or it lacks a package.
     """
     check_name(name)
     if missing(name):
@@ -100,88 +110,42 @@ def parameters(name: str) -> dict[str, Any]:
 
 
 def create(name: str, params: dict[str, Any]) -> Model:
-    """Construct a model.
+    """Construct a model by name.
 
     Raises:
         InputError: there is no such model, it has no such parameter, or a value is of the wrong type.
     """
-    known = parameters(name)
+    defaults = parameters(name)
     for key, value in params.items():
-        if key not in known:
+        if key not in defaults:
             raise InputError(
-                f"expected parameters of {name} out of {', '.join(known) or '(none)'}, got {short(key)}"
+                f"expected parameters of {name} out of {', '.join(defaults) or '(none)'}, got {short(key)}"
             )
-        _check_type(name, key, value, known[key])
+        _check_type(name, key, value, defaults[key])
     return load(name)(**params)
 
 
-def settle(name: str, given: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
-    """Merge a model's own parameters with common options, which count where the model knows them and set them."""
+def settle(name: str, params: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
+    """Merge a model's parameters with options for all models.
+
+    Args:
+        name: of the model.
+        params: set for this model; they count more.
+        common: set for all models, by parameter; those that are zero or that the model does not have are left out.
+
+    >>> settle("moving_average", {}, {"lookback": 30, "epochs": 5})
+    {'lookback': 30}
+    >>> settle("moving_average", {"lookback": 10}, {"lookback": 30})
+    {'lookback': 10}
+    """
     known = parameters(name)
-    return {**{key: value for key, value in common.items() if key in known and value}, **given}
+    return {**{key: value for key, value in common.items() if key in known and value}, **params}
 
 
 def params_of(name: str, model: Model) -> dict[str, Any]:
-    """Return the arguments a model was constructed with."""
-    own = getattr(model, "prototype", model)  # of many alike, one for each ticker
-    return {key: getattr(own, key) for key in parameters(name)}
-
-
-def write_state(folder: Path, state: dict[str, Any]) -> None:
-    """Write a small learned state as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "state.json").write_text(json.dumps(state, sort_keys=True), encoding="utf-8")
-
-
-def read_state(folder: Path) -> dict[str, Any]:
-    """Read what `write_state` wrote."""
-    return json.loads((folder / "state.json").read_text(encoding="utf-8"))
-
-
-def check_shape(name: str, panel: "Panel", horizon: int, features: int | None = None) -> None:
-    """Refuse a panel of other features, or another horizon, than a model learned.
-
-    Raises:
-        InputError: it has more or fewer.
-    """
-    width = panel.X.shape[1]
-    if features is not None and features != width:
-        raise InputError(
-            f"expected the {features} features that {name} was trained on, got {width}: train it again"
-        )
-    if horizon != panel.spec.horizon:
-        raise InputError(
-            f"expected the {horizon} days ahead that {name} was trained for, got {panel.spec.horizon}: "
-            "train it again"
-        )
-
-
-def floats(values: Any, where: Path, dims: int) -> np.ndarray:
-    """Return an array of finite numbers out of JSON.
-
-    Raises:
-        InputError: it is none, or of another number of dimensions.
-    """
-    try:
-        found = np.array(values, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        found = np.empty(())
-    if found.ndim != dims or not np.isfinite(found).all():
-        raise InputError(f"expected finite numbers in {where}, got {short(values)}: train it again")
-    return found
-
-
-def check_tickers(found: Collection[Any], where: object) -> None:
-    """Refuse names out of a file that are no tickers, or come twice.
-
-    Raises:
-        InputError: one does.
-    """
-    for ticker in found:
-        if parse_ticker(ticker) != ticker:
-            raise InputError(f"expected tickers in upper case in {where}, got {short(ticker)}: train it again")
-    if len(set(found)) < len(found):
-        raise InputError(f"expected different tickers in {where}, got one twice: train it again")
+    """Return the arguments that a model was constructed with."""
+    prototype = getattr(model, "prototype", model)  # of many alike, one for each ticker
+    return {key: getattr(prototype, key) for key in parameters(name)}
 
 
 def _check_type(name: str, key: str, value: Any, default: Any) -> None:

@@ -1,4 +1,4 @@
-"""Boosted trees over the origin's features: what their models share, whichever library grows the trees."""
+"""Boosted trees on the features of the origin: the part that does not depend on the library that grows them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, _quantiles, _trees, check_shape, write_state
+from pricecast.models import Forecast, OnEpoch, _quantiles, _trees, check_shape, write_state
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Training:
 
     Attributes:
         advance: adds a round of trees and returns `train_loss` and, with validation rows, `val_loss`.
-        first: from a number of rounds to the boosters' text in their library's own format, up to that round.
+        first: returns the boosters up to a number of rounds, as text in their library's own format.
     """
 
     advance: Callable[[], dict[str, float]]
@@ -59,15 +59,15 @@ class Boosted:
     seed: int
 
     def _training(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> Training:
-        """Boosters without a round yet, on rows to learn from and rows to stop on."""
+        """Return boosters without a round yet, for training and validation origins."""
         raise NotImplementedError
 
     def _keep(self, texts: list[str]) -> None:
-        """Take boosters out of their library's own format: what predicts is what a file holds."""
+        """Read boosters from their library's own format: a fitted model predicts like a loaded one."""
         raise NotImplementedError
 
     def _levels(self, X: np.ndarray) -> np.ndarray:
-        """Quantiles of the labels of features (n, input_dim), (n, horizon, levels)."""
+        """Return quantiles (n, horizon, levels) of the labels, given features (n, input_dim)."""
         raise NotImplementedError
 
     def _write(self, folder: Path) -> None:
@@ -75,27 +75,27 @@ class Boosted:
         raise NotImplementedError
 
     def _read(self, folder: Path) -> list[str]:
-        """Read what `_write` wrote, checked before the library sees it."""
+        """Read the files that `_write` wrote, checked before the library sees them."""
         raise NotImplementedError
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Boost with early stopping on `valid`, or for `epochs` rounds when it is empty.
 
         Raises:
-            InputError: a parameter makes no trees.
+            InputError: a parameter is out of range.
         """
         self._check()
         training = self._training(panel, train, valid)
-        self.best_epoch_ = _trees.boost(training.advance, self.epochs, self.patience, report)
+        self.best_epoch_ = _trees.boost(training.advance, self.epochs, self.patience, on_epoch)
         self.input_dim_, self.horizon_ = panel.X.shape[1], panel.spec.horizon
         self._keep(training.first(self.best_epoch_))
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Quantiles of log returns.
+        """Forecast quantiles of log returns.
 
         Raises:
-            InputError: the panel has not the features and the horizon of the training.
+            InputError: the panel does not have the features and the horizon of the training.
         """
         check_shape(self._name(), panel, self.horizon_, self.input_dim_)
         return _quantiles.forecast(self._levels(panel.X[origins]), panel, origins)
@@ -107,10 +107,10 @@ class Boosted:
         self._write(folder)
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the files that `save` wrote.
 
         Raises:
-            InputError: a file holds no booster of such trees.
+            InputError: a file does not hold such boosters.
         """
         shapes = _trees.read_shapes(self._name(), folder)
         self.input_dim_, self.horizon_, self.best_epoch_ = (shapes[key] for key in _trees.SHAPES)
@@ -119,7 +119,7 @@ class Boosted:
 
     @classmethod
     def space(cls, trial: Any) -> dict[str, Any]:
-        """Hyperparameters worth a search, from an Optuna trial."""
+        """Suggest hyperparameters."""
         size, low, high = cls.tree_size
         return {
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
@@ -134,7 +134,7 @@ class Boosted:
         return type(self).__module__.rpartition(".")[2]
 
     def _check(self) -> None:
-        given = {key: value for key, value in vars(self).items() if not key.endswith("_")}
-        del given["seed"], given["reg_lambda"]
+        params = {key: value for key, value in vars(self).items() if not key.endswith("_")}
+        del params["seed"], params["reg_lambda"]
         most = {"learning_rate": 1.0, "subsample": 1.0, "colsample": 1.0, **self.most}
-        _trees.check_numbers(self._name(), given, self.least, most)
+        _trees.check_numbers(self._name(), params, self.least, most)

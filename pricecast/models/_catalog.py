@@ -1,4 +1,4 @@
-"""Which models there are and what they say of themselves, without importing any of them."""
+"""The catalogue of models: their names and the facts that their files state, without importing any of them."""
 
 import ast
 import importlib
@@ -21,15 +21,15 @@ ENSEMBLE = "ensemble"
 
 @dataclass(frozen=True)
 class About:
-    """What a model's class body says of it.
+    """The facts that a model's class body states.
 
     Attributes:
         family: one of `FAMILIES`, `ENSEMBLE`, or "" for a model that is trained only where it is named.
         calibrate: False keeps its own quantiles as they are.
         requires: the packages that it needs beyond the project's core.
         stops_early: it stops early on `valid`; any other model learns from those origins, too.
-        whole_history: its forecast needs every bar from the first of its training on.
-        across: its forecast of one ticker looks at the past of others.
+        whole_history: its forecast needs every bar since the first one of its training.
+        across: its forecast of one ticker depends on the past of others.
     """
 
     family: str = ""
@@ -41,7 +41,7 @@ class About:
 
 
 def names() -> list[str]:
-    """Return the models there are, by file name."""
+    """Return the names of all models, sorted: the files without an underscore beside this one."""
     return sorted(
         info.name
         for info in pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__)
@@ -50,30 +50,30 @@ def names() -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Refuse a model that there is no file for.
+    """Refuse the name of a model that does not exist.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such model.
     """
     if name not in names():
         raise InputError(f"expected a model out of {', '.join(names())}, got {short(name)}: choose from these")
 
 
 def about(name: str) -> About:
-    """Return the facts that a model's class body states, read without importing it.
+    """Return the facts of a model, read from its file without importing it.
 
     Raises:
         InputError: there is no such model.
     """
     check_name(name)
     spec = importlib.util.find_spec(f"{PACKAGE}.{name}")
-    assert spec is not None  # noqa: S101 - the name was found a line above
+    assert spec is not None  # noqa: S101 - check_name has passed
     assert spec.origin is not None  # noqa: S101
     return _read_about(Path(spec.origin))
 
 
 def missing(name: str) -> list[str]:
-    """Return the packages that a model needs and that are not installed.
+    """Return the packages that a model needs but that are not installed.
 
     Raises:
         InputError: there is no such model.
@@ -82,7 +82,7 @@ def missing(name: str) -> list[str]:
 
 
 def lacks(name: str) -> str:
-    """Say what a model lacks and how to get it."""
+    """Return in words which packages a model lacks, and how to install them."""
     packages = missing(name)
     return (
         f"{name} needs {', '.join(packages)}, which {'are' if len(packages) > 1 else 'is'} not installed "
@@ -90,45 +90,48 @@ def lacks(name: str) -> str:
     )
 
 
-def choose(wanted: list[str]) -> tuple[list[str], list[str]]:
-    """Return the models that names and families stand for, in the order given, each once.
+def choose(words: list[str]) -> tuple[list[str], list[str]]:
+    """Resolve names of models and families to models, in the order given, each once.
 
     Args:
-        wanted: names of models, of `FAMILIES`, or `ALL`.
+        words: names of models, of `FAMILIES`, or `ALL`.
 
     Returns:
-        The models to train, and those of a family that had to be left out for want of a package.
+        The models to train, and those of a family that are left out because a package is missing.
 
     Raises:
         InputError: a name is not known, or a model asked for by name lacks a package.
     """
     chosen: list[str] = []
-    for word in wanted:
+    for word in words:
         if word not in (ALL, *FAMILIES):
             _check_choice(word)
             chosen.append(word)
             continue
         families = {name: about(name).family for name in names()}
         chosen += [name for name, family in families.items() if family and word in (ALL, family)]
-    found = list(dict.fromkeys(chosen))
-    left_out = [name for name in found if missing(name)]
-    return [name for name in found if name not in left_out], left_out
+    distinct = list(dict.fromkeys(chosen))
+    left_out = [name for name in distinct if missing(name)]
+    return [name for name in distinct if name not in left_out], left_out
 
 
 def members(text: str) -> list[str]:
-    """Return the members that an ensemble is asked to have.
+    """Return the members that an ensemble's parameter names.
 
     Raises:
         InputError: there is none, one is not known, comes twice, or is an ensemble itself.
+
+    >>> members("har, knn,forest")
+    ['har', 'knn', 'forest']
     """
-    found = [part.strip() for part in text.split(",") if part.strip()]
-    different = dict.fromkeys(found)
-    # The first that is unknown ends it, so that a text without end does no harm.
-    for name in different:
+    listed = [part.strip() for part in text.split(",") if part.strip()]
+    distinct = dict.fromkeys(listed)
+    # The first unknown name ends the loop, so that a very long text does no harm.
+    for name in distinct:
         check_name(name)
-    if not found or len(different) < len(found) or any(about(name).family == ENSEMBLE for name in found):
+    if not listed or len(distinct) < len(listed) or any(about(name).family == ENSEMBLE for name in listed):
         raise InputError(f"expected different models without ensembles as members, got {short(text)}")
-    return found
+    return listed
 
 
 def _check_choice(name: str) -> None:
@@ -156,10 +159,10 @@ def _read_about(path: Path) -> About:
     if body is None:
         raise InputError(f"expected a class Model in {path.name}, got none: write one, or begin its name with _")
     known = {field.name for field in fields(About)}
-    found = {}
+    facts = {}
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
             if isinstance(target, ast.Name) and target.id in known:
-                found[target.id] = ast.literal_eval(node.value)
-    return About(**found)
+                facts[target.id] = ast.literal_eval(node.value)
+    return About(**facts)

@@ -1,4 +1,4 @@
-"""LightGBM's import and its text format, checked before the library reads it."""
+"""LightGBM: its import, its data sets and its text format, checked before the library reads it."""
 
 import re
 from typing import Any
@@ -30,28 +30,28 @@ _NUMBERS = re.compile(rf"({_NUMBER}( {_NUMBER})*)?", re.ASCII)
 
 
 def dataset(
-    X: np.ndarray, labels: np.ndarray, settings: dict[str, Any], like: lightgbm.Dataset | None = None
+    X: np.ndarray, labels: np.ndarray, params: dict[str, Any], reference: lightgbm.Dataset | None = None
 ) -> lightgbm.Dataset:
-    """Return the library's binned view of rows, with the bins of another one where given; labels (n,)."""
-    return lightgbm.Dataset(X, np.ascontiguousarray(labels), reference=like, params=settings)
+    """Return the library's binned data set of features (n, columns) and labels (n,), with the reference's bins."""
+    return lightgbm.Dataset(X, np.ascontiguousarray(labels), reference=reference, params=params)
 
 
 def to_text(booster: lightgbm.Booster, rounds: int) -> str:
     """Return a booster's first rounds in the library's text format, up to the end of the trees.
 
-    What may follow (importances, parameters) predicts nothing.
+    What follows there (importances, parameters) has no effect on predictions.
     """
     text = booster.model_to_string(num_iteration=rounds)
     return text[: text.index(_END) + len(_END)]
 
 
 def from_text(text: str) -> lightgbm.Booster:
-    """Return a booster out of the library's text format."""
+    """Read a booster from the library's text format."""
     return lightgbm.Booster(model_str=text)
 
 
 def is_sound(text: Any, width: int) -> bool:
-    """Whether a text is what `to_text` writes of plain trees over `width` features.
+    """Return True if a text is one that `to_text` writes, of plain trees on `width` features.
 
     The library trusts sizes and links in the file; a wrong one reads foreign memory or never ends.
     """
@@ -100,16 +100,16 @@ def _is_tree(text: str, number: int, width: int) -> bool:
 
 
 def _lines(text: str) -> dict[str, str]:
-    """Return the lines "key=value" of a block.
+    """Parse a block of lines "key=value".
 
     Raises:
-        ValueError: a line is none, or a key is there twice.
+        ValueError: a line is of another form, or a key comes twice.
     """
     pairs = [line.split("=", 1) for line in text.split("\n")]
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a key comes twice")
+    return values
 
 
 def _integers(text: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The rule that a model looks back no further than its dataset's context."""
+"""The check that a model looks back no further than its dataset's context."""
 
 from pricecast.errors import InputError
 
@@ -12,7 +12,7 @@ def check_days(name: str, days: int, longest: int) -> None:
         longest: the dataset's context, in trading days.
 
     Raises:
-        InputError: it is outside.
+        InputError: it is.
     """
     if not 1 <= days <= longest:
         raise InputError(f"expected a {name} of 1 to {longest}, got {days}: transform with a longer --max-lookback")

@@ -1,4 +1,4 @@
-"""What the networks over windows of scaled features share: hyperparameters, fit, predict and their files."""
+"""The base of the networks on windows of scaled features: hyperparameters, fit, predict and their files."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,18 +12,18 @@ from torch import nn
 from pricecast.dataset.panel import Panel
 from pricecast.defaults import LONGEST_LOOKBACK
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _lookback, _quantiles, _torch, check_shape, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, _lookback, _quantiles, _torch, check_shape, read_state, write_state
 from pricecast.schema import QUANTILE_LEVELS
 
 # Products of fewer than 12 columns round by where a row starts in memory, and a recurrent layer has at least three
-# gates a unit; the largest are enough for any panel, and little enough to lay out before a file is believed.
+# gates a unit; the largest are enough for any panel, and small enough to allocate before a file has been checked.
 BOUNDS = {"hidden_dim": (4, 4096), "num_layers": (1, 16), "lookback": (1, LONGEST_LOOKBACK)}
 LINE = 16
-_Kind = tuple[tuple[int, ...], torch.dtype]
+_Shape = tuple[tuple[int, ...], torch.dtype]
 
 
 class Linear(nn.Linear):
-    """A linear layer on rows filled up with zeros to whole cache lines of `LINE` numbers.
+    """A linear layer on rows padded with zeros to whole cache lines of `LINE` numbers.
 
     Libraries choose a product's instructions, and so its roundings, by where in memory a row starts; rows of any
     other length would start differently at every place in the batch.
@@ -72,29 +72,29 @@ class Neural:
         """Return the network, which maps windows (batch, lookback, input_dim) to (batch, outputs)."""
         raise NotImplementedError
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Train with early stopping on `valid`, or for `epochs` when it is empty.
 
         Raises:
-            InputError: a parameter makes no network, the loss is not known or does not stay finite, or the lookback
+            InputError: a parameter is out of range, the loss is not known or does not stay finite, or the lookback
                 is longer than the dataset's context.
         """
         self._check(panel.spec.max_lookback)
-        settings = _torch.Settings(
+        training = _torch.Training(
             self.lookback, self.loss, self.learning_rate, self.batch_size, self.epochs, self.patience, self.clip,
             self.samples_per_epoch, self.seed,
         )  # fmt: skip
         self.input_dim_, self.horizon_ = panel.X.shape[1], panel.spec.horizon
         with _torch.seeded(self.seed):
             self.network_ = self._network(self.input_dim_, self._outputs())
-            self.best_epoch_ = _torch.train(self.network_, panel, train, valid, settings, report)
+            self.best_epoch_ = _torch.train(self.network_, panel, train, valid, training, on_epoch)
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Quantiles of log returns, or their centre under mse.
+        """Forecast quantiles of log returns, or their centre alone under the loss mse.
 
         Raises:
-            InputError: the panel has not the features and the horizon of the training.
+            InputError: the panel does not have the features and the horizon of the training.
         """
         check_shape(type(self).__module__.rpartition(".")[2], panel, self.horizon_, self.input_dim_)
         outputs = _torch.predict(self.network_, panel, origins, self.lookback)
@@ -110,10 +110,10 @@ class Neural:
         save_file(self.network_.state_dict(), folder / "weights.safetensors")
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the files that `save` wrote.
 
         Raises:
-            InputError: the parameters and shapes ask for other weights than there are.
+            InputError: the weights are not those of a network of these parameters and shapes.
         """
         state = read_state(folder)
         self.input_dim_, self.horizon_ = state["input_dim"], state["horizon"]
@@ -140,8 +140,8 @@ class Neural:
     def _outputs(self) -> int:
         return self.horizon_ * (1 if self.loss == "mse" else len(QUANTILE_LEVELS))
 
-    def _expected(self, most: int) -> dict[str, _Kind]:
-        """Return the shapes and types of the weights, found without the memory that a wrong one could ask for."""
+    def _expected(self, most: int) -> dict[str, _Shape]:
+        """Return the weights' shapes and types without allocating them: a damaged file may ask for too much."""
         self._check(self.lookback)
         if not 1 <= min(self.input_dim_, self.horizon_) <= max(self.input_dim_, self.horizon_) <= most:
             return {}
@@ -163,7 +163,7 @@ class Neural:
 
 
 class Layered(Neural):
-    """A network whose file declares a number of layers, too."""
+    """A network with a number of layers as a further parameter."""
 
     num_layers: int
 
@@ -173,5 +173,5 @@ class Layered(Neural):
         return {**Neural.space(trial), "num_layers": trial.suggest_int("num_layers", 1, 3)}
 
 
-def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, _Kind]:
+def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, _Shape]:
     return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}

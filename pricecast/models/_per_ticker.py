@@ -1,4 +1,4 @@
-"""One model for each ticker, under the contract of one model."""
+"""A model for each ticker, under the contract of one model."""
 
 from pathlib import Path
 from statistics import median
@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 
 from pricecast import model_output, models
-from pricecast.dataset.dataset import MIN_TRAIN
+from pricecast.dataset.checks import MIN_TRAIN
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Model, Report, check_tickers, read_state, write_state
-from pricecast.models._parted import parted
+from pricecast.models import Forecast, Model, OnEpoch, check_tickers, read_state, write_state
+from pricecast.models._holdout import hold_out
 from pricecast.text import listed, short
 
 # A folder each, and no bundle may have more entries.
@@ -21,7 +21,7 @@ _EPOCHS = dict[int, list[dict[str, float]]]
 
 
 class PerTicker:
-    """Fits a model of one kind on each ticker's own origins."""
+    """A model by name, fitted for each ticker on its own origins."""
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         self._name, self._params = name, params
@@ -29,8 +29,8 @@ class PerTicker:
         self.lookback = self.prototype.lookback
         self.models_: dict[str, Model] = {}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Fit ticker by ticker; the losses that are reported are means over the tickers that still train."""
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Fit ticker by ticker, then call `on_epoch` with the mean losses over the tickers that trained so long."""
         epochs: _EPOCHS = {}
         for ticker in np.unique(panel.tickers[np.concatenate([train, valid])]):
             learn, stop = (rows[panel.tickers[rows] == ticker] for rows in (train, valid))
@@ -38,18 +38,19 @@ class PerTicker:
                 learn, stop = _enough(panel, learn, stop)
             model = models.create(self._name, self._params)
             # A ticker without anything to stop on has no validation loss to take a mean of.
-            told = _into(epochs) if len(stop) or not len(valid) else None
-            self.models_[str(ticker)] = model.fit(panel, learn, stop, told)
-        for epoch, found in sorted(epochs.items()):
-            if report:
-                report(epoch, {key: float(np.mean([losses[key] for losses in found])) for key in found[0]})
-        best = [model.best_epoch_ for model in self.models_.values() if hasattr(model, "best_epoch_")]
-        if best:
-            self.best_epoch_ = round(median(best))
+            collect = _collector(epochs) if len(stop) or not len(valid) else None
+            self.models_[str(ticker)] = model.fit(panel, learn, stop, collect)
+        for epoch, by_ticker in sorted(epochs.items()):
+            if on_epoch:
+                means = {key: float(np.mean([losses[key] for losses in by_ticker])) for key in by_ticker[0]}
+                on_epoch(epoch, means)
+        best_epochs = [model.best_epoch_ for model in self.models_.values() if hasattr(model, "best_epoch_")]
+        if best_epochs:
+            self.best_epoch_ = round(median(best_epochs))
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Each origin's forecast by its ticker's model.
+        """Forecast each origin by its ticker's model.
 
         Raises:
             InputError: a ticker was not there in training.
@@ -61,17 +62,17 @@ class PerTicker:
                 f"{listed(unseen)}: train it with them"
             )
         groups = [np.flatnonzero(tickers == ticker) for ticker in np.unique(tickers)]
-        parts = [self.models_[str(tickers[own[0]])].predict(panel, origins[own]) for own in groups]
-        return model_output.join(parts).take(np.argsort(np.concatenate(groups)))
+        forecasts = [self.models_[str(tickers[rows[0]])].predict(panel, origins[rows]) for rows in groups]
+        return model_output.join(forecasts).take(np.argsort(np.concatenate(groups)))
 
     def save(self, folder: Path) -> None:
-        """Write a numbered folder for each ticker, and who is who as JSON."""
+        """Write a numbered folder for each ticker's model, and the tickers in that order as JSON."""
         write_state(folder, {"tickers": list(self.models_)})
         for number, model in enumerate(self.models_.values()):
             model.save(folder / str(number))
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the files that `save` wrote.
 
         Raises:
             InputError: there is no list of different tickers.
@@ -86,13 +87,13 @@ class PerTicker:
 
 
 def _enough(panel: Panel, train: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two parts as they are, or cut anew by a ticker's own dates: it may be listed late or be gone early."""
+    """Return a ticker's two parts, or cut them anew by its own dates where it has too few in one of them."""
     if len(train) >= MIN_TRAIN and len(valid):
         return train, valid
-    own = np.concatenate([train, valid])
-    learn, stop = parted(panel, own, STOP_SHARE)
-    return (learn, stop) if len(learn) else (own, own[:0])
+    origins = np.concatenate([train, valid])
+    learn, stop = hold_out(panel, origins, STOP_SHARE)
+    return (learn, stop) if len(learn) else (origins, origins[:0])
 
 
-def _into(epochs: _EPOCHS) -> Report:
-    return lambda epoch, metrics: epochs.setdefault(epoch, []).append(metrics)
+def _collector(epochs: _EPOCHS) -> OnEpoch:
+    return lambda epoch, losses: epochs.setdefault(epoch, []).append(losses)

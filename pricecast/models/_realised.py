@@ -1,7 +1,7 @@
-"""Realised variance of daily bars, and what it says about the variance to come.
+"""Realised variance of daily bars, and regressors for the variance to come.
 
-All of it looks back 22 days and one close, so that a forecast needs no long history; `long_run` alone looks back
-as many months as it is asked to.
+All of them look back 22 days and one close, so that a forecast needs no long history; `long_run` alone looks back
+a given number of months.
 """
 
 import math
@@ -25,7 +25,7 @@ DAY_AND_WEEK = slice(0, 2)
 
 
 def variances(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
-    """Each day's variance from close to close, (rows,), and the part while the market was open, (rows,).
+    """Return each day's variance from close to close, (rows,), and its part while the market was open, (rows,).
 
     Garman & Klass (1980) from the range and the open-to-close move, plus the squared move over night; the first
     day of a ticker has no night, so its total is NaN.
@@ -40,19 +40,19 @@ def variances(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
 
 
 def positions(panel: Panel) -> np.ndarray:
-    """How many earlier rows the ticker of each row has, (rows,)."""
+    """Return the number of earlier rows of each row's ticker, (rows,)."""
     starts = np.append(True, panel.tickers[1:] != panel.tickers[:-1])
     rows = np.arange(len(starts))
     return rows - np.maximum.accumulate(np.where(starts, rows, 0))
 
 
 def levels(panel: Panel, rows: np.ndarray) -> np.ndarray:
-    """Mean daily variance of the last month, (n,)."""
+    """Return the mean daily variance of the last month, (n,)."""
     return np.maximum(_last(variances(panel)[0], rows, MONTH).mean(axis=1), FLOOR)
 
 
 def own(panel: Panel, rows: np.ndarray) -> np.ndarray:
-    """Regressors from the ticker's own bars, (n, 9).
+    """Return the regressors from the ticker's own bars, (n, 9).
 
     Mean log variance of the last day, week and month (Corsi 2009), of the week's open hours, and of EWMA; the size
     of the last move; and the last day's, week's and month's loss, which raises volatility more than a gain does
@@ -73,42 +73,42 @@ def own(panel: Panel, rows: np.ndarray) -> np.ndarray:
 
 
 def long_run(panel: Panel, rows: np.ndarray, months: int) -> np.ndarray:
-    """Mean log variance of the last months of 22 days, or of as many as the ticker has behind it, (n, 1)."""
-    place = positions(panel)
-    known = np.flatnonzero(place >= MONTH)
+    """Return the mean log variance of the last months of 22 days, or of as many as the ticker has had, (n, 1)."""
+    position = positions(panel)
+    known = np.flatnonzero(position >= MONTH)
     floor = QUIET * levels(panel, known)[:, None]
-    means = np.full(len(place), np.nan)
+    means = np.full(len(position), np.nan)
     means[known] = np.log(np.maximum(_last(variances(panel)[0], known, MONTH), floor)).mean(axis=1)
     lags = MONTH * np.arange(months)
-    there = place[rows, None] >= MONTH + lags
-    return np.nanmean(np.where(there, means[rows[:, None] - lags], np.nan), axis=1, keepdims=True)
+    available = position[rows, None] >= MONTH + lags
+    return np.nanmean(np.where(available, means[rows[:, None] - lags], np.nan), axis=1, keepdims=True)
 
 
 def weekdays(panel: Panel, rows: np.ndarray) -> np.ndarray:
-    """One column of zeros and ones for each day of the week, (n, 7), Monday first."""
+    """Return a column of zeros and ones for each day of the week, (n, 7), Monday first."""
     # 1970-01-01 was a Thursday.
     days = (panel.dates[rows].astype("datetime64[D]").astype(np.int64) + 3) % WEEKDAYS
     return np.eye(WEEKDAYS)[days]
 
 
 def market(panel: Panel, norms: dict[str, list[float]], rows: np.ndarray) -> np.ndarray:
-    """How wild the market was, on the day of each row and in its week, (n, 2).
+    """Return the volatility of the market on the day of each row and in its week, (n, 2).
 
-    The mean over tickers of their log variance, in standard deviations from what is usual for them. Tickers without
-    a bar on a day, or without a month behind it, are left out of that day's mean; a day on which none
-    is left takes the last one before it, and 0 (as usual) if there is none.
+    The mean over tickers of their log variance, in standard deviations from the ticker's mean. Tickers without a
+    bar on a day, or without a month before it, are left out of that day's mean; a day without any ticker takes the
+    value of the last day before it, and 0 (the mean) if there is none.
 
     Args:
         panel: with all tickers of `norms`.
         norms: by ticker, the two means of log variance and the two deviations.
-        rows: where the market is asked for.
+        rows: (n,) row numbers.
     """
     known = np.flatnonzero(np.isin(panel.tickers, list(norms)) & (positions(panel) >= MONTH))
     norm = np.array([norms[ticker] for ticker in panel.tickers[known]]).reshape(-1, 4)
-    usual = (own(panel, known)[:, DAY_AND_WEEK] - norm[:, :2]) / norm[:, 2:]
-    usual = np.clip(usual, -FEATURE_LIMIT, FEATURE_LIMIT)
+    deviations = (own(panel, known)[:, DAY_AND_WEEK] - norm[:, :2]) / norm[:, 2:]
+    deviations = np.clip(deviations, -FEATURE_LIMIT, FEATURE_LIMIT)
     days, code = np.unique(panel.dates[known], return_inverse=True)
-    sums = [np.bincount(code, weights=column) for column in usual.T]
+    sums = [np.bincount(code, weights=column) for column in deviations.T]
     means = np.column_stack(sums) / np.bincount(code)[:, None]
     # Row 0 stands for "before the first day".
     means = np.concatenate([np.zeros((1, 2)), means])
@@ -116,10 +116,10 @@ def market(panel: Panel, norms: dict[str, list[float]], rows: np.ndarray) -> np.
 
 
 def targets(panel: Panel, rows: np.ndarray) -> np.ndarray:
-    """Log of the variance over each horizon, (n, horizon), for rows whose future is known.
+    """Return the log of the variance over each horizon, (n, horizon), for rows whose future is known.
 
-    The mean of two logarithms: of the realised variance, which is precise but knows only what the bars show, and of
-    the squared daily returns, which are noisy but what has to be forecast.
+    The mean of two logarithms: of the realised variance, which is precise but not quite the variance of returns,
+    and of the squared daily returns, which are noisy but what has to be forecast.
     """
     steps = rows[:, None] + np.arange(1, panel.spec.horizon + 1)
     floor = levels(panel, rows)[:, None] * np.arange(1, panel.spec.horizon + 1)

@@ -1,4 +1,4 @@
-"""The recurrent networks over windows of scaled features, which differ in their cell alone."""
+"""The base of the recurrent networks, which differ only in their cell."""
 
 from typing import ClassVar
 
@@ -38,7 +38,7 @@ class Network(nn.Module):
 
 
 class Recurrent(_neural.Layered):
-    """A model around `Network`, whose file says which cell it is made of."""
+    """A model of recurrent layers, of the cell that its file states."""
 
     cell: ClassVar[type[nn.LSTM | nn.GRU]]
 

@@ -1,4 +1,4 @@
-"""What the per-series models share: one path a ticker, fitted up to its last label, filtered from its first bar on.
+"""The base of the per-series models: one path per ticker, fitted up to its last label, filtered from its start.
 
 A path is 100 * log(close / first close): readjusting all closes by one factor changes nothing, and its daily steps
 are percents, a scale on which optimisers work well.
@@ -25,11 +25,11 @@ Filter = Callable[[np.ndarray, dict[str, Any], int], np.ndarray]
 
 
 def fit_each(panel: Panel, train: np.ndarray, estimate: Estimate) -> States:
-    """Return the parameters of each ticker that has training origins, and the date of its first bar.
+    """Estimate the parameters of each ticker that has training origins; its state also has its first bar's date.
 
     Args:
         panel: with each ticker's bars from the first one on.
-        train: origins whose labels are known; a path ends at the last label of its ticker.
+        train: (n,) origins whose labels are known; a path ends at the last label of its ticker.
         estimate: maps a path (bars,) to parameters that JSON can hold.
     """
     states: States = {}
@@ -41,13 +41,13 @@ def fit_each(panel: Panel, train: np.ndarray, estimate: Estimate) -> States:
 
 
 def predict_each(name: str, states: States, panel: Panel, origins: np.ndarray, run: Filter) -> np.ndarray:
-    """Forecast (n, horizon), each out of its ticker's path up to that origin.
+    """Forecast each origin from its ticker's path up to it, (n, horizon).
 
     Args:
         name: of the model, for its errors.
         states: of `fit_each`.
         panel: with each ticker's bars from the first one of its training on; earlier ones are cut.
-        origins: row numbers.
+        origins: (n,) row numbers.
         run: maps a path (bars,), the ticker's state and the horizon to forecasts (bars, horizon), each row from
             that bar and earlier ones alone.
 
@@ -58,10 +58,10 @@ def predict_each(name: str, states: States, panel: Panel, origins: np.ndarray, r
     check_seen(name, states, tickers)
     forecasts = np.empty((len(origins), panel.spec.horizon))
     for ticker in np.unique(tickers):
-        mine = tickers == ticker
-        first = _first_row(name, panel, ticker, states[ticker]["start"], origins[mine].min())
-        path = _path(panel, first, origins[mine].max())
-        forecasts[mine] = run(path, states[ticker], panel.spec.horizon)[origins[mine] - first]
+        rows = np.flatnonzero(tickers == ticker)
+        first = _first_row(name, panel, ticker, states[ticker]["start"], origins[rows].min())
+        path = _path(panel, first, origins[rows].max())
+        forecasts[rows] = run(path, states[ticker], panel.spec.horizon)[origins[rows] - first]
     return forecasts
 
 
@@ -80,15 +80,15 @@ def check_seen(name: str, known: Iterable[str], tickers: np.ndarray) -> None:
 
 
 def check_states(name: str, states: Any, sizes: dict[str, int]) -> States:
-    """Refuse a learned state that is not a table of `start` and numbers by ticker.
+    """Return a learned state, as read from JSON, unchanged if it has `start` and numbers for each ticker.
 
     Args:
         name: of the model.
         states: as read from JSON.
-        sizes: the parameters; how long a list each may be, 0 for a single number.
+        sizes: by parameter the longest list that it may be, 0 for a single number.
 
     Raises:
-        InputError: something else was read.
+        InputError: it is something else.
     """
     if isinstance(states, dict):
         check_tickers(states.keys(), f"the state of {name}")
@@ -97,9 +97,9 @@ def check_states(name: str, states: Any, sizes: dict[str, int]) -> States:
             raise InputError(f"expected start, {', '.join(sizes)} of {name}, got {short(state)}: train it again")
         for key, size in sizes.items():
             if not (_is_list(state[key], size) if size else _is_number(state[key])):
-                wanted = f"at most {size} numbers" if size else "a number"
+                expected = f"at most {size} numbers" if size else "a number"
                 raise InputError(
-                    f"expected {wanted} as {key} of {name} for {ticker}, got {short(state[key])}: train it again"
+                    f"expected {expected} as {key} of {name} for {ticker}, got {short(state[key])}: train it again"
                 )
     return states
 
@@ -124,9 +124,9 @@ def _first_row(name: str, panel: Panel, ticker: str, start: str, origin: int) ->
     rows = _rows(panel, ticker)
     later = rows[panel.dates[rows] >= np.datetime64(start)]
     if not len(later) or day(panel.dates[later[0]]) != start:
-        got = day(panel.dates[later[0]]) if len(later) else f"none after {day(panel.dates[rows[-1]])}"
+        first = day(panel.dates[later[0]]) if len(later) else f"none after {day(panel.dates[rows[-1]])}"
         raise InputError(
-            f"expected the bars of {ticker} from {start} on, where the training of {name} began, got {got}: "
+            f"expected the bars of {ticker} from {start} on, where the training of {name} began, got {first}: "
             "give the bars from there on"
         )
     if origin < later[0]:

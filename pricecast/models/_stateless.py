@@ -1,4 +1,4 @@
-"""Models that learn nothing: a forecast follows from the bars before it and the parameters."""
+"""The base of the models that learn nothing: a forecast follows from the bars before it and the parameters."""
 
 from pathlib import Path
 from typing import Self
@@ -6,19 +6,19 @@ from typing import Self
 import numpy as np
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Report
+from pricecast.models import OnEpoch
 
 
 class Stateless:
     """A model without a learned state."""
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learn nothing."""
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Return self; there is nothing to learn."""
         return self
 
     def save(self, folder: Path) -> None:
-        """Keep nothing."""
+        """Write nothing."""
 
     def load(self, folder: Path) -> Self:
-        """Need nothing."""
+        """Return self; there is nothing to read."""
         return self

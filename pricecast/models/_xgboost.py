@@ -1,4 +1,4 @@
-"""XGBoost's matrices and its JSON format, checked before the library reads it."""
+"""XGBoost: its matrices and its JSON format, checked before the library reads it."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ _NO_CATEGORIES = {"categories", "categories_nodes", "categories_segments", "cate
 
 
 def matrix(X: np.ndarray, labels: np.ndarray) -> xgboost.DMatrix:
-    """Return the library's view of rows; labels (n,)."""
+    """Return the library's matrix of features (n, columns) and labels (n,)."""
     return xgboost.DMatrix(X, labels, nthread=1)
 
 
@@ -30,14 +30,14 @@ def to_json(booster: xgboost.Booster) -> str:
 
 
 def from_json(text: str) -> xgboost.Booster:
-    """Return a booster out of the library's JSON format."""
+    """Read a booster from the library's JSON format."""
     booster = xgboost.Booster(QUIET)
     booster.load_model(bytearray(text, "utf-8"))
     return booster
 
 
 def is_sound(model: Any, width: int) -> bool:
-    """Whether parsed JSON is a booster of plain trees over `width` features whose arrays fit one another.
+    """Return True if parsed JSON is a booster of plain trees on `width` features whose arrays fit one another.
 
     The library trusts sizes and links in the file; a wrong one reads foreign memory or never ends.
     """
@@ -64,7 +64,7 @@ def _fits(shape: dict[str, str], width: int) -> bool:
 
 
 def _in_rounds(forest: dict[str, Any]) -> bool:
-    """Every round holds one tree per level, in the order of the levels."""
+    """Return True if every round holds one tree per level, in the order of the levels."""
     trees = len(forest["trees"])
     shape = forest["gbtree_model_param"]
     return (
@@ -82,12 +82,12 @@ def _is_tree(tree: dict[str, Any], width: int) -> bool:
     if any(len(tree[name]) != nodes for name in _ARRAYS) or any(tree[name] for name in _NO_CATEGORIES):
         return False
     left, right, feature = (np.array(tree[name]) for name in ("left_children", "right_children", "split_indices"))
-    whole = all(x.dtype == np.int64 and x.ndim == 1 for x in (left, right, feature))
+    whole_numbers = all(x.dtype == np.int64 and x.ndim == 1 for x in (left, right, feature))
     leaf = left == -1
     expected = {"num_nodes": nodes, "num_feature": width, "num_deleted": 0, "size_leaf_vector": 1}
     links = {"left": left, "right": right, "feature": feature}
     return (
-        whole
+        whole_numbers
         and nodes > 0
         and all(shape[name] == str(number) for name, number in expected.items())
         and not any(tree["split_type"])

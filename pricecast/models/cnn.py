@@ -33,7 +33,7 @@ class Network(nn.Module):
 
 @dataclass(eq=False)
 class Model(_neural.Neural):
-    """Patterns of a few days, as often as the window holds them."""
+    """A network that sees patterns of a few days, wherever they are in the window."""
 
     family: ClassVar[str] = "neural"
     calibrate: ClassVar[bool] = True

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, check_tickers, floats, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, check_tickers, floats, read_state, write_state
 from pricecast.models._series import check_seen
 
 
@@ -19,14 +19,14 @@ class Model:
     requires: ClassVar[tuple[str, ...]] = ()
     lookback = 1
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Learn one mean daily log return per ticker."""
         daily = pd.Series(panel.returns(train)[:, 0]).groupby(panel.tickers[train]).mean()
         self.drift_ = {str(ticker): float(value) for ticker, value in daily.items()}
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """H times the daily drift.
+        """Forecast h times the daily drift over h days.
 
         Raises:
             InputError: a ticker was not there in training.
@@ -44,7 +44,7 @@ class Model:
         """Read state.json.
 
         Raises:
-            InputError: it holds no number for each ticker.
+            InputError: it does not hold a number for each ticker.
         """
         state = read_state(folder)
         check_tickers(state.keys(), folder)

@@ -10,12 +10,12 @@ from pricecast import models
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.splits import STOP_SHARE
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
-from pricecast.models._parted import parted
+from pricecast.models import Forecast, OnEpoch, check_shape, floats, read_state, write_state
+from pricecast.models._holdout import hold_out
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
 from pricecast.statistics import conformal
 
-# The newest share of the dates, on which members that do not know it are weighed.
+# Share of the newest dates, on which members fitted on the older ones are weighed.
 WEIGH_SHARE = 0.3
 # The kink of the pinball loss is rounded off within this many volatilities: the optimiser wants a slope there.
 ROUNDED = 0.02
@@ -24,11 +24,11 @@ _LEVELS = np.array(QUANTILE_LEVELS)
 
 
 class Model:
-    """Averages quantiles of members of different kinds: their errors differ, so that the average has smaller ones.
+    """The average of the quantiles of members of different kinds, whose errors partly cancel.
 
     Averaging quantiles keeps the members' shape, where averaging densities would widen it (Lichtendahl,
-    Grushka-Cockayne & Winkler 2013). Equal weights are the default: fitted ones have to be better by more than what
-    their own error costs, which they seldom are (Smith & Wallis 2009).
+    Grushka-Cockayne & Winkler 2013). Equal weights are the default: fitted ones have to be better by more than
+    their own estimation error costs, which they seldom are (Smith & Wallis 2009).
     """
 
     family: ClassVar[str] = "ensemble"
@@ -40,38 +40,38 @@ class Model:
 
     @property
     def lookback(self) -> int:
-        """The most days of context that a member sees."""
+        """The longest lookback of a member, in days."""
         return max(models.create(name, {}).lookback for name in self._names())
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Weigh the members on the newest part of the past, fitted on the rest, then fits them on all of it.
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Weigh members fitted on the rest of the past on its newest part, then fit them on all of it.
 
         Raises:
             InputError: a member or the kind of weights is not known, or the past is too short to part.
         """
         names = self._names()
-        before, newest = parted(panel, train, WEIGH_SHARE)
+        older, newest = hold_out(panel, train, WEIGH_SHARE)
         # A ticker that was listed since is not one that every member can forecast yet.
-        newest = newest[np.isin(panel.tickers[newest], panel.tickers[before])]
+        newest = newest[np.isin(panel.tickers[newest], panel.tickers[older])]
         if not len(newest):
             raise InputError(
                 f"expected a past of which the newest {WEIGH_SHARE:.0%} can be forecast from the rest, got "
                 f"{len(train)} origins {panel.spec.horizon} days ahead: take a longer history or a shorter horizon"
             )
         actual, unit = panel.returns(newest), panel.unit(newest)
-        forecasts = [_learned(name, panel, before).predict(panel, newest) for name in names]
-        # As they came out: the calibration of the whole adds the margin for what a sample does not show.
+        forecasts = [_fitted(name, panel, older).predict(panel, newest) for name in names]
+        # As if outcomes were independent: the ensemble's own calibration adds the margin for those that are not.
         offsets = [conformal.fit(forecast, actual, unit) for forecast in forecasts]
         self.offsets_ = np.stack(offsets)
         self.weights_ = np.full(len(names), 1 / len(names))
         if self.weights == "fitted":
-            parts = zip(forecasts, offsets, strict=True)
-            self.weights_ = _weigh(np.stack([conformal.apply(*part, unit) for part in parts]), actual, unit)
-        self.models_ = [_learned(name, panel, train) for name in names]
+            pairs = zip(forecasts, offsets, strict=True)
+            self.weights_ = _weigh(np.stack([conformal.apply(*pair, unit) for pair in pairs]), actual, unit)
+        self.models_ = [_fitted(name, panel, train) for name in names]
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Return the weighted average of the members' calibrated quantiles.
+        """Forecast the weighted average of the members' calibrated quantiles.
 
         Raises:
             InputError: the panel has another horizon than the training.
@@ -90,10 +90,10 @@ class Model:
             model.save(folder / str(number))
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the files that `save` wrote.
 
         Raises:
-            InputError: the weights and offsets are none, or a member's folder is none of its own.
+            InputError: the weights or offsets are damaged, or a member's files are.
         """
         state, names = read_state(folder), self._names()
         self.weights_, self.offsets_ = floats(state["weights"], folder, 1), floats(state["offsets"], folder, 3)
@@ -115,14 +115,14 @@ class Model:
         return names
 
 
-def _learned(name: str, panel: Panel, rows: np.ndarray) -> models.Model:
+def _fitted(name: str, panel: Panel, rows: np.ndarray) -> models.Model:
     stops = models.about(name).stops_early
-    learn, stop = parted(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
+    learn, stop = hold_out(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
     return models.create(name, {}).fit(panel, learn, stop)
 
 
 def _weigh(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Return the weights (m,), zero or more, 1 in all, of members' quantiles (m, n, h, q) with the lowest pinball."""
+    """Return the weights (m,) of quantiles (m, n, h, q), zero or more with sum 1, of the lowest pinball loss."""
     members = (quantiles / unit[None, :, :, None]).reshape(len(quantiles), -1)
     target = np.repeat((actual / unit)[:, :, None], len(_LEVELS), axis=2).ravel()
     levels = np.broadcast_to(_LEVELS, quantiles.shape[1:]).ravel()
@@ -134,10 +134,10 @@ def _weigh(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray) -> np.nd
         return float(((levels - 0.5) * error + 0.5 * size).mean()), -(members @ slope) / len(slope)
 
     m = len(quantiles)
-    found = minimize(
+    optimum = minimize(
         loss, np.full(m, 1 / m), jac=True, method="SLSQP", bounds=[(0, 1)] * m,
         constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": lambda weights: np.ones(m)},
         options={"ftol": 1e-10, "maxiter": 500},
     ).x  # fmt: skip
-    kept = np.clip(found, 0, 1)
-    return kept / kept.sum()
+    weights = np.clip(optimum, 0, 1)
+    return weights / weights.sum()

@@ -7,13 +7,13 @@ import numpy as np
 from statsforecast.models import AutoETS
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 
 NUMBERS = dict.fromkeys(("alpha", "beta", "phi", "level", "slope"), 0)
 # The random walk: the level is the last close.
 WALK = {"alpha": 1.0, "beta": 0.0, "phi": 1.0, "level": 0.0, "slope": 0.0}
-# Fewer bars than six parameters can be told from.
+# Fewer bars than it takes to estimate six parameters.
 LEAST = 20
 
 
@@ -35,16 +35,16 @@ class Model:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """Return a damped or a straight trend."""
+        """Suggest a damped or a straight trend."""
         return {"damped": trial.suggest_categorical("damped", [True, False])}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Estimate each ticker's smoothing parameters and first state by maximum likelihood."""
         self.state_ = fit_each(panel, train, lambda path: estimate(path, self.damped))
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Return the smoothed level, carried on by the trend."""
+        """Forecast the smoothed level, continued by the trend."""
         return Forecast(center=predict_each("ets", self.state_, panel, origins, ahead) / PERCENT)
 
     def save(self, folder: Path) -> None:
@@ -58,7 +58,7 @@ class Model:
 
 
 def estimate(path: np.ndarray, damped: bool) -> dict[str, float]:
-    """Parameters of a path (bars,): the better of two models by AICc, or the random walk where none can be had."""
+    """Estimate the parameters of a path (bars,): the better of two models by AICc, a random walk if both fail."""
     if len(path) < LEAST or np.ptp(path) == 0:
         return WALK
     # A straight line leaves no error, whose logarithm then overflows.
@@ -70,7 +70,7 @@ def estimate(path: np.ndarray, damped: bool) -> dict[str, float]:
 
 
 def ahead(path: np.ndarray, state: dict[str, float], horizon: int) -> np.ndarray:
-    """Forecast minus last value from each bar of a path (bars,) on, for 1 to `horizon` days: (bars, horizon)."""
+    """Forecast the change from each bar of a path (bars,) over 1 to `horizon` days, (bars, horizon)."""
     alpha, beta, phi, level, slope = (state[key] for key in NUMBERS)
     levels, slopes = np.empty(len(path)), np.empty(len(path))
     for bar, value in enumerate(path):
@@ -84,7 +84,7 @@ def ahead(path: np.ndarray, state: dict[str, float], horizon: int) -> np.ndarray
 
 
 def smoothing(fit: dict[str, Any]) -> dict[str, float]:
-    """Return the state that a model of statsforecast with additive errors comes down to."""
+    """Return the state of `ahead` for a model of statsforecast with additive errors."""
     alpha, beta, _, phi, level, *slope = (float(value) for value in fit["par"])
     if not slope:
         return {**WALK, "alpha": alpha, "level": level}

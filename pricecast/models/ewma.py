@@ -18,6 +18,6 @@ class Model(Stateless):
     lookback = 1
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Zero, and scale * sqrt(h) around it."""
+        """Forecast a log return of zero with the volatility scale * sqrt(h)."""
         sigma = panel.unit(origins)
         return Forecast(center=np.zeros_like(sigma), sigma=sigma)

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, _forest, _quantiles, _trees, check_shape
+from pricecast.models import Forecast, OnEpoch, _forest, _forest_checks, _quantiles, _trees, check_shape
 
 
 @dataclass(eq=False)
@@ -32,27 +32,27 @@ class Model:
     samples_per_tree: int = 8192
     seed: int = 0
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Grow the trees on bootstrap samples of at most `samples_per_tree` rows.
 
         Raises:
-            InputError: a parameter makes no forest.
+            InputError: a parameter is out of range.
         """
         self._check()
-        settings: dict[str, Any] = {
+        params: dict[str, Any] = {
             "n_estimators": self.trees, "min_samples_leaf": self.min_samples_leaf,
             "max_features": self.max_features, "max_depth": self.max_depth,
             "max_samples": min(self.samples_per_tree, len(train)), "random_state": self.seed,
         }  # fmt: skip
         self.input_dim_ = panel.X.shape[1]
-        self.forest_ = _forest.grow(panel.X[train], panel.labels(train).astype(np.float64), settings)
+        self.forest_ = _forest.grow(panel.X[train], panel.labels(train).astype(np.float64), params)
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Quantiles of log returns.
+        """Forecast quantiles of log returns.
 
         Raises:
-            InputError: the panel has not the features and the horizon of the training.
+            InputError: the panel does not have the features and the horizon of the training.
         """
         check_shape("forest", panel, len(self.forest_.edges), self.input_dim_)
         levels = _forest.quantiles(self.forest_, panel.X[origins], self.max_depth)
@@ -65,10 +65,10 @@ class Model:
         save_file({**vars(self.forest_), "input_dim": width}, folder / "forest.safetensors")
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the file that `save` wrote.
 
         Raises:
-            InputError: the arrays make no forest.
+            InputError: its arrays are not those of a forest.
         """
         self._check()
         file = folder / "forest.safetensors"
@@ -80,7 +80,7 @@ class Model:
             raise _trees.damaged("forest", file, sorted(arrays))
         width = arrays.pop("input_dim")
         forest = _forest.Forest(**arrays)
-        if problem := _forest.problem(forest, width):
+        if problem := _forest_checks.problem(forest, width):
             raise _trees.damaged("forest", file, problem)
         if len(forest.roots) != self.trees:
             raise _trees.damaged("forest", file, f"{len(forest.roots)} trees instead of {self.trees}")
@@ -88,13 +88,13 @@ class Model:
         return self
 
     def _check(self) -> None:
-        given = {key: value for key, value in vars(self).items() if not key.endswith("_") and key != "seed"}
+        params = {key: value for key, value in vars(self).items() if not key.endswith("_") and key != "seed"}
         most = {"max_features": 1.0, "max_depth": _trees.MAX_DEPTH, "trees": 10_000}
-        _trees.check_numbers("forest", given, {}, most)
+        _trees.check_numbers("forest", params, {}, most)
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """Hyperparameters worth a search, from an Optuna trial."""
+        """Suggest hyperparameters."""
         return {
             "min_samples_leaf": trial.suggest_int("min_samples_leaf", 20, 400, log=True),
             "max_features": trial.suggest_float("max_features", 0.1, 0.7),

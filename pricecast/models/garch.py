@@ -10,17 +10,17 @@ from arch.univariate import GARCH, ConstantMean, Normal, StudentsT
 from pricecast.dataset.features import EWMA_DECAY, SCALE_FLOOR
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, read_state, write_state
 from pricecast.models._series import PERCENT, check_states, fit_each, predict_each
 
 DISTS = {"t": StudentsT, "normal": Normal}
 NUMBERS = dict.fromkeys(("mean", "omega", "alpha", "gamma", "beta", "backcast"), 0)
-# Fewer returns say nothing of four to seven parameters.
+# Fewer returns than it takes to estimate four to seven parameters.
 LEAST = 50
 BACKCAST_DAYS = 75
-# How far beyond one the optimiser may end on its bound.
+# The optimiser may end beyond its bound of one by this much.
 ROUNDING = 1e-6
-# Arch's bound is one, where halted series end: tomorrow would be as wild as today's return, whatever came before.
+# Arch's bound is one, where halted series end: tomorrow's variance would be today's squared return alone.
 LARGEST_ALPHA = 0.99
 
 
@@ -43,24 +43,24 @@ class Model:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """With and without leverage, fat tails or none."""
+        """Suggest with or without leverage, and fat tails or none."""
         return {
             "o": trial.suggest_int("o", 0, 1),
             "dist": trial.suggest_categorical("dist", list(DISTS)),
         }
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
         """Estimate each ticker's parameters by maximum likelihood.
 
         Raises:
-            InputError: a parameter makes no model.
+            InputError: a hyperparameter is not known.
         """
         self._check()
         self.state_ = fit_each(panel, train, lambda path: estimate(np.diff(path), self.o, self.dist))
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """H times the mean return, and the volatility of the sum of h daily returns."""
+        """Forecast h times the mean return, and the volatility of the sum of h daily returns."""
         variance = predict_each(
             "garch", self.state_, panel, origins, lambda path, *rest: ahead(np.diff(path), *rest)
         )
@@ -79,7 +79,7 @@ class Model:
         """Read state.json.
 
         Raises:
-            InputError: a parameter makes no model, or it holds no numbers for each ticker.
+            InputError: a hyperparameter is not known, or the file does not hold numbers for each ticker.
         """
         self._check()
         self.state_ = check_states("garch", read_state(folder), NUMBERS)
@@ -93,7 +93,7 @@ class Model:
 
 
 def estimate(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
-    """Parameters of daily returns (days,) in percent: arch's, or RiskMetrics' where those are not to be trusted."""
+    """Estimate parameters of daily returns (days,) in percent: arch's, or RiskMetrics' where those are unsound."""
     mean = float(returns.mean())
     state = {"mean": mean, "backcast": _backcast(returns - mean)}
     fitted = _maximise(returns, o, dist) if len(returns) >= LEAST and returns.std() > PERCENT * SCALE_FLOOR else {}
@@ -105,21 +105,21 @@ def estimate(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
 def variances(returns: np.ndarray, state: dict[str, Any]) -> np.ndarray:
     """Return the variance of each day's return known the day before, and of the day after the last: (days + 1,).
 
-    s'^2 = omega + (alpha + gamma [e < 0]) e^2 + beta s^2; `backcast` stands for what was before the first, half of
-    it falls.
+    s'^2 = omega + (alpha + gamma [e < 0]) e^2 + beta s^2; `backcast` replaces the squared shock before the first,
+    half of it as a fall.
     """
     omega, alpha, gamma, beta = (state[key] for key in ("omega", "alpha", "gamma", "beta"))
     shocks = returns - state["mean"]
-    news = omega + (alpha + gamma * (shocks < 0)) * shocks**2
-    result = np.empty(len(returns) + 1)
-    result[0] = omega + (alpha + gamma / 2 + beta) * state["backcast"]
-    for day, new in enumerate(news):
-        result[day + 1] = new + beta * result[day]
-    return result
+    impacts = omega + (alpha + gamma * (shocks < 0)) * shocks**2
+    variance = np.empty(len(returns) + 1)
+    variance[0] = omega + (alpha + gamma / 2 + beta) * state["backcast"]
+    for day, impact in enumerate(impacts):
+        variance[day + 1] = impact + beta * variance[day]
+    return variance
 
 
 def ahead(returns: np.ndarray, state: dict[str, Any], horizon: int) -> np.ndarray:
-    """Expected variances of the next `horizon` days' returns from each of the (days + 1) closes on.
+    """Forecast the variances of the next `horizon` days' returns from each close on, (days + 1, horizon).
 
     E s_k^2 = omega + (alpha + gamma / 2 + beta) E s_(k-1)^2: a symmetric error is a fall half the time.
     """
@@ -135,18 +135,19 @@ def _maximise(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
     # Steps of the optimiser may overflow, and arch sets filters of its own; what counts is where it ends.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        result = model.fit(disp="off", show_warning=False)
-    if result.convergence_flag:
+        fit = model.fit(disp="off", show_warning=False)
+    if fit.convergence_flag:
         return {}
     names = {"mean": "mu", "omega": "omega", "alpha": "alpha[1]", "gamma": "gamma[1]", "beta": "beta[1]"}
-    return {key: float(result.params.get(name, 0.0)) for key, name in names.items()}
+    return {key: float(fit.params.get(name, 0.0)) for key, name in names.items()}
 
 
 def _sound(returns: np.ndarray, state: dict[str, float]) -> bool:
-    """Finite, stationary, alpha off its bound, and on average as large as the returns (within a factor of ten).
+    """Return True if parameters are finite, stationary, off the bound of alpha, and fit the returns' size.
 
-    A persistence of one, where many calm-and-crash series end, is strictly stationary (Nelson 1990): it has no
-    average variance, but forecasts days ahead need none.
+    Variances have to be the squared returns on average, within a factor of ten. A persistence of one, where many
+    series of long calm and single crashes end, is strictly stationary (Nelson 1990): it has no average variance,
+    but forecasts a few days ahead need none.
     """
     if not np.isfinite(list(state.values())).all() or not 0 <= _persistence(state) < 1 + ROUNDING:
         return False
@@ -161,6 +162,6 @@ def _persistence(state: dict[str, float]) -> float:
 
 
 def _backcast(shocks: np.ndarray) -> float:
-    """What stands for the squared shock before the first: an average of the first ones, as arch takes it."""
+    """Return the value for the squared shock before the first: a weighted average of the first ones, as in arch."""
     weights = EWMA_DECAY ** np.arange(min(BACKCAST_DAYS, len(shocks)))
     return float(np.sum(shocks[: len(weights)] ** 2 * weights) / weights.sum())

@@ -12,7 +12,7 @@ from pricecast.dataset.panel import FEATURE_LIMIT, Panel
 from pricecast.errors import InputError
 from pricecast.models import (
     Forecast,
-    Report,
+    OnEpoch,
     _realised,
     check_shape,
     check_tickers,
@@ -27,12 +27,12 @@ MONTHS = 12
 
 
 class Model:
-    """No move of the centre; its volatility from the day, week and month of the ticker and of the market.
+    """A log return of zero, with the volatility from the last day, week and month of the ticker and of the market.
 
-    One ridge regression for each horizon, shared by all tickers: a calm one differs from a wild one by the level of
-    its own past variance. An intercept for each ticker would help among stocks and hurt among cryptocurrencies, and
-    a new ticker has none. The market of a day holds every close of that date: where exchanges close hours apart,
-    the forecast is one of the evening after the last of them.
+    One ridge regression for each horizon, shared by all tickers, which differ by the level of their own past
+    variance. An intercept for each ticker would help among stocks and hurt among cryptocurrencies, and a new ticker
+    has none. The market of a day counts every close of that date: where exchanges close hours apart, the forecast
+    is one of the evening after the last of them.
 
     Attributes:
         penalty: of the ridge regression.
@@ -55,18 +55,18 @@ class Model:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """What a search may try."""
+        """Suggest hyperparameters."""
         return {
             "penalty": trial.suggest_float("penalty", 1.0, 10_000.0, log=True),
             "market": trial.suggest_categorical("market", [True, False]),
             "months": trial.suggest_categorical("months", [1, 6, MONTHS]),
         }
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learn what is usual for each ticker, the regression, and the level of volatility.
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Fit each ticker's mean and deviation of log variance, the regression, and the level of volatility.
 
         Raises:
-            InputError: the penalty is zero, or there are no months or more than twelve.
+            InputError: the penalty is zero, or the months are none or more than twelve.
         """
         self._check()
         self.norms_ = _norms(panel, train) if self.market else {}
@@ -79,16 +79,16 @@ class Model:
             ridge.fit(self._scaled(X), _realised.targets(panel, train))
         self.slopes_ = ridge.coef_.reshape(panel.spec.horizon, -1)
         self.intercepts_ = np.atleast_1d(ridge.intercept_)
-        # What misses in the mean of a logarithm, and between bars and returns: one factor for each horizon.
-        misses = panel.returns(train) / np.exp(self._log_variance(X) / 2)
-        self.intercepts_ = self.intercepts_ + np.log(np.maximum((misses**2).mean(axis=0), _realised.FLOOR))
+        # The mean of a logarithm is below the log of the mean, and bars differ from returns: a factor per horizon.
+        ratios = panel.returns(train) / np.exp(self._log_variance(X) / 2)
+        self.intercepts_ = self.intercepts_ + np.log(np.maximum((ratios**2).mean(axis=0), _realised.FLOOR))
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Zero, and the volatility around it.
+        """Forecast a log return of zero with the regression's volatility.
 
         Raises:
-            InputError: a ticker that makes up the market is not there, or the panel has another horizon.
+            InputError: a ticker of the market is missing, or the panel has another horizon.
         """
         check_shape("har", panel, len(self.intercepts_))
         missing = sorted(self.norms_.keys() - set(panel.tickers))
@@ -111,7 +111,7 @@ class Model:
         """Read state.json.
 
         Raises:
-            InputError: the shapes do not fit together, or something is no number.
+            InputError: the shapes do not fit together, or a value is not a number.
         """
         state = read_state(folder)
         self.norms_ = state["norms"]
@@ -120,8 +120,8 @@ class Model:
         self.slopes_, self.intercepts_ = floats(state["slopes"], folder, 2), floats(state["intercepts"], folder, 1)
         shapes = [self.mean_.shape, self.deviation_.shape, self.slopes_.shape, self.intercepts_.shape]
         self._check()
-        own = _realised.OWN + (self.months > 1)
-        horizon, columns = self.intercepts_.size, own + _realised.WEEKDAYS + 2 * self.market
+        own_columns = _realised.OWN + (self.months > 1)
+        horizon, columns = self.intercepts_.size, own_columns + _realised.WEEKDAYS + 2 * self.market
         norms = floats(list(self.norms_.values()) or [[0.0] * 4], folder, 2)
         sound = norms.shape[1] == 4 and bool(self.norms_) == self.market
         if not sound or shapes != [(columns,), (columns,), (horizon, columns), (horizon,)]:
@@ -146,7 +146,8 @@ class Model:
         return np.clip((X - self.mean_) / self.deviation_, -FEATURE_LIMIT, FEATURE_LIMIT)
 
     def _log_variance(self, X: np.ndarray) -> np.ndarray:
-        """Column by column: a matrix product may give a row other bits in other company."""
+        """Return the log variance over each horizon, (n, horizon), given regressors (n, columns)."""
+        # Column by column: the bits of a row of a matrix product may depend on the other rows.
         total = np.tile(self.intercepts_, (len(X), 1))
         for column, slopes in zip(self._scaled(X).T, self.slopes_.T, strict=True):
             total += column[:, None] * slopes
@@ -154,11 +155,11 @@ class Model:
 
 
 def _norms(panel: Panel, train: np.ndarray) -> dict[str, list[float]]:
-    """Means and deviations of each ticker's log variance, of days and of weeks."""
-    values = _realised.own(panel, train)[:, _realised.DAY_AND_WEEK]
+    """Return the means and deviations of each ticker's log variance, of days and of weeks."""
+    log_variances = _realised.own(panel, train)[:, _realised.DAY_AND_WEEK]
     norms = {}
     for ticker in np.unique(panel.tickers[train]):
-        mine = values[panel.tickers[train] == ticker]
-        deviation = mine.std(axis=0)
-        norms[str(ticker)] = [*mine.mean(axis=0).tolist(), *np.where(deviation > 1e-6, deviation, 1.0).tolist()]
+        of_ticker = log_variances[panel.tickers[train] == ticker]
+        deviation = np.where(of_ticker.std(axis=0) > 1e-6, of_ticker.std(axis=0), 1.0)
+        norms[str(ticker)] = [*of_ticker.mean(axis=0).tolist(), *deviation.tolist()]
     return norms

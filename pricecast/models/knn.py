@@ -1,4 +1,4 @@
-"""Analogs: what followed the past days that looked most like today (Lorenz 1969, for the weather)."""
+"""Analogs: the returns after those past days that are most similar to today (Lorenz 1969, for the weather)."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_limits
 
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, _quantiles, check_shape
+from pricecast.models import Forecast, OnEpoch, _quantiles, check_shape
 from pricecast.schema import QUANTILE_LEVELS
 
-# Queries of one size (the last is padded) give an origin the same bits in any company and bound the memory.
+# Batches of one size (the last is padded): an origin's bits do not depend on the others, and memory is bounded.
 BATCH = 256
 # A batch's labels of so many neighbours take 20 MB for each day ahead.
 MOST = 10_000
@@ -32,24 +32,24 @@ class Model:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """What a search may try."""
+        """Suggest hyperparameters."""
         return {"neighbours": trial.suggest_int("neighbours", 50, 1000, log=True)}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Keep the training days.
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Keep the features and labels of the training days.
 
         Raises:
-            InputError: there are to be no neighbours.
+            InputError: the number of neighbours is out of range.
         """
         self._check()
         self.days_, self.labels_ = panel.X[train], panel.labels(train)
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Quantiles of what the neighbours' days led to; all of the training days where there are too few.
+        """Forecast the quantiles of the neighbours' labels; where there are too few days, all are neighbours.
 
         Raises:
-            InputError: the panel has not the features and the horizon of the training.
+            InputError: the panel does not have the features and the horizon of the training.
         """
         check_shape("knn", panel, self.labels_.shape[1], self.days_.shape[1])
         padded = np.resize(origins, -(-len(origins) // BATCH) * BATCH)
@@ -62,14 +62,14 @@ class Model:
         save_file({"days": self.days_, "labels": self.labels_}, folder / "days.safetensors")
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the file that `save` wrote.
 
         Raises:
-            InputError: the arrays do not fit together.
+            InputError: its arrays do not fit together.
         """
         self._check()
-        kept = load_file(folder / "days.safetensors")
-        self.days_, self.labels_ = kept["days"], kept["labels"]
+        arrays = load_file(folder / "days.safetensors")
+        self.days_, self.labels_ = arrays["days"], arrays["labels"]
         if self.days_.ndim != 2 or self.labels_.ndim != 2 or not 0 < len(self.days_) == len(self.labels_):
             raise InputError(
                 f"expected days with their labels in {folder}, got {self.days_.shape} and {self.labels_.shape}: "
@@ -85,13 +85,13 @@ class Model:
 
     @threadpool_limits.wrap(limits=1)
     def _levels(self, days: np.ndarray) -> np.ndarray:
-        """Quantiles (n, h, q) of the labels around each of n days; n is a multiple of the batch."""
+        """Return quantiles (n, h, q) of the labels of the neighbours of n days; n is a multiple of the batch."""
         count = min(self.neighbours, len(self.days_))
         search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(self.days_)
         levels = np.empty((len(days), self.labels_.shape[1], len(QUANTILE_LEVELS)))
         for start in range(0, len(days), BATCH):
             batch = slice(start, start + BATCH)
             nearest = search.kneighbors(days[batch], return_distance=False)
-            found = np.quantile(self.labels_[nearest].astype(np.float64), QUANTILE_LEVELS, axis=1)
-            levels[batch] = np.moveaxis(found, 0, 2)
+            quantiles = np.quantile(self.labels_[nearest].astype(np.float64), QUANTILE_LEVELS, axis=1)
+            levels[batch] = np.moveaxis(quantiles, 0, 2)
         return levels

@@ -59,19 +59,19 @@ class Model(_boosted.Boosted):
         return _boosted.Training(advance, first)
 
     def _boosters(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> list[lightgbm.Booster]:
-        settings, boosters = self._settings(), []
-        labels, known = panel.labels(train), panel.labels(valid) if len(valid) else None
+        params, boosters = self._params(), []
+        train_labels, valid_labels = panel.labels(train), panel.labels(valid) if len(valid) else None
         for h in range(panel.spec.horizon):
-            data = _lightgbm.dataset(panel.X[train], labels[:, h], settings)
+            train_data = _lightgbm.dataset(panel.X[train], train_labels[:, h], params)
             for level in QUANTILE_LEVELS:
-                boosters.append(lightgbm.Booster({**settings, "alpha": level}, data))
-            if known is not None:
-                judge = _lightgbm.dataset(panel.X[valid], known[:, h], settings, data)
+                boosters.append(lightgbm.Booster({**params, "alpha": level}, train_data))
+            if valid_labels is not None:
+                valid_data = _lightgbm.dataset(panel.X[valid], valid_labels[:, h], params, train_data)
                 for booster in boosters[-len(QUANTILE_LEVELS) :]:
-                    booster.add_valid(judge, "valid")
+                    booster.add_valid(valid_data, "valid")
         return boosters
 
-    def _settings(self) -> dict[str, Any]:
+    def _params(self) -> dict[str, Any]:
         return {
             "objective": "quantile", "learning_rate": self.learning_rate, "num_leaves": self.num_leaves,
             "min_data_in_leaf": self.min_samples_leaf, "lambda_l2": self.reg_lambda, "max_bin": 63,

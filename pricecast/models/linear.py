@@ -9,16 +9,16 @@ from threadpoolctl import threadpool_limits
 
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
-from pricecast.models import Forecast, Report, check_shape, floats, read_state, write_state
+from pricecast.models import Forecast, OnEpoch, check_shape, floats, read_state, write_state
 
 
 class Model:
     """One linear model for each horizon, shared by all tickers.
 
-    It learns returns in units of volatility under both targets, so that what the penalty pulls it to is the average
-    return and not the average price. The penalty counts for each training row: 10 leaves a standardised feature
-    that goes with no other about a tenth of its slope. Daily returns hold so little that choosing it on
-    the later training rows mostly adds noise.
+    It learns returns in units of volatility under both targets, so that the penalty shrinks it to the average
+    return and not to the average price. The penalty counts for each training row: 10 leaves a standardised feature
+    that is uncorrelated with the others about a tenth of its slope. Daily returns are so hard to predict that
+    choosing the penalty on the later training rows mostly adds noise.
     """
 
     family: ClassVar[str] = "classical"
@@ -31,11 +31,11 @@ class Model:
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """What a search may try."""
+        """Suggest hyperparameters."""
         return {"penalty": trial.suggest_float("penalty", 0.1, 1000.0, log=True)}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learn slopes and intercepts.
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Fit slopes and intercepts.
 
         Raises:
             InputError: the penalty is zero.
@@ -51,12 +51,13 @@ class Model:
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Column by column: a matrix product may give a row other bits in other company.
+        """Forecast the regression's log returns.
 
         Raises:
-            InputError: the panel has not the features and the horizon of the training.
+            InputError: the panel does not have the features and the horizon of the training.
         """
         check_shape("linear", panel, *self.slopes_.shape)
+        # Column by column: the bits of a row of a matrix product may depend on the other rows.
         total = np.tile(self.intercepts_, (len(origins), 1))
         for column, slopes in zip(panel.X[origins].T.astype(np.float64), self.slopes_.T, strict=True):
             total += column[:, None] * slopes

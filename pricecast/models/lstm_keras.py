@@ -1,4 +1,4 @@
-"""The lstm of `lstm.py` out of Keras 3 layers on the torch backend, to compare the two libraries' layers.
+"""The network of `lstm.py` made of Keras 3 layers on the torch backend, to compare the two libraries' layers.
 
 Loop, optimizer, loss and order of the batches are those of the other networks, so that what differs is Keras
 itself: its first weights (Glorot, orthogonal, forget gate open), its single bias, and its speed.
@@ -20,21 +20,21 @@ from pricecast.models import _neural
 
 @contextmanager
 def torch_backend() -> Iterator[None]:
-    """Let Keras be imported in the block, which reads its backend and settings from the environment.
+    """Set the environment in the block such that an import of Keras takes the torch backend, then restore it.
 
-    With no folder of its own given, it would write a settings file into the user's home and obey the one there:
-    the null device as its folder is neither read nor written. The environment is put back afterwards.
+    Without KERAS_HOME, Keras would write a settings file into the user's home and obey the one there; the null
+    device as its folder is neither read nor written.
 
     Raises:
         InputError: the environment asks for another backend.
     """
-    given = {name: os.environ.get(name) for name in ("KERAS_BACKEND", "KERAS_HOME")}
-    _check_backend(given["KERAS_BACKEND"] or "torch")
-    os.environ.update({"KERAS_BACKEND": "torch", "KERAS_HOME": given["KERAS_HOME"] or os.devnull})
+    before = {name: os.environ.get(name) for name in ("KERAS_BACKEND", "KERAS_HOME")}
+    _check_backend(before["KERAS_BACKEND"] or "torch")
+    os.environ.update({"KERAS_BACKEND": "torch", "KERAS_HOME": before["KERAS_HOME"] or os.devnull})
     try:
         yield
     finally:
-        for name, value in given.items():
+        for name, value in before.items():
             os.environ.pop(name)
             os.environ.update({} if value is None else {name: value})
 
@@ -46,12 +46,12 @@ def _check_backend(name: str) -> None:
 
 with torch_backend():
     import keras
-# Somebody may have imported it before.
+# It may have been imported before, on another backend.
 _check_backend(keras.backend.backend())
 
 
 class Dense(keras.layers.Dense):
-    """A dense layer on whole cache lines, see `_neural.Linear`; Keras keeps the weights the other way round."""
+    """A dense layer on whole cache lines, see `_neural.Linear`; Keras keeps the weights transposed."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Map (batch, inputs) to (batch, units)."""
@@ -64,7 +64,7 @@ class Dense(keras.layers.Dense):
 def sequential(
     lookback: int, input_dim: int, hidden_dim: int, num_layers: int, dropout: float, outputs: int
 ) -> Any:
-    """LSTM layers with dropout between them; the last time step through fc1 (16) and ReLU to fc2."""
+    """Return LSTM layers with dropout between them; the last time step goes through fc1 (16) and ReLU to fc2."""
     layers, dtype = keras.layers, "float32"
     stack = [keras.Input((lookback, input_dim), dtype=dtype)]
     for i in range(1, num_layers + 1):
@@ -78,7 +78,7 @@ def sequential(
 
 @contextmanager
 def drawn_from_torch() -> Iterator[None]:
-    """Keras seeds its first weights from Python's global generator: in the block, that follows torch's."""
+    """Seed Python's global generator, from which Keras draws its first weights, by torch's seed in the block."""
     before = random.getstate()
     random.seed(torch.initial_seed())
     try:
@@ -98,8 +98,11 @@ class Network(nn.Module):
             model = sequential(lookback, input_dim, hidden_dim, num_layers, dropout, outputs)
         # A Keras model is a module, too: as an attribute it would bring its variables again, under other names.
         self.call = model.__call__
-        pairs = [(layer, variable) for layer in model.layers for variable in layer.trainable_variables]
-        self.weights = nn.ParameterDict({f"{layer.name}_{each.name}": each.value for layer, each in pairs})
+        self.weights = nn.ParameterDict({
+            f"{layer.name}_{variable.name}": variable.value
+            for layer in model.layers
+            for variable in layer.trainable_variables
+        })  # fmt: skip
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Map windows (batch, lookback, features) to (batch, outputs)."""

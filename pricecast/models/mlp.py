@@ -1,4 +1,4 @@
-"""A multilayer perceptron over the flattened window: what the other networks' sense of time has to beat."""
+"""A multilayer perceptron on the flattened window, the baseline for networks that know the order of days."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +11,7 @@ from pricecast.models import _neural
 
 
 class Network(nn.Module):
-    """The window as one row through layers of ReLU and dropout to the outputs."""
+    """Layers with ReLU and dropout on the window as one row, and a linear layer to the outputs."""
 
     def __init__(self, inputs: int, hidden_dim: int, num_layers: int, dropout: float, outputs: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Network(nn.Module):
 
 @dataclass(eq=False)
 class Model(_neural.Layered):
-    """Two layers over a trading month: every day of the window costs weights, so it is short and dropout high."""
+    """Two layers on a trading month: every day of the window adds weights, so it is short and dropout high."""
 
     family: ClassVar[str] = "neural"
     calibrate: ClassVar[bool] = True

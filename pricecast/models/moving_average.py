@@ -1,4 +1,4 @@
-"""The mean of the last closes, over every horizon."""
+"""The mean of the last closes, the same over every horizon."""
 
 from typing import Any, ClassVar, Self
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pricecast.dataset.panel import Panel
-from pricecast.models import Forecast, Report, _lookback
+from pricecast.models import Forecast, OnEpoch, _lookback
 from pricecast.models._stateless import Stateless
 
 
 class Model(Stateless):
-    """Simple moving average: the forecast lags behind the price, which is what there is to see in it."""
+    """Simple moving average: a forecast that visibly lags behind the price."""
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
@@ -22,11 +22,11 @@ class Model(Stateless):
 
     @staticmethod
     def space(trial: Any) -> dict[str, Any]:
-        """What a search may try."""
+        """Suggest hyperparameters."""
         return {"lookback": trial.suggest_int("lookback", 2, 60)}
 
-    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, report: Report | None = None) -> Self:
-        """Learn nothing.
+    def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
+        """Check the lookback; there is nothing to learn.
 
         Raises:
             InputError: the lookback is longer than the dataset's context.
@@ -35,7 +35,7 @@ class Model(Stateless):
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Return the way from the last close to the mean."""
+        """Forecast the log return from the last close to the mean."""
         means = sliding_window_view(panel.close, self.lookback)[origins - self.lookback + 1].mean(axis=1)
         center = np.log(means / panel.close[origins])
         return Forecast(center=np.repeat(center[:, None], panel.spec.horizon, axis=1))

@@ -1,4 +1,4 @@
-"""The last close, with the conformal quantiles of what it missed by: the forecast to beat."""
+"""The last close, with conformal quantiles of its errors: the forecast to beat."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from pricecast.models._stateless import Stateless
 
 
 class Model(Stateless):
-    """Tomorrow's close is today's; calibration adds quantiles in units of EWMA(0.94) volatility."""
+    """The forecast of no change; calibration adds quantiles in units of EWMA(0.94) volatility."""
 
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
@@ -18,5 +18,5 @@ class Model(Stateless):
     lookback = 1
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
-        """Return a log return of zero over every horizon."""
+        """Forecast a log return of zero over every horizon."""
         return Forecast(center=np.zeros((len(origins), panel.spec.horizon)))

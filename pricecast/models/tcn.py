@@ -12,7 +12,7 @@ from pricecast.errors import InputError
 from pricecast.models import _neural
 
 KERNEL = 3
-# With nine, a window of over two thousand days is seen; each more doubles the zeros before it, and the memory.
+# Nine see a window of over two thousand days; each one more doubles the padding before it, and the memory.
 MOST_LAYERS = 9
 
 
@@ -53,7 +53,7 @@ class Network(nn.Module):
 
 @dataclass(eq=False)
 class Model(_neural.Layered):
-    """Four blocks see 61 days, 1 + 2 * 2 * (1 + 2 + 4 + 8): the whole window."""
+    """Four blocks, which see 61 days, 1 + 2 * 2 * (1 + 2 + 4 + 8), and so the whole window."""
 
     family: ClassVar[str] = "neural"
     calibrate: ClassVar[bool] = True

@@ -42,7 +42,7 @@ class Model(_boosted.Boosted):
             [_xgboost.matrix(panel.X[span], y[:, h]) for span, y in zip(spans, labels, strict=True)]
             for h in range(panel.spec.horizon)
         ]
-        boosters = [xgboost.Booster(self._settings(), matrices) for matrices in data]
+        boosters = [xgboost.Booster(self._params(), matrices) for matrices in data]
 
         def advance() -> dict[str, float]:
             for booster, matrices in zip(boosters, data, strict=True):
@@ -59,7 +59,7 @@ class Model(_boosted.Boosted):
 
         return _boosted.Training(advance, first)
 
-    def _settings(self) -> dict[str, Any]:
+    def _params(self) -> dict[str, Any]:
         return {
             "objective": "reg:quantileerror", "quantile_alpha": list(QUANTILE_LEVELS), "tree_method": "hist",
             "learning_rate": self.learning_rate, "max_depth": self.max_depth, "max_bin": _xgboost.MAX_BIN,

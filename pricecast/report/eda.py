@@ -17,7 +17,7 @@ def adjustments(prices: pd.DataFrame) -> pd.DataFrame:
     """Days on which the close and its adjusted value moved apart: splits and dividends.
 
     Args:
-        prices: a table that passes `schema.check_prices`.
+        prices: a table that passes `table_checks.check_prices`.
 
     Returns:
         Columns `date`, `ticker`, `close` and `adj_close` (log moves of that day in percent) and `factor` (how many

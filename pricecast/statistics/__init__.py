@@ -1,1 +1,1 @@
-"""Statistics on plain arrays: conformal quantiles, densities, tests and confidence sets."""
+"""Statistics on arrays: conformal quantiles, densities, tests and confidence sets."""

@@ -1,8 +1,8 @@
-"""From a point, a volatility or quantiles to calibrated quantiles: conformal prediction on arrays.
+"""Conformal prediction: calibrated quantiles around a point, a volatility or quantiles.
 
-Residuals are measured out of fold, in units of the forecast's volatility, and per horizon. The centre of a
-model stays its own: calibration moves the quantiles around it (Vovk et al. 2005; for quantile models
-Romano, Patterson & Candès 2019).
+Residuals are measured out of fold, in units of the forecast's volatility, and per horizon. The centre of a model
+stays as it is: calibration moves the quantiles around it (Vovk et al. 2005; for quantile models Romano, Patterson &
+Candès 2019).
 """
 
 import math
@@ -17,16 +17,21 @@ _LEVELS = np.array(QUANTILE_LEVELS)
 
 
 def normal_quantiles(forecast: Forecast) -> np.ndarray:
-    """Quantiles (n, h, q) of a normal distribution with the forecast's centre and sigma."""
+    """Return the quantiles (n, h, q) of a normal distribution with the forecast's centre and sigma.
+
+    >>> forecast = Forecast(center=np.array([[0.0]]), sigma=np.array([[0.01]]))
+    >>> normal_quantiles(forecast).round(4).tolist()
+    [[[-0.0164, -0.0128, -0.0067, 0.0, 0.0067, 0.0128, 0.0164]]]
+    """
     assert forecast.sigma is not None  # noqa: S101 - a model that is not calibrated brings a sigma
     return forecast.center[:, :, None] + forecast.sigma[:, :, None] * norm.ppf(_LEVELS)
 
 
 def fit(forecast: Forecast, actual: np.ndarray, unit: np.ndarray, days: np.ndarray | None = None) -> np.ndarray:
-    """Learn how far each quantile has to move.
+    """Fit the offset of each quantile, as it has to move to be calibrated.
 
     Args:
-        forecast: of the calibration origins, log returns.
+        forecast: of n calibration origins, log returns.
         actual: (n, h) log returns.
         unit: (n, h) scale * sqrt(h).
         days: (n,) cutoffs. Tickers move together and horizons overlap, so that n outcomes over h days count for
@@ -50,12 +55,18 @@ def fit(forecast: Forecast, actual: np.ndarray, unit: np.ndarray, days: np.ndarr
 
 
 def apply(forecast: Forecast, offsets: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Calibrated quantiles of log returns, (n, h, q), in order; offsets are (h, q), or (n, h, q) row by row."""
+    """Return calibrated quantiles of log returns, (n, h, q), in order.
+
+    Args:
+        forecast: of n origins.
+        offsets: (h, q), or (n, h, q) where they differ by row, in units of the forecast's volatility.
+        unit: (n, h) scale * sqrt(h), the volatility of a forecast without one.
+    """
     return _ordered(_base(forecast) + offsets * own_unit(forecast, unit)[:, :, None])
 
 
 def follow(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray, rate: float) -> np.ndarray:
-    """Move the quantiles of one ticker's consecutive origins by what came out of the earlier ones.
+    """Adapt the quantiles of one ticker's consecutive origins to the outcomes of the earlier ones.
 
     At each close, a level's offset rises by rate * level / h if the outcome of h days before exceeded its quantile,
     and falls by rate * (1 - level) / h if not (quantile tracking: Gibbs & Candès 2021; Angelopoulos, Candès &
@@ -69,19 +80,24 @@ def follow(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray, rate: fl
 
     Returns:
         Quantiles (n, h, q), in order.
+
+    >>> quantiles = np.tile(np.array([-3.0, -2, -1, 0, 1, 2, 3]), (2, 1, 1))
+    >>> first, second = follow(quantiles, np.array([[9.0], [0.0]]), np.ones((2, 1)), rate=0.1)
+    >>> second[0].round(3).tolist()  # the first outcome, 9, was above all quantiles
+    [-2.995, -1.99, -0.975, 0.0, 1.075, 2.09, 3.095]
     """
-    result = quantiles.copy()
+    adapted = quantiles.copy()
     steps = np.arange(1, quantiles.shape[1] + 1)
     rates = rate / steps[:, None]
-    moved = np.zeros(quantiles.shape[1:])
+    offsets = np.zeros(quantiles.shape[1:])
     for row in range(len(quantiles)):
         # The outcomes that came in with this close: of the forecast one day ago one day ahead, and so on.
         known = steps[steps <= row]
-        exceeded = actual[row - known, known - 1, None] > result[row - known, known - 1]
-        moved[known - 1] += rates[known - 1] * (exceeded - (1 - _LEVELS))
-        moved[:, MEDIAN] = 0.0
-        result[row] = _ordered((quantiles[row] + moved * unit[row, :, None])[None])[0]
-    return result
+        exceeded = actual[row - known, known - 1, None] > adapted[row - known, known - 1]
+        offsets[known - 1] += rates[known - 1] * (exceeded - (1 - _LEVELS))
+        offsets[:, MEDIAN] = 0.0
+        adapted[row] = _ordered((quantiles[row] + offsets * unit[row, :, None])[None])[0]
+    return adapted
 
 
 def conformal_quantile(scores: np.ndarray, level: float, effective: float | None = None) -> np.ndarray:
@@ -98,6 +114,12 @@ def conformal_quantile(scores: np.ndarray, level: float, effective: float | None
 
     Returns:
         (...) scores.
+
+    >>> scores = np.arange(1.0, 101.0)
+    >>> float(conformal_quantile(scores, 0.95)), float(conformal_quantile(scores, 0.05))  # 101 * .95 is 95.95
+    (96.0, 5.0)
+    >>> float(conformal_quantile(scores, 0.95, effective=20))  # worth 20 independent ones: a wider margin
+    100.0
     """
     n = len(scores)
     tail = level if level > 0.5 else 1 - level
@@ -108,7 +130,7 @@ def conformal_quantile(scores: np.ndarray, level: float, effective: float | None
 
 
 def own_unit(forecast: Forecast, unit: np.ndarray) -> np.ndarray:
-    """Return the forecast's volatility (n, h) where it has one, else the unit that is given."""
+    """Return the forecast's volatility (n, h) where it has one, else the unit given."""
     return unit if forecast.sigma is None else forecast.sigma
 
 
@@ -119,7 +141,7 @@ def _base(forecast: Forecast) -> np.ndarray:
 
 
 def _ordered(quantiles: np.ndarray) -> np.ndarray:
-    """Quantiles (n, h, q) in order, the median where it was."""
+    """Return quantiles (n, h, q) in order, the median unchanged."""
     below = np.minimum.accumulate(quantiles[:, :, MEDIAN::-1], axis=2)[:, :, ::-1]
     above = np.maximum.accumulate(quantiles[:, :, MEDIAN:], axis=2)
     return np.concatenate([below, above[:, :, 1:]], axis=2)

@@ -1,4 +1,4 @@
-"""Is one model's loss lower than another's, or is it luck: Diebold-Mariano, Holm, errors by block bootstrap."""
+"""Tests whether one model's loss is lower than another's: Diebold-Mariano, Holm, block bootstrap."""
 
 import math
 from typing import NamedTuple
@@ -14,7 +14,7 @@ SAME = 1e-10
 
 
 class DMResult(NamedTuple):
-    """A two-sided test; a negative statistic says that the first loss is the lower one."""
+    """The outcome of a two-sided test on n days; a negative statistic says that the first loss is the lower one."""
 
     statistic: float
     p_value: float
@@ -22,9 +22,12 @@ class DMResult(NamedTuple):
 
 
 def daily_losses(cutoff: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """Mean (n,) losses over the tickers of each cutoff, in order of date, (days,).
+    """Average losses (n,) over the tickers of each cutoff, in order of date, (days,).
 
     Tickers move together: 600 of them on one day are nearer to one observation than to 600.
+
+    >>> daily_losses(np.array(["2024-03-01", "2024-03-01", "2024-03-04"]), np.array([1.0, 2.0, 4.0])).tolist()
+    [1.5, 4.0]
     """
     _, day = np.unique(cutoff, return_inverse=True)
     return np.bincount(day, weights=loss) / np.bincount(day)
@@ -37,9 +40,9 @@ def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMRes
     distribution carry the small-sample correction of Harvey, Leybourne & Newbold (1997).
 
     Args:
-        loss_a: Losses of the first forecast, one per cutoff in order of time, (n,).
-        loss_b: Losses of the second on the same cutoffs, (n,).
-        horizon: Steps ahead of the forecasts; h-step errors overlap h - 1 times.
+        loss_a: (n,) losses of the first forecast, one per cutoff in order of time.
+        loss_b: (n,) losses of the second on the same cutoffs.
+        horizon: trading days ahead of the forecasts; errors h days ahead overlap h - 1 times.
 
     Returns:
         Statistic 0 and p = 1 for equal losses. Both NaN below ten horizons' worth of cutoffs (no long-run
@@ -47,6 +50,11 @@ def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMRes
 
     Raises:
         ValueError: the two are not of one length, or the horizon is below 1.
+
+    >>> ours, naive = [1.0, 2.0, 3.0, 2.0] * 5, [2.0, 2.0, 2.0, 3.0] * 5
+    >>> statistic, p_value, n = diebold_mariano(ours, naive, horizon=1)
+    >>> round(statistic, 2), round(p_value, 3), n
+    (-2.28, 0.035, 20)
     """
     a, b = np.asarray(loss_a, float), np.asarray(loss_b, float)
     if a.ndim != 1 or a.shape != b.shape or horizon < 1:
@@ -64,16 +72,16 @@ def diebold_mariano(loss_a: ArrayLike, loss_b: ArrayLike, horizon: int) -> DMRes
 
 
 def diebold_mariano_over_horizons(loss_a: pd.DataFrame, loss_b: pd.DataFrame, naive: pd.DataFrame) -> DMResult:
-    """One Diebold-Mariano test over all horizons taken together.
+    """Test whether two forecasts have the same expected loss over all horizons taken together.
 
     Losses grow with the horizon, so each is divided by naive's mean loss there, in which unit all count alike;
     then a day's losses are averaged over the horizons. The averages overlap as long as the longest horizon does.
 
     Args:
-        loss_a: Losses averaged over tickers (see `daily_losses`), a row per cutoff and a column per horizon
-            (steps ahead); NaN where the future is not known yet.
-        loss_b: Those of the second forecast.
-        naive: Those of the forecast of no change.
+        loss_a: losses of the first forecast averaged over tickers (see `daily_losses`), a row per cutoff and a
+            column per horizon (days ahead); NaN where the future is not known yet.
+        loss_b: those of the second forecast.
+        naive: those of the forecast of no change.
 
     Returns:
         As `diebold_mariano`, over the cutoffs whose every horizon is known in all three tables; NaN where naive has
@@ -92,7 +100,11 @@ def diebold_mariano_over_horizons(loss_a: pd.DataFrame, loss_b: pd.DataFrame, na
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Adjust (n,) p-values for the number of tests (Holm 1979, step-down); NaN stays NaN, it is no test."""
+    """Adjust (n,) p-values for the number of tests (Holm 1979, step-down); NaN is no test and stays NaN.
+
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()  # 3 * .01, 2 * .03, and never below the one before
+    [0.03, 0.06, 0.06]
+    """
     p = np.asarray(p_values, float)
     order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # argsort puts NaN last
     adjusted = np.full(p.shape, np.nan)
@@ -102,7 +114,7 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def _variance(series: np.ndarray, horizon: int) -> float:
-    """Long-run variance of a loss difference.
+    """Return the long-run variance of a loss difference.
 
     One day ahead: Newey & West (1987), Bartlett weights, with their rule of thumb for the lag (1994). Further
     ahead the errors overlap h - 1 times by construction, so these covariances count in full, as in Diebold &
@@ -120,26 +132,33 @@ def _variance(series: np.ndarray, horizon: int) -> float:
 
 
 def block_length(n: int, horizon: int = 1) -> int:
-    """Days in a block that is drawn whole, out of n.
+    """Return the number of days in a block of the bootstrap, out of n.
 
-    2 n^(1/3) are long enough for clusters of volatility. Errors h days ahead overlap h - 1 times; a block sees
-    only overlaps within itself, so it is at least twice as long as they reach.
+    2 n^(1/3) are long enough for clusters of volatility. Errors h days ahead overlap h - 1 times; a block has
+    only the overlaps within itself, so it is at least twice as long as they reach.
+
+    >>> block_length(1000), block_length(1000, horizon=20)
+    (20, 40)
     """
     return min(n, max(math.ceil(2 * n ** (1 / 3)), 2 * horizon if horizon > 1 else 1))
 
 
 def block_error(series: np.ndarray, horizon: int = 1) -> float:
-    """Standard error of the mean of a series in order of time, by the circular block bootstrap.
+    """Return the standard error of the mean of a series, by the circular block bootstrap.
 
     Politis & Romano (1992). The blocks of a draw are independent and each start is as likely as any other, so the
     variance over all draws is that of the n block means, divided by the number of blocks: no draw is needed.
 
     Args:
-        series: (n,) values, one a day.
-        horizon: Days ahead that they are about; they overlap that long.
+        series: (n,) values, one a day in order of time.
+        horizon: trading days ahead that they are about; they overlap that long.
 
     Returns:
-        NaN for fewer than two values.
+        The standard error; NaN for fewer than two values.
+
+    >>> clustered = np.repeat([0.0, 1.0], 50)  # a hundred values, but two clusters
+    >>> round(block_error(clustered), 2), round(float(clustered.std()) / 10, 2)
+    (0.15, 0.05)
     """
     n = len(series)
     if n < 2:

@@ -291,7 +291,7 @@ def test_too_short_a_warm_up_is_named():
 def test_a_fit_on_all_rows_is_named(monkeypatch):
     fit = drift.Model.fit
 
-    def greedy(self, panel, train, valid, report=None):
+    def greedy(self, panel, train, valid, on_epoch=None):
         return fit(self, panel, np.flatnonzero(panel.ahead >= panel.spec.horizon), train[:0])
 
     honest = kept("drift")
@@ -327,7 +327,7 @@ def test_what_cannot_be_tried_leaves_the_audit_incomplete():
 
 
 def test_code_that_fails_is_told_and_the_other_checks_go_on(monkeypatch):
-    def broken(self, panel, train, valid, report=None):
+    def broken(self, panel, train, valid, on_epoch=None):
         raise ZeroDivisionError("one line\nand another")
 
     monkeypatch.setattr(drift.Model, "fit", broken)

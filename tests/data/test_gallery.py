@@ -14,7 +14,8 @@ from pricecast.dataset import dataset
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting
 from pricecast.forecasting.settings import Settings
-from pricecast.schema import QUANTILE_COLUMNS, check_prices
+from pricecast.schema import QUANTILE_COLUMNS
+from pricecast.table_checks import check_prices
 from tests.support import gallery
 from tests.support.gallery import AS_OF, CONTENTS, CSV, EVERY, TABLE, TABLES, sound
 
@@ -64,11 +65,11 @@ def test_a_table_of_the_gallery_meets_its_fate(name, door, tmp_path):
         return
     prices, report = through(door, table, tmp_path)
     check_prices(prices)
-    found = {finding["kind"]: finding for finding in report["findings"]}
-    assert {kind: finding["count"] for kind, finding in found.items()} == expected(entry, len(table))
-    actions = {finding["action"] for finding in found.values()}
-    assert (entry.fate in actions and actions <= ACTIONS) if found else entry.fate == "accepted"
-    dropped = sum(finding["count"] for finding in found.values() if finding["action"] == "dropped")
+    findings = {finding["kind"]: finding for finding in report["findings"]}
+    assert {kind: finding["count"] for kind, finding in findings.items()} == expected(entry, len(table))
+    actions = {finding["action"] for finding in findings.values()}
+    assert (entry.fate in actions and actions <= ACTIONS) if findings else entry.fate == "accepted"
+    dropped = sum(finding["count"] for finding in findings.values() if finding["action"] == "dropped")
     assert len(prices) == len(table) - dropped
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pricecast.data import quality
 from pricecast.errors import InputError
-from pricecast.schema import DATE_DTYPE, PRICES, check_prices
+from pricecast.schema import DATE_DTYPE, PRICES
+from pricecast.table_checks import check_prices
 
 AS_OF = pd.Timestamp("2024-12-31 12:00")
 NAN = math.nan

@@ -22,9 +22,9 @@ def request(source="csv", tickers=(), start=None, end=None, path="", seed=0):
     return Request(source, tuple(tickers), dates[0], dates[1], str(path), AS_OF, seed)
 
 
-def refused(asked):
+def refused(bad_request):
     with pytest.raises(InputError) as caught:
-        sources.load(asked)
+        sources.load(bad_request)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -50,7 +50,7 @@ def test_sources_are_found_by_their_files():
 
 def test_a_local_source_does_not_import_yfinance():
     code = (
-        "import sys, pandas as pd; from pricecast import sources; "
+        "import sys, pandas as pd; from pricecast.data import sources; "
         "sources.load(sources.Request('sample', (), None, None, '', pd.Timestamp('2024-12-31'), 0)); "
         "sys.exit('yfinance' in sys.modules)"
     )
@@ -259,17 +259,17 @@ def test_a_row_without_a_ticker_is_refused(tmp_path):
 
 @pytest.mark.parametrize("kind", sorted(synthetic.KINDS))
 def test_synthetic_series_are_sound_and_repeatable(kind):
-    asked = request("synthetic", ["AA", "BB"], path=kind, seed=3)
-    raw = sources.load(asked)
+    wanted = request("synthetic", ["AA", "BB"], path=kind, seed=3)
+    raw = sources.load(wanted)
     assert len(raw) == 2 * synthetic.BARS
     assert raw["date"].max() == synthetic.LAST
     _, report = clean(raw, as_of=AS_OF, strict=True, allow_splits=False)
     assert report["findings"] == []
     assert (raw["volume"] % 1 == 0).all()
-    pd.testing.assert_frame_equal(raw, sources.load(asked))
-    assert not raw["close"].equals(sources.load(replace(asked, seed=4))["close"])
+    pd.testing.assert_frame_equal(raw, sources.load(wanted))
+    assert not raw["close"].equals(sources.load(replace(wanted, seed=4))["close"])
     # Another ticker beside it changes nothing.
-    alone = sources.load(replace(asked, tickers=("BB",)))
+    alone = sources.load(replace(wanted, tickers=("BB",)))
     pd.testing.assert_frame_equal(alone, raw[raw["ticker"].eq("BB")].reset_index(drop=True))
 
 

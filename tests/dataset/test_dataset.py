@@ -10,7 +10,8 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from pricecast.data.adjust import adjust
 from pricecast.dataset import dataset as module
 from pricecast.dataset import features
-from pricecast.dataset.dataset import Dataset, build, has_context
+from pricecast.dataset.checks import has_context
+from pricecast.dataset.dataset import Dataset, build
 from pricecast.dataset.features import RETURN_FEATURES
 from pricecast.dataset.scalers import SCALERS
 from pricecast.dataset.splits import bounds_by_share
@@ -71,9 +72,9 @@ def test_shares_and_dates_name_the_same_spans():
 
 
 def test_one_bound_without_the_other_is_refused():
-    for given in ("valid_start", "test_start"):
+    for bound in ("valid_start", "test_start"):
         with pytest.raises(InputError, match="valid-start and test-start together"):
-            build(market(), **{given: pd.Timestamp("2024-03-01")})
+            build(market(), **{bound: pd.Timestamp("2024-03-01")})
 
 
 def test_bounds_out_of_order_are_refused():
@@ -92,11 +93,11 @@ def test_context_equals_a_loop(lookback):
     table = table.assign(x=rng.random(len(table)), y=rng.random(len(table)), scale=1.0)
     for name in ("x", "y", "scale"):
         table.loc[rng.random(len(table)) < 0.04, name] = rng.choice([np.nan, np.inf])
-    found = has_context(table, ["x", "y"], lookback)
+    mask = has_context(table, ["x", "y"], lookback)
     for i in range(len(table)):
         window = table.iloc[max(i - lookback + 1, 0) : i + 1]
         whole = len(window) == lookback and window["ticker"].nunique() == 1
-        assert found[i] == (whole and np.isfinite(window[["x", "y", "scale"]].to_numpy()).all()), i
+        assert mask[i] == (whole and np.isfinite(window[["x", "y", "scale"]].to_numpy()).all()), i
 
 
 def test_a_window_never_spans_two_tickers():
@@ -132,8 +133,8 @@ def test_a_dropped_ticker_teaches_the_scalers_nothing():
     with_it = build(market((*TWO, ("NEW", 150))), horizon=3, max_lookback=20)
     without = build(market(TWO), horizon=3, max_lookback=20)
     for name in ("X", "y"):
-        mine, theirs = (getattr(data.scalers, name).learned for data in (with_it, without))
-        assert all(same_bits(mine[key], theirs[key]) for key in mine)
+        ours, theirs = (getattr(data.scalers, name).learned for data in (with_it, without))
+        assert all(same_bits(ours[key], theirs[key]) for key in ours)
 
 
 def test_when_every_ticker_is_too_short_it_is_an_error_that_says_why():
@@ -176,8 +177,8 @@ def test_scalers_do_not_notice_what_comes_after_training(target, how):
     data = small_dataset(target=target)
     after = build(later(market(TWO), data.spec.valid_start, how), horizon=3, max_lookback=20, target=target)
     for name in ("X", "y"):
-        mine, theirs = (getattr(x.scalers, name).learned for x in (data, after))
-        assert all(same_bits(mine[key], theirs[key]) for key in mine)
+        ours, theirs = (getattr(x.scalers, name).learned for x in (data, after))
+        assert all(same_bits(ours[key], theirs[key]) for key in ours)
 
 
 # --- adjustment --------------------------------------------------------------------------------------------
@@ -225,8 +226,8 @@ def test_a_split_in_the_quotes_is_no_move_once_adjusted():
         **{name: prices[name] * split for name in ("open", "high", "low", "close")}, volume=prices["volume"] / split
     )
     names = list(RETURN_FEATURES)
-    found = features.compute(adjust(quoted))[names]
-    np.testing.assert_allclose(found, features.compute(adjust(prices))[names], rtol=1e-9, atol=1e-9)
+    recomputed = features.compute(adjust(quoted))[names]
+    np.testing.assert_allclose(recomputed, features.compute(adjust(prices))[names], rtol=1e-9, atol=1e-9)
 
 
 # --- the folder --------------------------------------------------------------------------------------------

@@ -155,9 +155,9 @@ def test_every_feature_has_a_reference():
 @pytest.mark.parametrize(("recipe", "name"), [(recipe, name) for recipe in RECIPES for name in FEATURES[recipe]])
 def test_a_feature_equals_its_plain_loop(bars, days, recipe, name):
     table = compute(bars, recipe)
-    found = {ticker: group[name].to_numpy() for ticker, group in table.groupby("ticker")}
+    columns = {ticker: group[name].to_numpy() for ticker, group in table.groupby("ticker")}
     for (ticker, i), day in days.items():
-        assert found[ticker][i] == pytest.approx(REFERENCE[name](day), rel=1e-9, abs=1e-9), (ticker, i)
+        assert columns[ticker][i] == pytest.approx(REFERENCE[name](day), rel=1e-9, abs=1e-9), (ticker, i)
 
 
 def test_scale_is_pandas_ewm_of_squared_returns(bars):
@@ -211,8 +211,8 @@ def test_a_later_split_or_dividend_changes_no_return_feature():
 
 
 def test_a_later_split_changes_every_price_feature():
-    found = checks.adjustment(subjects.recipe("price"), market((("AAA", 150),)))
-    assert {violation.column for violation in found} == set(PRICE_FEATURES)
+    violations = checks.adjustment(subjects.recipe("price"), market((("AAA", 150),)))
+    assert {violation.column for violation in violations} == set(PRICE_FEATURES)
 
 
 # --- warm-up -----------------------------------------------------------------------------------------------

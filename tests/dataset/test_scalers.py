@@ -66,12 +66,12 @@ def test_the_file_is_that_of_skops_and_its_bytes_depend_on_its_content(tmp_path,
 @pytest.mark.parametrize("kind", SCALERS)
 def test_skops_reads_the_file_as_the_scaler_of_scikit_learn(tmp_path, kind):
     X = rows(90, 7)
-    found = skops.io.load(file_of(Scaler.fit(kind, X), tmp_path), trusted=[])
+    loaded = skops.io.load(file_of(Scaler.fit(kind, X), tmp_path), trusted=[])
     expected = ESTIMATORS[kind]().fit(X)
-    assert type(found) is type(expected)
-    assert vars(found).keys() == vars(expected).keys()
-    assert all(np.array_equal(value, vars(expected)[name]) for name, value in vars(found).items())
-    assert same_bits(found.transform(X), expected.transform(X))
+    assert type(loaded) is type(expected)
+    assert vars(loaded).keys() == vars(expected).keys()
+    assert all(np.array_equal(value, vars(expected)[name]) for name, value in vars(loaded).items())
+    assert same_bits(loaded.transform(X), expected.transform(X))
 
 
 ODD = {
@@ -106,7 +106,7 @@ def test_files_that_are_not_what_was_written_are_refused(tmp_path):
             archive.writestr(name, data)
     assert "a packed file" in refusal(packed.getvalue(), tmp_path)
     assert "BadZipFile" in refusal(b"no archive", tmp_path)
-    assert "other settings" in refusal(skops_file.to_archive({**files, "more.npy": b""}), tmp_path)
+    assert "other parameters" in refusal(skops_file.to_archive({**files, "more.npy": b""}), tmp_path)
     assert "KeyError" in refusal(skops_file.to_archive({"more.npy": b""}), tmp_path)
     refusal(canonical(FunctionTransformer(np.log)), tmp_path)
     refusal(sound[:-30], tmp_path)

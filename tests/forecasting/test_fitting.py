@@ -8,7 +8,8 @@ import pytest
 
 from pricecast import models
 from pricecast.dataset import dataset
-from pricecast.dataset.dataset import fit_scalers, has_context
+from pricecast.dataset.checks import has_context
+from pricecast.dataset.dataset import fit_scalers
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting, out_of_fold
 from pricecast.forecasting.calibration import calibrate
@@ -264,7 +265,7 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
     calls = []
     model = models.load("naive")
     monkeypatch.setattr(
-        model, "fit", lambda self, panel, train, valid, report=None: calls.append((train, valid)) or self
+        model, "fit", lambda self, panel, train, valid, on_epoch=None: calls.append((train, valid)) or self
     )
     again = fitting.refit(made("naive"), data())
     (train, valid), table = calls[0], data().features

@@ -13,7 +13,8 @@ from pricecast.files import read_json, read_parquet, seal, write_parquet
 from pricecast.forecasting import fitting, forecaster
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.json_checks import check_object
-from pricecast.schema import PRICE_COLUMNS, check_bars, check_prices
+from pricecast.schema import PRICE_COLUMNS
+from pricecast.table_checks import check_bars, check_prices
 from tests.support.gallery import sound
 from tests.support.market_samples import small_dataset
 

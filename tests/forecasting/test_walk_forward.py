@@ -8,7 +8,7 @@ import pytest
 
 from pricecast import models
 from pricecast.audit import protocol
-from pricecast.dataset import dataset, splits
+from pricecast.dataset import checks, splits
 from pricecast.errors import InputError
 from pricecast.evaluation.evaluate import evaluate, judged_walk
 from pricecast.forecasting import fitting, forecaster, out_of_fold, replay, walk_forward
@@ -75,7 +75,7 @@ def test_the_fold_of_a_dataset_is_its_spans():
 
 def test_folds_follow_one_another_without_a_gap():
     starts = [pd.Timestamp(day) for day in ("2023-01-02", "2023-06-01", "2024-01-02")]
-    found = list(splits.walk(data().features, data().usable, 3, starts, pd.Timestamp("2024-05-01")))
+    found = list(splits.walk_forward(data().features, data().usable, 3, starts, pd.Timestamp("2024-05-01")))
     together = np.concatenate([fold.origins for fold in found])
     whole = splits.fold(data().features, data().usable, 3, starts[0], starts[0], pd.Timestamp("2024-05-01"))
     assert sorted(together) == whole.origins.tolist()
@@ -103,9 +103,9 @@ def test_a_ticker_is_forecast_once_there_is_enough_of_it():
     # BBB starts late: the first fold has nothing of it, and what little there is decides nothing.
     names = data().features["ticker"].to_numpy()
     counts = [(names[fold.past] == "BBB").sum() for fold in out_of_fold.folds(data())]
-    assert counts[0] < dataset.MIN_TRAIN < counts[-1]
+    assert counts[0] < checks.MIN_TRAIN < counts[-1]
     for fold, count in zip(out_of_fold.folds(data()), counts, strict=True):
-        assert ("BBB" in names[fold.origins]) == (count >= dataset.MIN_TRAIN)
+        assert ("BBB" in names[fold.origins]) == (count >= checks.MIN_TRAIN)
         assert "AAA" in names[fold.origins]
 
 
@@ -229,12 +229,12 @@ def learned(plan, name="lstm"):
     """What each fold's fit is shown: the dates of its bars, of its first and of its last training origin."""
     seen = []
 
-    def spy(model, stops, panel, fold, report=None):
+    def spy(model, stops, panel, fold, on_epoch=None):
         rows = fold.train if stops else fold.past
         seen.append(
             (panel.dates.min(), panel.dates[rows].min(), panel.dates[rows].max(), len(np.unique(panel.dates)))
         )
-        return original(model, stops, panel, fold, report)
+        return original(model, stops, panel, fold, on_epoch)
 
     original, own = fitting.learn, candidate(name)
     walked = walk_forward.folds(data(), 4, 0.4)

@@ -68,8 +68,8 @@ def test_the_constructor_stores_its_arguments_and_nothing_else(name):
     assert inspect.Parameter.empty not in defaults.values()
     assert vars(models.load(name)()) == {key: defaults[key] for key in vars(models.load(name)())}
     assert models.params_of(name, models.create(name, {})) == defaults
-    given = small(name)
-    assert models.params_of(name, models.create(name, given)) == {**defaults, **given}
+    params = small(name)
+    assert models.params_of(name, models.create(name, params)) == {**defaults, **params}
     assert json.loads(json.dumps(defaults)) == defaults
 
 
@@ -269,7 +269,7 @@ class Model:
     def __init__(self, weight: float = 1.0) -> None:
         self.weight = weight
 
-    def fit(self, panel, train, valid, report=None):
+    def fit(self, panel, train, valid, on_epoch=None):
         returns = panel.returns(train)
         self.center_ = (self.weight * returns.mean(axis=0)).tolist()
         return self
@@ -306,12 +306,14 @@ def test_a_file_dropped_in_is_a_model(toy, tmp_path):
         assert "toy" in models.choose([word])[0]
     assert models.parameters("toy") == {"weight": 1.0}
     data = small_dataset()
-    made = fitting.fit("toy", {"weight": 2.0}, data)
+    forecaster = fitting.fit("toy", {"weight": 2.0}, data)
     panel, past = data.panel(), data.fold().past
-    np.testing.assert_allclose(made.model.predict(panel, past[:1]).center[0], 2 * panel.returns(past).mean(axis=0))
+    np.testing.assert_allclose(
+        forecaster.model.predict(panel, past[:1]).center[0], 2 * panel.returns(past).mean(axis=0)
+    )
     raw = market((("AAA", 700),)).drop(columns="adj_close")
-    again = Forecaster.load(made.save(tmp_path / "saved"))
-    assert again.predict_bars(raw).equals(made.predict_bars(raw))
+    again = Forecaster.load(forecaster.save(tmp_path / "saved"))
+    assert again.predict_bars(raw).equals(forecaster.predict_bars(raw))
 
 
 def test_a_model_that_lacks_a_package_is_left_out_of_its_family_and_refused_by_name(toy, tmp_path):
@@ -371,9 +373,9 @@ def test_ewma_says_no_change_give_or_take_the_volatility():
 
 def test_drift_is_the_mean_daily_return_of_the_tickers_training_labels():
     panel, train, _, test = setup()
-    found = fitted("drift").predict(panel, test).center
+    center = fitted("drift").predict(panel, test).center
     for row, origin in enumerate(test):
-        own = [i for i in train if panel.tickers[i] == panel.tickers[origin]]
-        daily = np.mean([np.log(panel.close[i + 1] / panel.close[i]) for i in own])
-        np.testing.assert_allclose(found[row], [daily, 2 * daily, 3 * daily], rtol=1e-9)
+        rows_of_ticker = [i for i in train if panel.tickers[i] == panel.tickers[origin]]
+        daily = np.mean([np.log(panel.close[i + 1] / panel.close[i]) for i in rows_of_ticker])
+        np.testing.assert_allclose(center[row], [daily, 2 * daily, 3 * daily], rtol=1e-9)
     assert sorted(fitted("drift").drift_) == [ticker for ticker, _ in TWO]

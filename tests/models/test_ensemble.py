@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 
 from pricecast import models
 from pricecast.errors import InputError
-from pricecast.models._parted import parted
+from pricecast.models._holdout import hold_out
 from pricecast.schema import QUANTILE_LEVELS
 from pricecast.statistics import conformal
 from tests.support.market_samples import same_bits, small_dataset
@@ -103,20 +103,20 @@ def test_a_member_that_knows_less_weighs_next_to_nothing():
 
 def test_a_member_that_stops_early_stops_on_the_newest_of_its_past():
     panel, past, _ = parts()
-    learn, stop = parted(panel, past, 0.15)
+    learn, stop = hold_out(panel, past, 0.15)
     assert set(learn).isdisjoint(stop)
     assert (panel.dates[learn + panel.spec.horizon] <= panel.dates[stop].min()).all()
     dates = np.unique(panel.dates[past])
     assert len(np.unique(panel.dates[stop])) == len(dates) - int(0.85 * len(dates))
 
 
-@pytest.mark.parametrize(("members", "said"), [
+@pytest.mark.parametrize(("members", "message"), [
     ("", "different models"), ("drift,drift", "different models"), ("ensemble", "different models"),
     ("drift,oracle", "got 'oracle'"),
 ])  # fmt: skip
-def test_members_that_make_no_ensemble_are_refused(members, said):
+def test_members_that_make_no_ensemble_are_refused(members, message):
     panel, past, _ = parts()
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         models.create("ensemble", {"members": members}).fit(panel, past, past[:0])
 
 

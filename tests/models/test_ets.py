@@ -41,18 +41,18 @@ def fitted(name, kind):
 def test_the_filter_is_statsforecasts(name, kind):
     path, theirs = paths()[name], fitted(name, kind)
     state = ets.smoothing(theirs.model_)
-    mine = ets.ahead(path, state, HORIZON)
+    ours = ets.ahead(path, state, HORIZON)
     # Its damped forecasts are wrong from the second day on; the states they start from and the first day are not.
     steps = 1 if kind == "AAdN" else HORIZON
     for bar in (1, 2, 60, TRAIN - 1, TRAIN, TRAIN + 57, BARS - 1):
         expected = theirs.forward(y=path[: bar + 1], h=HORIZON)["mean"] - path[bar]
-        np.testing.assert_allclose(mine[bar, :steps], expected[:steps], rtol=0, atol=1e-10)
+        np.testing.assert_allclose(ours[bar, :steps], expected[:steps], rtol=0, atol=1e-10)
         level, *slope = forward_ets(theirs.model_, path[: bar + 1])["states"][-1]
         damped, growth = [], 0.0
         for step in range(1, HORIZON + 1):
             growth += state["phi"] ** step
             damped.append(level + growth * (slope[0] if slope else 0.0) - path[bar])
-        np.testing.assert_allclose(mine[bar], damped, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(ours[bar], damped, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -60,7 +60,7 @@ def test_the_filter_is_statsforecasts(name, kind):
 def test_the_forecasts_are_statsmodels(name, kind):
     path, state = paths()[name], ets.smoothing(fitted(name, kind).model_)
     trend = None if kind == "ANN" else "add"
-    mine = ets.ahead(path, state, HORIZON)
+    ours = ets.ahead(path, state, HORIZON)
     start = {"initial_level": state["level"]} | ({"initial_trend": state["slope"]} if trend else {})
     values = [state["alpha"], *([state["beta"]] if trend else []), *([state["phi"]] if kind == "AAdN" else [])]
     for bar in (60, TRAIN, BARS - 1):
@@ -68,7 +68,7 @@ def test_the_forecasts_are_statsmodels(name, kind):
             path[: bar + 1], trend=trend, damped_trend=kind == "AAdN", initialization_method="known", **start
         )
         expected = model.smooth([*values, *start.values()]).forecast(HORIZON) - path[bar]
-        np.testing.assert_allclose(mine[bar], expected, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(ours[bar], expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("damped", [True, False])

@@ -72,9 +72,9 @@ def test_variances_are_archs(name, o, dist):
         parameters(state, o, dist), last_obs=TRAIN
     )
     expected = later.forecast(horizon=HORIZON, start=TRAIN - 1, reindex=False).variance.to_numpy()
-    mine = garch.ahead(returns, state, HORIZON)[TRAIN:]
-    assert mine.shape == expected.shape == (DAYS - TRAIN + 1, HORIZON)
-    np.testing.assert_allclose(mine, expected, rtol=1e-8)
+    ours = garch.ahead(returns, state, HORIZON)[TRAIN:]
+    assert ours.shape == expected.shape == (DAYS - TRAIN + 1, HORIZON)
+    np.testing.assert_allclose(ours, expected, rtol=1e-8)
 
 
 @pytest.mark.parametrize("o", [0, 1])
@@ -104,8 +104,8 @@ def test_parameters_are_archs(o, dist):
         warnings.simplefilter("ignore")
         fit = theirs("gjr", o, dist).fit(disp="off").params
     state = estimated("gjr", o, dist)
-    found = parameters(state, o, dist)
-    np.testing.assert_allclose(found[: 4 + o], fit.to_numpy()[: 4 + o], rtol=1e-6)
+    ours = parameters(state, o, dist)
+    np.testing.assert_allclose(ours[: 4 + o], fit.to_numpy()[: 4 + o], rtol=1e-6)
     assert state["gamma"] == 0 or o == 1
 
 

@@ -16,7 +16,7 @@ from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting
 from pricecast.models import _realised
-from pricecast.schema import check_prices
+from pricecast.table_checks import check_prices
 from tests.support.market_samples import market, prices_of, same_bits, small_dataset
 
 THREE = (("AAA", 300), ("BBB", 260), ("CCC", 280))
@@ -63,17 +63,19 @@ def plain_regressors(bars, row, scale):
 def test_the_regressors_and_targets_equal_a_plain_loop():
     panel, train, _ = setup()
     rows = np.random.default_rng(0).choice(train, 12, replace=False)
-    found = np.hstack([_realised.own(panel, rows), _realised.weekdays(panel, rows)])
-    assert found.shape[1] == _realised.OWN + _realised.WEEKDAYS
+    regressors = np.hstack([_realised.own(panel, rows), _realised.weekdays(panel, rows)])
+    assert regressors.shape[1] == _realised.OWN + _realised.WEEKDAYS
     labels = _realised.targets(panel, rows)
     for i, row in enumerate(rows):
         bars = panel.bars[panel.bars["ticker"] == panel.tickers[row]]
-        place = int(np.flatnonzero(bars.index == row)[0])
-        np.testing.assert_allclose(found[i], plain_regressors(bars, place, panel.scale[row]), rtol=1e-9, atol=1e-12)
-        level = sum(day_variance(bars, place - back)[0] for back in range(22)) / 22
+        position = int(np.flatnonzero(bars.index == row)[0])
+        np.testing.assert_allclose(
+            regressors[i], plain_regressors(bars, position, panel.scale[row]), rtol=1e-9, atol=1e-12
+        )
+        level = sum(day_variance(bars, position - back)[0] for back in range(22)) / 22
         for h in range(1, 4):
-            realised = sum(day_variance(bars, place + step)[0] for step in range(1, h + 1))
-            closes = np.log(bars["close"].to_numpy()[place : place + h + 1])
+            realised = sum(day_variance(bars, position + step)[0] for step in range(1, h + 1))
+            closes = np.log(bars["close"].to_numpy()[position : position + h + 1])
             squares = sum((closes[step + 1] - closes[step]) ** 2 for step in range(h))
             expected = math.log(max(realised, 0.01 * h * level)) / 2 + math.log(squares + 0.05 * h * level) / 2
             assert labels[i, h - 1] == pytest.approx(expected, rel=1e-9)
@@ -82,13 +84,13 @@ def test_the_regressors_and_targets_equal_a_plain_loop():
 @pytest.mark.parametrize("months", [2, 6, 12])
 def test_the_long_run_equals_a_plain_loop_and_takes_the_months_there_are(months):
     panel, _, _ = setup()
-    place = _realised.positions(panel)
-    rows = np.flatnonzero((place >= 22) & (place % 13 == 0))
-    found = _realised.long_run(panel, rows, months)[:, 0]
-    assert place[rows].min() < 22 * (months + 1) <= max(place[rows].max(), 280)
-    for row, value in zip(rows, found, strict=True):
+    position = _realised.positions(panel)
+    rows = np.flatnonzero((position >= 22) & (position % 13 == 0))
+    long_run = _realised.long_run(panel, rows, months)[:, 0]
+    assert position[rows].min() < 22 * (months + 1) <= max(position[rows].max(), 280)
+    for row, value in zip(rows, long_run, strict=True):
         bars = panel.bars[panel.bars["ticker"] == panel.tickers[row]]
-        ends = [end for end in (place[row] - 22 * back for back in range(months)) if end >= 22]
+        ends = [end for end in (position[row] - 22 * back for back in range(months)) if end >= 22]
         means = [plain_regressors(bars, int(end), 1.0)[2] for end in ends]
         assert value == pytest.approx(sum(means) / len(means), rel=1e-9)
 
@@ -96,10 +98,10 @@ def test_the_long_run_equals_a_plain_loop_and_takes_the_months_there_are(months)
 def test_a_longer_memory_is_a_regressor_more_and_a_live_forecast_equals_the_history():
     prices = market((("AAA", 700), ("BBB", 690)))
     data = build(prices, **SPANS)
-    made = fitting.fit("har", {"months": 12}, data)
-    assert made.model.slopes_.shape[1] == fitted().slopes_.shape[1] + 1
-    whole = made.predict_bars(prices)
-    pd.testing.assert_frame_equal(made.predict_bars(made.context.needed(prices)), whole)
+    forecaster = fitting.fit("har", {"months": 12}, data)
+    assert forecaster.model.slopes_.shape[1] == fitted().slopes_.shape[1] + 1
+    whole = forecaster.predict_bars(prices)
+    pd.testing.assert_frame_equal(forecaster.predict_bars(forecaster.context.needed(prices)), whole)
 
 
 @pytest.mark.parametrize("months", [0, 13])
@@ -124,25 +126,25 @@ def test_the_market_equals_a_plain_loop_and_leaves_out_who_has_no_bar():
     panel, _, _ = setup()
     rows = np.flatnonzero((panel.tickers != "CCC") & (_realised.positions(panel) >= 22))
     norms = {ticker: fitted().norms_[ticker] for ticker in ("AAA", "BBB")}
-    found = _realised.market(panel, norms, rows)
-    own = {"AAA": 0, "BBB": 0}
+    market_state = _realised.market(panel, norms, rows)
+    days_known = {"AAA": 0, "BBB": 0}
     for i in range(0, len(rows), 11):
         values = []
         for ticker, norm in norms.items():
             row = np.flatnonzero((panel.tickers == ticker) & (panel.dates == panel.dates[rows[i]]))
             if not len(row) or _realised.positions(panel)[row[0]] < 22:
                 continue
-            own[ticker] += 1
+            days_known[ticker] += 1
             day, week = _realised.own(panel, row)[0, :2]
             values.append([(day - norm[0]) / norm[2], (week - norm[1]) / norm[3]])
-        np.testing.assert_allclose(found[i], np.mean(values, axis=0), rtol=1e-9)
-    assert 0 < own["BBB"] < own["AAA"]
+        np.testing.assert_allclose(market_state[i], np.mean(values, axis=0), rtol=1e-9)
+    assert 0 < days_known["BBB"] < days_known["AAA"]
 
 
 def test_the_norms_are_means_and_deviations_of_training_days():
     panel, train, _ = setup()
-    mine = train[panel.tickers[train] == "BBB"]
-    values = _realised.own(panel, mine)[:, :2]
+    rows = train[panel.tickers[train] == "BBB"]
+    values = _realised.own(panel, rows)[:, :2]
     np.testing.assert_allclose(fitted().norms_["BBB"], [*values.mean(axis=0), *values.std(axis=0)])
 
 
@@ -153,11 +155,11 @@ def test_a_day_without_any_trained_ticker_takes_the_market_of_the_last_one_befor
     panel = build(prices, **SPANS).panel()
     rows = np.flatnonzero((panel.tickers == "CCC") & (_realised.positions(panel) > 100))
     norms = {ticker: [-9.0, -9.0, 1.0, 1.0] for ticker in ("AAA", "BBB")}
-    found = _realised.market(panel, norms, rows)
+    market_state = _realised.market(panel, norms, rows)
     weekdays = pd.DatetimeIndex(panel.dates[rows]).weekday
     sunday = np.flatnonzero(weekdays == 6)
-    assert (found[sunday] == found[sunday - 2]).all()
-    assert (found[sunday] != found[sunday - 3]).all()
+    assert (market_state[sunday] == market_state[sunday - 2]).all()
+    assert (market_state[sunday] != market_state[sunday - 3]).all()
     before = np.flatnonzero(panel.dates < panel.dates[panel.tickers == "AAA"].min())
     if len(before):
         assert (_realised.market(panel, norms, before) == 0).all()
@@ -237,8 +239,8 @@ def test_it_beats_the_unconditional_volatility_where_volatility_moves(horizon):
 
 def test_no_later_row_moves_a_forecast_though_the_market_counts():
     prices = market(THREE)
-    made = fitting.fit("har", {}, build(prices, **SPANS))
-    compute = subjects.forecasting(made)
+    forecaster = fitting.fit("har", {}, build(prices, **SPANS))
+    compute = subjects.forecasting(forecaster)
     dates = checks.cuts(prices, 3, 0)
     assert checks.prefix(compute, prices, dates) == []
     assert checks.future(compute, prices, dates, checks.VALID_GARBAGE) == []
@@ -248,9 +250,9 @@ def test_no_later_row_moves_a_forecast_though_the_market_counts():
 
 def test_without_the_market_a_ticker_has_the_same_forecast_in_any_company():
     prices = market(THREE)
-    made = fitting.fit("har", {"market": False}, build(prices, **SPANS))
-    assert made.model.norms_ == {}
-    assert checks.isolation(subjects.forecasting(made), prices, checks.VALID_GARBAGE) == []
+    forecaster = fitting.fit("har", {"market": False}, build(prices, **SPANS))
+    assert forecaster.model.norms_ == {}
+    assert checks.isolation(subjects.forecasting(forecaster), prices, checks.VALID_GARBAGE) == []
 
 
 def test_a_new_ticker_is_forecast_and_does_not_move_the_others():

@@ -182,10 +182,10 @@ def test_a_recurrent_network_equals_a_plain_loop(name, step):
     net, weights = network(name, 5, 3, hidden_dim=4)
     states = days = window(7)
     for layer in range(2):
-        own = [weights[f"{name}.{kind}_l{layer}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        arrays = [weights[f"{name}.{kind}_l{layer}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         hidden, cell, outputs = np.zeros(4), np.zeros(4), []
         for day in states:
-            hidden, cell = step(own, day, hidden, cell)
+            hidden, cell = step(arrays, day, hidden, cell)
             outputs.append(hidden)
         states = outputs
     np.testing.assert_allclose(forward(net, days), head(weights, states[-1]), rtol=1e-9, atol=1e-12)
@@ -204,8 +204,8 @@ def convolved(weight, bias, days, first, dilation=1):
     """Rows of a convolution whose first tap stands `first` days after the output; zeros outside of the window."""
     rows = []
     for day in range(len(days)):
-        places = [day + first + tap * dilation for tap in range(weight.shape[2])]
-        seen = [(tap, days[place]) for tap, place in enumerate(places) if 0 <= place < len(days)]
+        positions = [day + first + tap * dilation for tap in range(weight.shape[2])]
+        seen = [(tap, days[place]) for tap, place in enumerate(positions) if 0 <= place < len(days)]
         rows.append(bias + sum(weight[:, :, tap] @ row for tap, row in seen))
     return np.array(rows)
 
@@ -216,8 +216,8 @@ def test_the_cnn_equals_a_plain_loop(days):
     states = np.maximum(convolved(weights["conv1.weight"], weights["conv1.bias"], window(days), -1), 0)
     pooled = np.array([states[i : i + 2].max(axis=0) for i in range(0, days, 2)])
     states = np.maximum(convolved(weights["conv2.weight"], weights["conv2.bias"], pooled, -1), 0)
-    found = forward(net, window(days))
-    np.testing.assert_allclose(found, head(weights, states.mean(axis=0)), rtol=1e-9, atol=1e-12)
+    outputs = forward(net, window(days))
+    np.testing.assert_allclose(outputs, head(weights, states.mean(axis=0)), rtol=1e-9, atol=1e-12)
 
 
 def normed(weights, name):
@@ -262,21 +262,23 @@ def test_a_tcn_sees_61_days():
 
 def test_a_keras_network_equals_the_torch_lstm_of_the_same_weights():
     keras, (torchs, _) = models.create("lstm_keras", {"lookback": 7})._network(5, 3).eval(), network("lstm", 5, 3)
-    given = {}
+    state = {}
     for layer in (0, 1):
-        own = {kind: keras.weights[f"lstm_{layer + 1}_{kind}"] for kind in ("kernel", "recurrent_kernel", "bias")}
+        layer_weights = {
+            kind: keras.weights[f"lstm_{layer + 1}_{kind}"] for kind in ("kernel", "recurrent_kernel", "bias")
+        }
         # Rows are outputs in torch and columns in Keras; both order the gates in, forget, new, out.
-        given[f"lstm.weight_ih_l{layer}"] = own["kernel"].T
-        given[f"lstm.weight_hh_l{layer}"] = own["recurrent_kernel"].T
-        given[f"lstm.bias_ih_l{layer}"] = own["bias"]
-        given[f"lstm.bias_hh_l{layer}"] = torch.zeros_like(own["bias"])
+        state[f"lstm.weight_ih_l{layer}"] = layer_weights["kernel"].T
+        state[f"lstm.weight_hh_l{layer}"] = layer_weights["recurrent_kernel"].T
+        state[f"lstm.bias_ih_l{layer}"] = layer_weights["bias"]
+        state[f"lstm.bias_hh_l{layer}"] = torch.zeros_like(layer_weights["bias"])
     for fc in ("fc1", "fc2"):
-        given |= {f"{fc}.weight": keras.weights[f"{fc}_kernel"].T, f"{fc}.bias": keras.weights[f"{fc}_bias"]}
-    torchs.float().load_state_dict(given)
+        state |= {f"{fc}.weight": keras.weights[f"{fc}_kernel"].T, f"{fc}.bias": keras.weights[f"{fc}_bias"]}
+    torchs.float().load_state_dict(state)
     days = torch.from_numpy(window(7).astype(np.float32))[None]
     np.testing.assert_allclose(keras(days).detach(), torchs(days).detach(), rtol=1e-5, atol=1e-6)
     # Its forget gates start open.
-    assert given["lstm.bias_ih_l0"].detach().reshape(4, 64).mean(dim=1).tolist() == [0, 1, 0, 0]
+    assert state["lstm.bias_ih_l0"].detach().reshape(4, 64).mean(dim=1).tolist() == [0, 1, 0, 0]
 
 
 def test_a_keras_network_drops_out_in_training_only():
@@ -300,8 +302,8 @@ def test_an_output_does_not_depend_on_its_place_in_the_batch(name, features):
             torch.manual_seed(0)
             net = models.create(name, {"hidden_dim": width, "lookback": 3})._network(features, outputs).eval()
             with torch.inference_mode():
-                found = net(batch)
-            assert torch.equal(found, found[:1].expand_as(found)), (width, outputs)
+                batch_outputs = net(batch)
+            assert torch.equal(batch_outputs, batch_outputs[:1].expand_as(batch_outputs)), (width, outputs)
 
 
 # --- losses ------------------------------------------------------------------------------------------------
@@ -324,13 +326,13 @@ def test_pinball_equals_scikit_learns():
     rng = np.random.default_rng(0)
     outputs = rng.normal(0, 1, (40, 3, len(QUANTILE_LEVELS)))
     labels = rng.normal(0, 1, (40, 3))
-    found = _torch.pinball(torch.from_numpy(outputs.reshape(40, -1)), torch.from_numpy(labels)).item()
+    loss = _torch.pinball(torch.from_numpy(outputs.reshape(40, -1)), torch.from_numpy(labels)).item()
     losses = [
         mean_pinball_loss(labels[:, h], outputs[:, h, i], alpha=level)
         for h in range(3)
         for i, level in enumerate(QUANTILE_LEVELS)
     ]
-    assert found == pytest.approx(np.mean(losses), rel=1e-6)
+    assert loss == pytest.approx(np.mean(losses), rel=1e-6)
 
 
 def test_mse_equals_a_loop():

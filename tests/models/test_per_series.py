@@ -43,10 +43,10 @@ def fitted(name):
     return models.create(name, models.settle(name, {}, SMALL)).fit(panel, train, train[:0])
 
 
-def rows(panel, kept):
+def rows(panel, mask):
     """A panel of some of its rows."""
-    parts = {key: getattr(panel, key)[kept] for key in ("tickers", "dates", "close", "quote", "scale", "X")}
-    bars = panel.bars[kept].reset_index(drop=True)
+    parts = {key: getattr(panel, key)[mask] for key in ("tickers", "dates", "close", "quote", "scale", "X")}
+    bars = panel.bars[mask].reset_index(drop=True)
     return replace(
         panel, **parts, bars=bars, ahead=bars.groupby("ticker", sort=False).cumcount(ascending=False).to_numpy()
     )
@@ -64,12 +64,12 @@ def test_a_path_runs_from_the_first_bar_to_the_last_label_of_its_ticker():
     seen = {}
     states = _series.fit_each(panel, train, lambda path: {"n": len(path), "last": float(path[-1])})
     for ticker, state in states.items():
-        mine = np.flatnonzero(panel.tickers == ticker)
+        rows_of_ticker = np.flatnonzero(panel.tickers == ticker)
         last = train[panel.tickers[train] == ticker].max() + panel.spec.horizon
         seen[ticker] = last
-        assert state["start"] == str(pd.Timestamp(panel.dates[mine[0]]).date())
-        assert state["n"] == last - mine[0] + 1
-        np.testing.assert_allclose(state["last"], 100 * np.log(panel.close[last] / panel.close[mine[0]]))
+        assert state["start"] == str(pd.Timestamp(panel.dates[rows_of_ticker[0]]).date())
+        assert state["n"] == last - rows_of_ticker[0] + 1
+        np.testing.assert_allclose(state["last"], 100 * np.log(panel.close[last] / panel.close[rows_of_ticker[0]]))
     assert states.keys() == {"AAA", "BBB"}
     # Neither the first bar with features nor the last bar there is.
     assert all(last < np.flatnonzero(panel.tickers == ticker)[-1] for ticker, last in seen.items())
@@ -83,15 +83,15 @@ def test_a_ticker_without_training_origins_is_not_fitted():
 
 def test_a_filter_sees_nothing_after_the_last_origin_asked_for():
     panel, _, test = setup()
-    mine = test[panel.tickers[test] == "AAA"][[3, 1]]
+    origins = test[panel.tickers[test] == "AAA"][[3, 1]]
     seen = []
 
     def run(path, state, horizon):
         seen.append(len(path))
         return np.zeros((len(path), horizon))
 
-    _series.predict_each("x", {"AAA": {"start": str(panel.dates[0])[:10]}}, panel, mine, run)
-    assert seen == [mine[0] + 1]
+    _series.predict_each("x", {"AAA": {"start": str(panel.dates[0])[:10]}}, panel, origins, run)
+    assert seen == [origins[0] + 1]
 
 
 # --- which panels are taken ---------------------------------------------------------------------------------
@@ -148,10 +148,10 @@ def test_earlier_bars_are_cut(name):
     model = models.create(name, models.settle(name, {}, SMALL)).fit(
         part, late.origins("train"), late.origins("valid")
     )
-    mine, theirs = late.origins("test")[-40:], whole.origins("test")[-40:]
-    assert (part.dates[mine] == panel.dates[theirs]).all()
+    ours, theirs = late.origins("test")[-40:], whole.origins("test")[-40:]
+    assert (part.dates[ours] == panel.dates[theirs]).all()
     assert len(panel.close) - len(part.close) == 90 + 30
-    assert same_bits(flat(model.predict(panel, theirs)), flat(model.predict(part, mine)))
+    assert same_bits(flat(model.predict(panel, theirs)), flat(model.predict(part, ours)))
     with pytest.raises(InputError, match=r"expected origins of AAA from .* forecast from later ones"):
         model.predict(panel, np.array([5]))
 
@@ -203,8 +203,8 @@ def test_degenerate_series_are_forecast(name, kind):
 def test_fifty_origins_will_do(name):
     panel, train, test = setup()
     some = train[panel.tickers[train] == "AAA"][:50]
-    mine = test[panel.tickers[test] == "AAA"]
-    forecast = models.create(name, {}).fit(panel, some, some[:0]).predict(panel, mine)
+    origins = test[panel.tickers[test] == "AAA"]
+    forecast = models.create(name, {}).fit(panel, some, some[:0]).predict(panel, origins)
     assert np.isfinite(flat(forecast)).all()
 
 

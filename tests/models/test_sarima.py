@@ -27,7 +27,7 @@ def recurrent(rng, lag, phi):
 @cache
 def paths():
     rng = np.random.default_rng(0)
-    made = {
+    paths = {
         "planted": 100 * np.cumsum(synthetic.planted(rng, BARS)),
         "rising": 100 * np.cumsum(synthetic.gbm(rng, BARS, 0.01, 0.003)),
         "around a mean": 5 + recurrent(rng, 1, 0.7),
@@ -36,7 +36,7 @@ def paths():
         "week of a pattern": np.tile([3.0, 0, -2, 1, 4], BARS // 5) + recurrent(rng, 1, 0.5),
         "walk": np.cumsum(rng.standard_normal(BARS)),
     }
-    return {name: path - path[0] for name, path in made.items()}
+    return {name: path - path[0] for name, path in paths.items()}
 
 
 @cache
@@ -60,23 +60,23 @@ CASES = [
 @pytest.mark.parametrize(("name", "orders"), CASES)
 def test_the_filter_is_statsforecasts(name, orders):
     path, theirs = paths()[name], searched(name, **dict(orders))
-    mine = sarima.ahead(path, sarima.coefficients(theirs.model_), HORIZON)
-    assert mine.shape == (BARS, HORIZON)
+    ours = sarima.ahead(path, sarima.coefficients(theirs.model_), HORIZON)
+    assert ours.shape == (BARS, HORIZON)
     for bar in (40, 200, TRAIN - 1, TRAIN, TRAIN + 57, BARS - 1):
         expected = theirs.forward(y=path[: bar + 1], h=HORIZON)["mean"] - path[bar]
         # Percent: 1e-7 here is 1e-9 in the log price.
-        np.testing.assert_allclose(mine[bar], expected, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(ours[bar], expected, rtol=0, atol=1e-7)
 
 
 def test_the_cases_hold_every_kind_of_term():
-    found = set()
+    kinds = set()
     for name, orders in CASES:
         model = searched(name, **dict(orders)).model_
         p, q, seasonal_p, seasonal_q, _, d, seasonal_d = model["arma"]
         counts = {"p": p, "q": q, "P": seasonal_p, "Q": seasonal_q, "D": seasonal_d}
-        found |= {f"d={d}", *(key for key, count in counts.items() if count)}
-        found |= model["coef"].keys() & {"drift", "intercept"}
-    assert found == {"d=0", "d=1", "p", "q", "P", "Q", "D", "drift", "intercept"}
+        kinds |= {f"d={d}", *(key for key, count in counts.items() if count)}
+        kinds |= model["coef"].keys() & {"drift", "intercept"}
+    assert kinds == {"d=0", "d=1", "p", "q", "P", "Q", "D", "drift", "intercept"}
 
 
 @pytest.mark.parametrize("season", [1, 5])

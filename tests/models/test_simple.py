@@ -105,8 +105,10 @@ def test_a_moving_average_of_the_first_origin_stays_within_its_ticker():
     panel, train, _ = setup()
     first = train[panel.tickers[train] == "BBB"][:1]
     rows = np.flatnonzero(panel.tickers == "BBB")
-    own = panel.close[rows][: np.flatnonzero(rows == first[0])[0] + 1][-20:]
-    assert fit("moving_average").predict(panel, first).center[0, 0] == pytest.approx(np.log(own.mean() / own[-1]))
+    closes = panel.close[rows][: np.flatnonzero(rows == first[0])[0] + 1][-20:]
+    assert fit("moving_average").predict(panel, first).center[0, 0] == pytest.approx(
+        np.log(closes.mean() / closes[-1])
+    )
 
 
 @pytest.mark.parametrize(("season", "horizon"), [(5, 3), (2, 3), (5, 12), (1, 3)])
@@ -201,9 +203,9 @@ def test_knn_gives_the_quantiles_of_the_nearest_days(target):
 
 def test_knn_with_more_neighbours_than_days_takes_all_days():
     panel, train, test = setup()
-    found = fit("knn", neighbours=10_000).predict(panel, test)
-    assert same_bits(found.quantiles, fit("knn", neighbours=len(train)).predict(panel, test).quantiles)
-    scores = found.quantiles / panel.unit(test)[:, :, None]
+    forecast = fit("knn", neighbours=10_000).predict(panel, test)
+    assert same_bits(forecast.quantiles, fit("knn", neighbours=len(train)).predict(panel, test).quantiles)
+    scores = forecast.quantiles / panel.unit(test)[:, :, None]
     np.testing.assert_allclose(scores - scores[:1], 0, atol=1e-9)
 
 
@@ -211,8 +213,12 @@ def test_knn_refuses_no_neighbours_and_arrays_that_do_not_fit(tmp_path):
     with pytest.raises(InputError, match="expected 1 to 10000 neighbours of knn, got 0"):
         fit("knn", neighbours=0)
     fit("knn").save(tmp_path)
-    kept = load_file(tmp_path / "days.safetensors")
-    for broken in ({"labels": kept["labels"][1:]}, {"days": kept["days"][0]}, {key: kept[key][:0] for key in kept}):
-        save_file(kept | broken, tmp_path / "days.safetensors")
+    arrays = load_file(tmp_path / "days.safetensors")
+    for broken in (
+        {"labels": arrays["labels"][1:]},
+        {"days": arrays["days"][0]},
+        {key: arrays[key][:0] for key in arrays},
+    ):
+        save_file(arrays | broken, tmp_path / "days.safetensors")
         with pytest.raises(InputError, match="train it again"):
             models.create("knn", {}).load(tmp_path)

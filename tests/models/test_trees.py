@@ -82,10 +82,10 @@ def test_the_walk_ends_in_scikit_learns_leaves():
     forest, learner = _forest.grow(X, labels, GROWTH), reference(X, labels)
     is_leaf = _forest.is_leaf(forest)
     for rows in (X, other):
-        found = _forest.leaves(forest, rows, GROWTH["max_depth"])
+        leaves = _forest.leaves(forest, rows, GROWTH["max_depth"])
         nodes = learner.apply(rows) + forest.roots
         assert is_leaf[nodes].all()
-        assert (found == np.cumsum(is_leaf)[nodes] - 1).all()
+        assert (leaves == np.cumsum(is_leaf)[nodes] - 1).all()
 
 
 def test_a_feature_on_a_threshold_goes_to_the_same_side():
@@ -106,7 +106,7 @@ def test_quantiles_equal_a_plain_weighted_quantile_within_the_grids_resolution()
     X, labels = sample()
     rows = sample(40, seed=1)[0]
     forest, learner = _forest.grow(X, labels, GROWTH), reference(X, labels)
-    found = _forest.quantiles(forest, rows, GROWTH["max_depth"])
+    quantiles = _forest.quantiles(forest, rows, GROWTH["max_depth"])
     train, nodes = learner.apply(X), learner.apply(rows)
     for i in range(len(rows)):
         # Meinshausen (2006): each training row weighs 1 / (rows of its leaf), averaged over the trees.
@@ -117,7 +117,7 @@ def test_quantiles_equal_a_plain_weighted_quantile_within_the_grids_resolution()
         for h in range(labels.shape[1]):
             order = np.argsort(labels[:, h])
             share, edges = np.cumsum(weights[order]), forest.edges[h]
-            for level, got in zip(QUANTILE_LEVELS, found[i, h], strict=True):
+            for level, got in zip(QUANTILE_LEVELS, quantiles[i, h], strict=True):
                 exact = labels[order, h][np.argmax(share >= level - 1e-12)]
                 bin_ = np.clip(np.searchsorted(edges, exact) - 1, 0, _forest.BINS - 1)
                 assert edges[bin_] - 1e-12 <= got <= edges[bin_ + 1] + 1e-12
@@ -154,7 +154,9 @@ def test_labels_that_are_all_alike_are_forecast_as_they_are():
 def test_a_tree_takes_no_more_rows_than_it_may(monkeypatch):
     seen = []
     real = _forest.grow
-    monkeypatch.setattr(_forest, "grow", lambda X, y, given: seen.append(given["max_samples"]) or real(X, y, given))
+    monkeypatch.setattr(
+        _forest, "grow", lambda X, y, params: seen.append(params["max_samples"]) or real(X, y, params)
+    )
     panel, train, valid, _ = setup()
     small("forest", samples_per_tree=100).fit(panel, train, valid)
     small("forest").fit(panel, train, valid)
@@ -254,10 +256,12 @@ def test_each_round_is_reported_and_the_best_one_is_kept(name):
 def test_what_is_kept_has_the_best_loss(name):
     panel, _, valid, _ = setup()
     model, seen = stopped(name)
-    found = model.predict(panel, valid).quantiles
+    quantiles = model.predict(panel, valid).quantiles
     # Back to labels, level by level; the sorting can only have made the loss less.
     unit = panel.unit(valid)
-    labels = np.stack([panel.scaler_y.transform(found[:, :, i] / unit) for i in range(found.shape[2])], axis=2)
+    labels = np.stack(
+        [panel.scaler_y.transform(quantiles[:, :, i] / unit) for i in range(quantiles.shape[2])], axis=2
+    )
     best = min(metrics["val_loss"] for _, metrics in seen)
     loss = _trees.pinball(labels, panel.labels(valid))
     assert loss <= best + 1e-6
@@ -544,11 +548,11 @@ def test_the_libraries_read_their_own_formats(tmp_path):
     for name in BOOSTED:
         files_of(name)[1].save(tmp_path / name)
     booster = xgboost.Booster(model_file=tmp_path / "xgboost" / "horizon_1.json")
-    own = files_of("xgboost")[1].boosters_[0]
-    assert same_bits(booster.inplace_predict(panel.X[test]), own.inplace_predict(panel.X[test]))
+    fitted = files_of("xgboost")[1].boosters_[0]
+    assert same_bits(booster.inplace_predict(panel.X[test]), fitted.inplace_predict(panel.X[test]))
     text = json.loads((tmp_path / "lightgbm" / "boosters.json").read_text())[0]
-    own = files_of("lightgbm")[1].boosters_[0]
-    assert same_bits(lightgbm.Booster(model_str=text).predict(panel.X[test]), own.predict(panel.X[test]))
+    fitted = files_of("lightgbm")[1].boosters_[0]
+    assert same_bits(lightgbm.Booster(model_str=text).predict(panel.X[test]), fitted.predict(panel.X[test]))
 
 
 # --- libraries ---------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from pricecast import models
 from pricecast.audit import checks, protocol, subjects
 from pricecast.audit.violations import Violation
 from pricecast.dataset import splits
-from pricecast.dataset.dataset import Dataset, build, has_context
+from pricecast.dataset.checks import has_context
+from pricecast.dataset.dataset import Dataset, build
 from pricecast.dataset.panel import targets
 from pricecast.dataset.scalers import Scalers
 from pricecast.evaluation import evaluate

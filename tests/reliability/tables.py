@@ -17,7 +17,8 @@ from pricecast.data.sources import Request
 from pricecast.dataset import dataset
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting
-from pricecast.schema import PRICES, check_prices
+from pricecast.schema import PRICES
+from pricecast.table_checks import check_prices
 from tests.support import reference_quality
 from tests.support.bad_tables import bad_table, damage
 from tests.support.gallery import AS_OF, sound

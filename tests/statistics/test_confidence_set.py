@@ -31,7 +31,7 @@ def slowly(table: pd.DataFrame, horizon: int, seed: int) -> dict[str, float]:
         for b in names:
             gaps = [draw[where[a]] - draw[where[b]] - (means[a] - means[b]) for draw in draws]
             error[a, b] = math.sqrt(sum(gap**2 for gap in gaps) / DRAWS)
-    found, highest = {}, 0.0
+    p_values, highest = {}, 0.0
     while len(names) > 1:
         pairs = [(a, b) for a in names for b in names if a != b]
         ratio = {(a, b): (means[a] - means[b]) / error[a, b] for a, b in pairs}
@@ -41,31 +41,31 @@ def slowly(table: pd.DataFrame, horizon: int, seed: int) -> dict[str, float]:
             widest = max((draw[where[a]] - draw[where[b]] - (means[a] - means[b])) / error[a, b] for a, b in pairs)
             beyond += widest > ratio[worst]
         highest = max(highest, beyond / DRAWS)
-        found[worst[0]] = highest
+        p_values[worst[0]] = highest
         names.remove(worst[0])
-    return {**found, names[0]: 1.0}
+    return {**p_values, names[0]: 1.0}
 
 
 @pytest.mark.parametrize(("horizon", "seed"), [(1, 0), (5, 3)])
 def test_p_values_are_those_of_plain_loops(horizon: int, seed: int) -> None:
     table = losses(seed, 120, horizon=horizon, c=0.15, d=0.3)
-    found = model_confidence_set(table, horizon, seed)
-    assert list(found.index) == list("abcd")
-    assert found.to_dict() == pytest.approx(slowly(table, horizon, seed))
-    assert 0 < found.min() < found.max() == 1
+    p_values = model_confidence_set(table, horizon, seed)
+    assert list(p_values.index) == list("abcd")
+    assert p_values.to_dict() == pytest.approx(slowly(table, horizon, seed))
+    assert 0 < p_values.min() < p_values.max() == 1
 
 
 def test_equals_stay_together_about_as_often_as_promised() -> None:
-    kept = [model_confidence_set(losses(seed, 250), seed=seed).gt(SIZE) for seed in range(40)]
-    assert sum(one.all() for one in kept) >= 0.8 * 40
-    assert sum(one["a"] for one in kept) >= 0.9 * 40
+    sets = [model_confidence_set(losses(seed, 250), seed=seed).gt(SIZE) for seed in range(40)]
+    assert sum(members.all() for members in sets) >= 0.8 * 40
+    assert sum(members["a"] for members in sets) >= 0.9 * 40
 
 
 def test_a_worse_model_leaves_and_the_best_stays() -> None:
-    found = [model_confidence_set(losses(seed, 250, d=0.5), seed=seed) for seed in range(20)]
-    assert sum(p["d"] <= SIZE for p in found) >= 19
-    assert sum(p["a"] > SIZE for p in found) >= 18
-    assert all(p.drop("d").max() == 1 for p in found)
+    sets = [model_confidence_set(losses(seed, 250, d=0.5), seed=seed) for seed in range(20)]
+    assert sum(p["d"] <= SIZE for p in sets) >= 19
+    assert sum(p["a"] > SIZE for p in sets) >= 18
+    assert all(p.drop("d").max() == 1 for p in sets)
 
 
 def test_one_wild_model_does_not_hide_what_the_others_show() -> None:
@@ -90,9 +90,9 @@ def test_twins_share_a_p_value_and_cost_nothing() -> None:
 def test_worse_by_the_same_amount_every_day_is_out_for_certain() -> None:
     table = losses(2)
     alone = model_confidence_set(table)
-    found = model_confidence_set(table.assign(z=table["a"] + 0.01, y=table["d"] - 0.01))
-    assert found["z"] == 0
-    assert found["d"] == 0
+    p_values = model_confidence_set(table.assign(z=table["a"] + 0.01, y=table["d"] - 0.01))
+    assert p_values["z"] == 0
+    assert p_values["d"] == 0
     assert model_confidence_set(table[["a"]].assign(b=table["a"] + 1)).tolist() == [1, 0]
     assert alone.min() > 0
 
@@ -108,9 +108,9 @@ def test_equal_means_of_different_losses_are_no_difference() -> None:
 
 def test_the_order_of_columns_does_not_matter() -> None:
     table = losses(4, c=0.1).assign(e=lambda t: t["b"])
-    found = model_confidence_set(table)
+    p_values = model_confidence_set(table)
     for order in ("edcba", "badce"):
-        assert model_confidence_set(table[list(order)]).to_dict() == found.to_dict()
+        assert model_confidence_set(table[list(order)]).to_dict() == p_values.to_dict()
         assert list(model_confidence_set(table[list(order)]).index) == list(order)
 
 
@@ -132,9 +132,9 @@ def test_one_model_is_the_best() -> None:
 def test_losses_that_are_none_are_left_out() -> None:
     table = losses(7, c=0.1)
     expected = model_confidence_set(table)
-    found = model_confidence_set(table.assign(e=math.inf, f=table["a"].where(table.index > 0)))
-    assert found[["e", "f"]].isna().all()
-    assert found.drop(["e", "f"]).equals(expected)
+    p_values = model_confidence_set(table.assign(e=math.inf, f=table["a"].where(table.index > 0)))
+    assert p_values[["e", "f"]].isna().all()
+    assert p_values.drop(["e", "f"]).equals(expected)
     assert model_confidence_set(table[["a"]] * math.nan).isna().all()
 
 
@@ -142,5 +142,5 @@ def test_losses_that_are_none_are_left_out() -> None:
     ("days", "horizon", "enough"), [(49, 1, False), (50, 1, True), (99, 10, False), (100, 10, True)]
 )
 def test_too_few_days_are_no_test(days: int, horizon: int, enough: bool) -> None:
-    found = model_confidence_set(losses(0, days, horizon=horizon), horizon)
-    assert found.notna().all() if enough else found.isna().all()
+    p_values = model_confidence_set(losses(0, days, horizon=horizon), horizon)
+    assert p_values.notna().all() if enough else p_values.isna().all()

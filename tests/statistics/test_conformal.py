@@ -21,8 +21,8 @@ def slow_quantile(scores, level):
     result = []
     for column in scores.T:
         ordered = sorted(column)
-        place = round((len(ordered) + 1) * level, 9)
-        rank = math.ceil(place) if level > 0.5 else math.floor(place)
+        rank_in_full = round((len(ordered) + 1) * level, 9)
+        rank = math.ceil(rank_in_full) if level > 0.5 else math.floor(rank_in_full)
         result.append(ordered[max(1, min(rank, len(ordered))) - 1])
     return result
 
@@ -174,15 +174,15 @@ def test_quantiles_never_cross(kind, center, quantiles, sigma, actual, offsets):
         "sigma": Forecast(center, sigma=sigma),
         "quantiles": Forecast(center, quantiles=np.sort(quantiles, axis=2)),
     }[kind]
-    found = apply(forecast, fit(forecast, actual, sigma) if offsets is None else offsets, sigma)
-    assert found.shape == (5, 2, len(LEVELS))
-    assert (np.diff(found, axis=2) >= 0).all()
+    calibrated = apply(forecast, fit(forecast, actual, sigma) if offsets is None else offsets, sigma)
+    assert calibrated.shape == (5, 2, len(LEVELS))
+    assert (np.diff(calibrated, axis=2) >= 0).all()
 
 
 def test_quantiles_in_order_stay_as_they_are():
     offsets = np.tile(np.arange(-3.0, 4.0), (2, 1))
-    found = apply(Forecast(rows(4, 2, 0.5)), offsets, rows(4, 2, 0.1))
-    np.testing.assert_array_equal(found, np.broadcast_to(0.5 + 0.1 * offsets, (4, 2, 7)))
+    calibrated = apply(Forecast(rows(4, 2, 0.5)), offsets, rows(4, 2, 0.1))
+    np.testing.assert_array_equal(calibrated, np.broadcast_to(0.5 + 0.1 * offsets, (4, 2, 7)))
 
 
 # --- normal quantiles --------------------------------------------------------------------------------------
@@ -191,9 +191,9 @@ def test_quantiles_in_order_stay_as_they_are():
 def test_normal_quantiles_are_scipys():
     rng = np.random.default_rng(5)
     center, sigma = rng.normal(0, 0.01, (6, 3)), rng.uniform(0.01, 0.02, (6, 3))
-    found = normal_quantiles(Forecast(center, sigma=sigma))
+    quantiles = normal_quantiles(Forecast(center, sigma=sigma))
     for i, level in enumerate(QUANTILE_LEVELS):
-        np.testing.assert_allclose(found[:, :, i], stats.norm.ppf(level, center, sigma), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(quantiles[:, :, i], stats.norm.ppf(level, center, sigma), rtol=1e-12, atol=1e-15)
 
 
 def test_calibration_does_not_change_what_it_is_given():
@@ -233,14 +233,14 @@ def test_h_day_outcomes_count_for_one_in_h_and_a_day_for_one_however_many_ticker
 
 def slow_follow(quantiles, actual, unit, rate):
     n, horizon, levels = quantiles.shape
-    moved, found = np.zeros((horizon, levels)), quantiles.copy()
+    moved, adapted = np.zeros((horizon, levels)), quantiles.copy()
     for t in range(n):
         for h in range(1, horizon + 1):
             if t - h < 0:
                 continue
             for i, level in enumerate(QUANTILE_LEVELS):
                 if i != MEDIAN:
-                    exceeded = actual[t - h, h - 1] > found[t - h, h - 1, i]
+                    exceeded = actual[t - h, h - 1] > adapted[t - h, h - 1, i]
                     moved[h - 1, i] += rate / h * (level if exceeded else level - 1)
         for h in range(horizon):
             row = [quantiles[t, h, i] + moved[h, i] * unit[t, h] for i in range(levels)]
@@ -248,18 +248,18 @@ def slow_follow(quantiles, actual, unit, rate):
                 row[i] = min(row[i], row[i + 1])
             for i in range(MEDIAN + 1, levels):
                 row[i] = max(row[i], row[i - 1])
-            found[t, h] = row
-    return found
+            adapted[t, h] = row
+    return adapted
 
 
 def test_following_equals_a_plain_loop():
     rng = np.random.default_rng(8)
     unit, actual = rng.uniform(0.5, 2, (60, 3)), rng.standard_t(3, (60, 3))
     quantiles = np.sort(rng.normal(0, 1, (60, 3, len(LEVELS))), axis=2)
-    found = follow(quantiles, actual, unit, 0.2)
-    np.testing.assert_allclose(found, slow_follow(quantiles, actual, unit, 0.2), rtol=0, atol=1e-12)
-    assert (np.diff(found, axis=2) >= 0).all()
-    np.testing.assert_array_equal(found[:, :, MEDIAN], quantiles[:, :, MEDIAN])
+    adapted = follow(quantiles, actual, unit, 0.2)
+    np.testing.assert_allclose(adapted, slow_follow(quantiles, actual, unit, 0.2), rtol=0, atol=1e-12)
+    assert (np.diff(adapted, axis=2) >= 0).all()
+    np.testing.assert_array_equal(adapted[:, :, MEDIAN], quantiles[:, :, MEDIAN])
 
 
 def test_following_knows_an_outcome_when_it_has_come_and_not_before():

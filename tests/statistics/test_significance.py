@@ -26,10 +26,10 @@ def test_statistic_is_the_hac_regression_on_a_constant(n: int, horizon: int) -> 
     options = {"maxlags": lag, "use_correction": False, "kernel": kernel}
     fit = sm.OLS(a - b, np.ones(n)).fit(cov_type="HAC", cov_kwds=options)
     expected = fit.tvalues[0] * correction(n, horizon)
-    found = diebold_mariano(a, b, horizon)
-    assert found.statistic == pytest.approx(expected, rel=1e-9)
-    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(expected), n - 1))
-    assert found.n == n
+    test = diebold_mariano(a, b, horizon)
+    assert test.statistic == pytest.approx(expected, rel=1e-9)
+    assert test.p_value == pytest.approx(2 * stats.t.sf(abs(expected), n - 1))
+    assert test.n == n
 
 
 def test_statistic_by_hand() -> None:
@@ -128,8 +128,8 @@ def test_holm_never_helps_and_does_not_count_tests_that_were_not_made(p: list[fl
 def daily(seed: int, n: int, horizons: tuple[int, ...], noise: float) -> pd.DataFrame:
     """Squared errors h days ahead, overlapping, of a forecast that adds noise to no change."""
     rng = np.random.default_rng(seed)
-    actual, own = np.random.default_rng(1000).standard_normal(n + 30), noise * rng.standard_normal(n + 30)
-    sums = {h: np.convolve(actual + own, np.ones(h), "valid")[:n] ** 2 for h in horizons}
+    actual, noises = np.random.default_rng(1000).standard_normal(n + 30), noise * rng.standard_normal(n + 30)
+    sums = {h: np.convolve(actual + noises, np.ones(h), "valid")[:n] ** 2 for h in horizons}
     return pd.DataFrame(sums)
 
 
@@ -141,12 +141,12 @@ def test_over_horizons_is_the_test_of_the_averaged_losses() -> None:
         unit = {h: sum(naive.loc[: 235 - 1, h]) / 235 for h in (1, 5, 10)}
         ours.append(sum(a.loc[day, h] / unit[h] for h in unit) / 3)
         theirs.append(sum(b.loc[day, h] / unit[h] for h in unit) / 3)
-    found = diebold_mariano_over_horizons(a, b, naive)
-    assert found == pytest.approx(diebold_mariano(ours, theirs, 10))
-    assert found.n == 235
+    test = diebold_mariano_over_horizons(a, b, naive)
+    assert test == pytest.approx(diebold_mariano(ours, theirs, 10))
+    assert test.n == 235
     options = {"maxlags": 9, "use_correction": False, "kernel": "uniform"}
     fit = sm.OLS(np.subtract(ours, theirs), np.ones(235)).fit(cov_type="HAC", cov_kwds=options)
-    assert found.statistic == pytest.approx(fit.tvalues[0] * correction(235, 10))
+    assert test.statistic == pytest.approx(fit.tvalues[0] * correction(235, 10))
 
 
 def test_over_horizons_no_horizon_outweighs_the_others() -> None:

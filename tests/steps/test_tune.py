@@ -225,10 +225,10 @@ def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
     monkeypatch.setattr(studies, "PRUNER", {"n_startup_trials": 2, "n_warmup_steps": 0})
     losses = iter([(1, 1), (1, 1), (1, 1), (9, 1), (1, 9)])
 
-    def scripted(candidate, past, walked, metrics, report):
+    def scripted(candidate, past, walked, metrics, on_epoch):
         for fold, loss in enumerate(next(losses)):
             for epoch in (1, 2, 3):
-                report(fold, epoch, {"train_loss": 1.0, "val_loss": float(loss)})
+                on_epoch(fold, epoch, {"train_loss": 1.0, "val_loss": float(loss)})
         return search.Assessed(dict.fromkeys(metrics, 1.0), (2,))
 
     monkeypatch.setattr(search, "assess", scripted)

@@ -10,7 +10,8 @@ import torch
 from pricecast.audit.perturb import replaced
 from pricecast.data.sources import synthetic
 from pricecast.dataset.dataset import Dataset, build
-from pricecast.schema import DATE_DTYPE, PRICES, check_prices
+from pricecast.schema import DATE_DTYPE, PRICES
+from pricecast.table_checks import check_prices
 
 # Networks this small wait for a second thread longer than they compute, minutes on a busy machine.
 torch.set_num_threads(1)

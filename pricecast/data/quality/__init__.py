@@ -1,7 +1,7 @@
-"""Turns raw bars into a prices table and tells what it dropped, repaired or found odd.
+"""Cleaning of raw bars into a prices table, with a report of what was dropped, repaired or conspicuous.
 
-`quality_rules.KINDS` is the whole rule book; docs/data-quality.md shows it to users. All rules are array operations
-on one table sorted by ticker and date.
+`quality_rules.KINDS` lists all rules; docs/data-quality.md shows them to users. All of them are array operations on
+one table sorted by ticker and date.
 """
 
 from typing import Any
@@ -15,7 +15,8 @@ from pricecast.data.quality.repairs import check_volume, drop, fit_range, order,
 from pricecast.data.quality.rows import Rows
 from pricecast.data.quality_rules import ADVICE, KINDS, LOOKS_LIKE_SPLIT, STRICT
 from pricecast.errors import InputError
-from pricecast.schema import DATE_DTYPE, HUGE, HUGE_VOLUME, PRICES, TINY, check_prices, require
+from pricecast.schema import DATE_DTYPE, HUGE, HUGE_VOLUME, PRICES, TINY
+from pricecast.table_checks import check_prices, require
 
 NUMBERS = PRICES[2:]
 
@@ -28,24 +29,24 @@ def clean(
     allow_splits: bool,
     until: pd.Timestamp | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Repair raw bars by the rules of `KINDS`.
+    """Clean raw bars by the rules of `KINDS`.
 
     Args:
         raw: the columns of `schema.PRICES` in any order of rows; it is not changed.
         as_of: the moment the data were known, UTC where it has no time zone.
         strict: refuse all but informative findings instead of repairing.
         allow_splits: report moves that look like unadjusted splits instead of refusing them.
-        until: the date up to which bars were to be had, by default the table's last one.
+        until: the date up to which bars are expected, by default the table's last one.
 
     Returns:
-        A table that keeps the promise of `schema.check_prices`, and the report, ready for JSON: `rows_in`,
-        `rows_out`, `tickers` (for each its `rows_in`, `rows_out`, `first`, `last`) and `findings` (`kind`,
-        `action`, `count`, `tickers`, `examples`).
+        A table that passes `table_checks.check_prices`, and the report, ready for JSON: `rows_in`, `rows_out`,
+        `tickers` (for each its `rows_in`, `rows_out`, `first`, `last`) and `findings` (`kind`, `action`, `count`,
+        `tickers`, `examples`).
 
     Raises:
         InputError: no rows, wrong columns, or a fatal finding; the message counts and shows the first ones.
     """
-    rows = _start(raw)
+    rows = _parsed(raw)
     rows_in = np.bincount(rows.code, minlength=len(rows.tickers))
     starts = pd.Series(rows.date).groupby(rows.code).min()
     order(rows)
@@ -57,45 +58,45 @@ def clean(
         check_moves(rows)
         check_calendar(rows, until)
         check_last(rows, as_of)
-    _check_empty(rows, rows_in, starts)
-    for kind in rows.found.keys() & LOOKS_LIKE_SPLIT if allow_splits else ():
-        rows.found[kind]["action"] = "reported"
-    findings = [rows.found[kind] for kind in KINDS if kind in rows.found]
+    _note_empty(rows, rows_in, starts)
+    for kind in rows.findings.keys() & LOOKS_LIKE_SPLIT if allow_splits else ():
+        rows.findings[kind]["action"] = "reported"
+    findings = [rows.findings[kind] for kind in KINDS if kind in rows.findings]
     _refuse(findings, strict)
     table = pd.DataFrame({"date": rows.date, "ticker": rows.tickers[rows.code], **rows.columns})
     return check_prices(table), _report(rows, rows_in, findings)
 
 
-def _start(raw: pd.DataFrame) -> Rows:
+def _parsed(raw: pd.DataFrame) -> Rows:
     require(raw, PRICES, "the bars")
     if raw.empty:
         raise InputError("expected at least one bar, got none: check tickers, dates and source")
     code, tickers = pd.factorize(parsing.tickers(raw["ticker"], "the bars"), sort=True)
     moments = parsing.dates(raw["date"], "the bars").to_numpy().astype(DATE_DTYPE)
     date = moments.astype("datetime64[D]").astype(DATE_DTYPE)
-    columns = {name: _readable(parsing.numbers(raw[name], name, "the bars"), name) for name in NUMBERS}
+    columns = {name: _within_limits(parsing.numbers(raw[name], name, "the bars"), name) for name in NUMBERS}
     rows = Rows(np.asarray(tickers, dtype=object), code, date, columns)
     rows.note("time_of_day", moments != date, "the bar carries the moment {moment}", moment=moments)
     return rows
 
 
-def _readable(values: np.ndarray, name: str) -> np.ndarray:
-    """What is too large to be meant counts as missing, a price too small as zero."""
+def _within_limits(values: np.ndarray, name: str) -> np.ndarray:
+    """Set values too large for a market to NaN, and prices too small to zero."""
     if name == "volume":
         return np.where(np.abs(values) <= HUGE_VOLUME, values, np.nan)
     return np.where(np.abs(values) <= HUGE, np.where(np.abs(values) < TINY, 0.0, values), np.nan)
 
 
-def _check_empty(rows: Rows, rows_in: np.ndarray, starts: pd.Series) -> None:
-    (gone,) = np.nonzero(np.bincount(rows.code, minlength=len(rows.tickers)) == 0)
-    if len(gone):
-        rows.found["empty"] = {
+def _note_empty(rows: Rows, rows_in: np.ndarray, starts: pd.Series) -> None:
+    (empty,) = np.nonzero(np.bincount(rows.code, minlength=len(rows.tickers)) == 0)
+    if len(empty):
+        rows.findings["empty"] = {
             "kind": "empty",
             "action": KINDS["empty"][0],
-            "count": len(gone),
-            "tickers": {str(rows.tickers[i]): int(rows_in[i]) for i in gone},
+            "count": len(empty),
+            "tickers": {str(rows.tickers[i]): int(rows_in[i]) for i in empty},
             "examples": [
-                f"{rows.tickers[i]} {starts[i]:%Y-%m-%d}: {rows_in[i]} rows, none usable" for i in gone[:3]
+                f"{rows.tickers[i]} {starts[i]:%Y-%m-%d}: {rows_in[i]} rows, none usable" for i in empty[:3]
             ],
         }
 
@@ -103,17 +104,17 @@ def _check_empty(rows: Rows, rows_in: np.ndarray, starts: pd.Series) -> None:
 def _refuse(findings: list[dict[str, Any]], strict: bool) -> None:
     fatal = [finding for finding in findings if finding["action"] == "fatal"]
     if fatal:
-        parts = [
+        reasons = [
             f"{finding['count']} x {finding['kind']} ({KINDS[finding['kind']][1]}), first "
             f"{finding['examples'][0]}: {ADVICE[finding['kind']]}"
             for finding in fatal
         ]
-        raise InputError(f"expected sound bars, got {'; '.join(parts)}")
-    odd = [f for f in findings if f["action"] in ("dropped", "repaired") or f["kind"] in STRICT]
-    if strict and odd:
-        counts = ", ".join(f"{finding['count']} x {finding['kind']}" for finding in odd)
+        raise InputError(f"expected sound bars, got {'; '.join(reasons)}")
+    refused = [f for f in findings if f["action"] in ("dropped", "repaired") or f["kind"] in STRICT]
+    if strict and refused:
+        counts = ", ".join(f"{finding['count']} x {finding['kind']}" for finding in refused)
         raise InputError(
-            f"expected bars without findings (--strict true), got {counts}, first {odd[0]['examples'][0]}: "
+            f"expected bars without findings (--strict true), got {counts}, first {refused[0]['examples'][0]}: "
             "correct the source or pass --strict false"
         )
 

@@ -1,4 +1,4 @@
-"""What sound bars say that markets seldom do: moves like splits, gaps, weekends, sessions that are not over."""
+"""Findings in sound bars that no repair follows: moves like splits, gaps, weekends, sessions that are not over."""
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,13 @@ RARE = 0.1  # share of a year's bars: Saturdays were a sixth of them where they 
 
 
 def check_moves(rows: Rows) -> None:
-    """Note moves that are splits, look like unadjusted ones, change the unit, or are large."""
+    """Note moves of the close that are splits, look like unadjusted ones, change the unit, or are large."""
     close, adjusted = np.log(rows.columns["close"]), np.log(rows.columns["adj_close"])
     move, adjusted_move = close - rows.previous(close), adjusted - rows.previous(adjusted)
     night = np.where(rows.guessed_open, np.nan, np.log(rows.columns["open"]) - rows.previous(close))
-    has = ~np.isnan(adjusted)
-    real, times = np.where(has, adjusted_move, move), np.exp(move)
-    apart = has & (np.abs(move - adjusted_move) > APART)
+    is_adjusted = ~np.isnan(adjusted)
+    real, times = np.where(is_adjusted, adjusted_move, move), np.exp(move)
+    apart = is_adjusted & (np.abs(move - adjusted_move) > APART)
     text = "close x {times:.4g}, adj_close x {adjusted:.4g}"
     shown = {"times": times, "adjusted": np.exp(adjusted_move)}
     ratio = np.zeros_like(apart)
@@ -36,12 +36,12 @@ def check_moves(rows: Rows) -> None:
     suspect = _looks_like_split(night, move) & ~apart & ~unit
     rows.note("unadjusted_split", suspect, "open x {night:.4g}, close x {times:.4g} of the previous close",
               night=np.exp(night), times=times)  # fmt: skip
-    told = suspect | unit | twice
-    rows.note("jump", (np.abs(real) > JUMP) & ~told, "close x {times:.4g} in a day", times=np.exp(real))
+    explained = suspect | unit | twice
+    rows.note("jump", (np.abs(real) > JUMP) & ~explained, "close x {times:.4g} in a day", times=np.exp(real))
 
 
 def _moves_a_hundredfold(rows: Rows, move: np.ndarray) -> np.ndarray:
-    """Return the day's whole range stands far from the day before: no crash that began at the last close."""
+    """Mark moves by a factor of 100 whose whole range is far from the day before, unlike a crash from its close."""
     high, low = np.log(rows.columns["high"]), np.log(rows.columns["low"])
     between = np.maximum(low - rows.previous(high), rows.previous(low) - high)
     return (np.abs(np.abs(move) - np.log(100)) <= NEAR_CLOSE) & (between > np.log(50))
@@ -52,18 +52,21 @@ def _nearest(values: np.ndarray, ratios: np.ndarray) -> np.ndarray:
 
 
 def _looks_like_split(night: np.ndarray, move: np.ndarray) -> np.ndarray:
-    """Both moves near one clean ratio. A market that opens at its last close never looks like a split."""
-    looks = np.zeros(len(move), dtype=bool)
-    (places,) = np.nonzero(np.abs(night) > RATIOS[0] - NEAR_OPEN)
-    gap, whole = night[places, None], move[places, None]
+    """Mark rows whose moves over night and from close to close are both near one clean ratio.
+
+    A market that opens at its last close never looks like a split.
+    """
+    marked = np.zeros(len(move), dtype=bool)
+    (candidates,) = np.nonzero(np.abs(night) > RATIOS[0] - NEAR_OPEN)
+    gap, close_to_close = night[candidates, None], move[candidates, None]
     signed = np.sign(gap) * RATIOS
-    near = (np.abs(gap - signed) <= NEAR_OPEN) & (np.abs(whole - signed) <= NEAR_CLOSE)
-    looks[places] = near.any(axis=1)
-    return looks
+    near = (np.abs(gap - signed) <= NEAR_OPEN) & (np.abs(close_to_close - signed) <= NEAR_CLOSE)
+    marked[candidates] = near.any(axis=1)
+    return marked
 
 
 def check_calendar(rows: Rows, until: pd.Timestamp | None) -> None:
-    """Note gaps, rare weekends, tickers that end early, and those that never move."""
+    """Note gaps, rare weekend bars, tickers that end before `until` (or the newest bar) or that never move."""
     days = rows.date.astype("datetime64[D]").astype("int64")
     apart = np.diff(days, prepend=days[:1])
     rows.note("gap", (apart > MAX_GAP) & ~rows.first, "{days} days after the bar before it", days=apart)
@@ -76,13 +79,13 @@ def check_calendar(rows: Rows, until: pd.Timestamp | None) -> None:
     close = rows.columns["close"]
     flat = np.maximum.reduceat(close, starts) == np.minimum.reduceat(close, starts)
     sizes = np.diff(starts, append=len(close))
-    marked = np.zeros(len(close), dtype=bool)
-    marked[starts[flat & (sizes > 1)]] = True
-    rows.note("constant", marked, "close {close:g} in every row")
+    constant = np.zeros(len(close), dtype=bool)
+    constant[starts[flat & (sizes > 1)]] = True
+    rows.note("constant", constant, "close {close:g} in every row")
 
 
 def _check_weekend(rows: Rows) -> None:
-    """A day of rest that is traded now and then; markets that trade on it all year are left alone."""
+    """Note weekend bars where they are rare; in markets that trade on weekends all year they are not."""
     weekend = ~np.is_busday(rows.date.astype("datetime64[D]"))
     _, year = np.unique(rows.code * 10_000 + rows.date.astype("datetime64[Y]").astype(int), return_inverse=True)
     share = np.bincount(year, weights=weekend) / np.bincount(year)
@@ -90,10 +93,10 @@ def _check_weekend(rows: Rows) -> None:
 
 
 def check_last(rows: Rows, as_of: pd.Timestamp) -> None:
-    """Note last bars whose session was not over."""
+    """Note last bars whose session was not over at the moment `as_of`."""
     last = np.roll(rows.first, -1)
     # Older sessions are over anywhere, and a calendar costs time.
-    recent = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < np.timedelta64(3, "D"))
-    for row in np.flatnonzero(recent):
-        recent[row] = not is_closed(str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row]), as_of)
-    rows.note("unfinished", recent, f"not over at {utc(as_of):%Y-%m-%d %H:%M} UTC")
+    unfinished = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < np.timedelta64(3, "D"))
+    for row in np.flatnonzero(unfinished):
+        unfinished[row] = not is_closed(str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row]), as_of)
+    rows.note("unfinished", unfinished, f"not over at {utc(as_of):%Y-%m-%d %H:%M} UTC")

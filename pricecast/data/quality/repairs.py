@@ -1,4 +1,4 @@
-"""Puts bars in order, and drops or refills what is no price."""
+"""Repairs of bars: order, duplicates, missing or impossible prices, ranges and volumes."""
 
 import numpy as np
 import pandas as pd
@@ -10,40 +10,40 @@ ROUNDING = 1e-9  # relative; adjusted prices carry such errors
 
 
 def order(rows: Rows) -> None:
-    """Sort by ticker and date, and drops what repeats the row before it."""
+    """Sort by ticker and date, and drop rows that repeat the one before them."""
     if (np.diff(rows.code) < 0).any():
         rows.keep(np.argsort(rows.code, kind="stable"))
     backwards = (np.diff(rows.date, prepend=rows.date[:1]) < np.timedelta64(0)) & ~rows.first
     rows.note("unsorted", backwards, "comes after a later date")
     if backwards.any():
         rows.keep(np.lexsort((rows.date, rows.code)))
-    again = (np.diff(rows.date, prepend=rows.date[:1]) == np.timedelta64(0)) & ~rows.first
-    if again.any():
-        same = again.copy()
+    repeated = (np.diff(rows.date, prepend=rows.date[:1]) == np.timedelta64(0)) & ~rows.first
+    if repeated.any():
+        equal = repeated.copy()
         for values in rows.columns.values():
-            same[1:] &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
-        rows.note("conflicting_duplicate", again & ~same, "close {close:g}, before it {previous:g}",
+            equal[1:] &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+        rows.note("conflicting_duplicate", repeated & ~equal, "close {close:g}, before it {previous:g}",
                   previous=rows.previous(rows.columns["close"]))  # fmt: skip
-        rows.note("duplicate", same, "close {close:g} again")
-        rows.keep(~again)
+        rows.note("duplicate", equal, "close {close:g} again")
+        rows.keep(~repeated)
 
 
 def drop(rows: Rows, as_of: pd.Timestamp) -> None:
-    """Drop bars from the future, and those without a close or without the adjustment that others have."""
+    """Drop bars later than `as_of`, and those without a close or without the adj_close that others have."""
     now = utc(as_of).tz_localize(None)
     rows.drop("future", rows.date > np.datetime64(now), f"known only after {now:%Y-%m-%d %H:%M} UTC")
     rows.drop("missing_close", np.isnan(rows.columns["close"]), "close {close}")
     rows.drop("non_positive_close", rows.columns["close"] <= 0, "close {close:g}")
     adjusted = rows.columns["adj_close"]
     sound = adjusted > 0
-    has = np.bincount(rows.code[sound], minlength=len(rows.tickers)) > 0
-    rows.note("unadjusted", rows.first & ~has[rows.code], "no adj_close in any row")
-    rows.columns["adj_close"] = np.where(has[rows.code], adjusted, np.nan)
-    rows.drop("missing_adjustment", has[rows.code] & ~sound, "close {close:g}, adj_close {adj_close:g}")
+    expected = (np.bincount(rows.code[sound], minlength=len(rows.tickers)) > 0)[rows.code]
+    rows.note("unadjusted", rows.first & ~expected, "no adj_close in any row")
+    rows.columns["adj_close"] = np.where(expected, adjusted, np.nan)
+    rows.drop("missing_adjustment", expected & ~sound, "close {close:g}, adj_close {adj_close:g}")
 
 
 def refill(rows: Rows) -> None:
-    """Give every bar an open, a high and a low, the high above the low."""
+    """Fill in missing and impossible opens, highs and lows; swap a high that is below its low."""
     open_, high, low, close = (rows.columns[name] for name in ("open", "high", "low", "close"))
     text = "open {open:g}, high {high:g}, low {low:g}, close {close:g}"
     rows.note("missing_price", np.isnan(open_) | np.isnan(high) | np.isnan(low), text)
@@ -52,8 +52,8 @@ def refill(rows: Rows) -> None:
     crossed = sound_high & sound_low & (high < low)
     rows.note("high_below_low", crossed, text)
     high, low = np.where(crossed, low, high), np.where(crossed, high, low)
-    before = rows.previous(close)
-    guess = np.where(sound_high & sound_low & ~np.isnan(before), np.clip(before, low, high), close)
+    previous = rows.previous(close)
+    guess = np.where(sound_high & sound_low & ~np.isnan(previous), np.clip(previous, low, high), close)
     rows.guessed_open = ~(open_ > 0)
     open_ = np.where(rows.guessed_open, guess, open_)
     high = np.where(sound_high, high, np.maximum(open_, close))
@@ -62,7 +62,7 @@ def refill(rows: Rows) -> None:
 
 
 def fit_range(rows: Rows) -> None:
-    """The range gives way to the close, which is what is forecast; a stray open gives way to the range."""
+    """Widen a day's range to hold its close, which is what is forecast; move an open outside into the range."""
     for name in ("close", "open"):
         high, low, value = rows.columns["high"], rows.columns["low"], rows.columns[name]
         outside = (value > high * (1 + ROUNDING)) | (value < low * (1 - ROUNDING))
@@ -75,7 +75,7 @@ def fit_range(rows: Rows) -> None:
 
 
 def check_volume(rows: Rows) -> None:
-    """Set what is no volume to zero."""
+    """Set missing and negative volumes to zero."""
     volume = rows.columns["volume"]
     missing = ~(volume >= 0)
     rows.note("missing_volume", missing, "volume {volume:g}")

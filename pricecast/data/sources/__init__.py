@@ -1,4 +1,4 @@
-"""Where daily bars come from: one module per source, found by its file name.
+"""The sources of daily bars: one module each, found by its file name.
 
 A source module has a constant `LIVE` (True where it asks a network service) and a function
 `fetch(request) -> DataFrame` with the columns of `schema.PRICES`; extra columns are dropped, adj_close may be
@@ -24,13 +24,13 @@ Raw: TypeAlias = "pd.DataFrame"  # the columns of PRICES; unsorted, unclean
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted of a source.
+    """A request for daily bars.
 
     Attributes:
         source: one of `names()`.
-        tickers: the tickers wanted; none means all that the source holds.
-        start: first date wanted, or None.
-        end: last date wanted (inclusive), or None.
+        tickers: to fetch; none means all that the source holds.
+        start: first date, or None for all there are.
+        end: last date (inclusive), or None for all there are.
         path: a file or folder, or the kind of synthetic series.
         as_of: the moment of the request, UTC where it has no time zone.
         seed: the seed of a synthetic source, zero or more.
@@ -51,7 +51,7 @@ def names() -> list[str]:
 
 
 def is_live(source: str) -> bool:
-    """Whether a source's answer can change from one day to the next.
+    """Return True if a source asks a network service, whose answer can change from one day to the next.
 
     Raises:
         InputError: there is no such source.
@@ -60,7 +60,7 @@ def is_live(source: str) -> bool:
 
 
 def load(request: Request) -> Raw:
-    """Raw daily bars, in the order of the tickers asked for.
+    """Fetch raw daily bars, in the order of the tickers asked for.
 
     Returns:
         The columns of `schema.PRICES`; dates are naive and local, numbers float64, adj_close NaN if unknown.
@@ -70,12 +70,12 @@ def load(request: Request) -> Raw:
     """
     module = _module(request.source)
     tickers = tuple(dict.fromkeys(parse_ticker(ticker) for ticker in request.tickers))
-    asked = replace(request, tickers=tickers, start=_date(request.start), end=_date(request.end))
-    if asked.start is not None and asked.end is not None and asked.start > asked.end:
+    checked = replace(request, tickers=tickers, start=_date(request.start), end=_date(request.end))
+    if checked.start is not None and checked.end is not None and checked.start > checked.end:
         raise InputError(
-            f"expected a start on or before the end, got {_day(asked.start)} and {_day(asked.end)}: swap them"
+            f"expected a start on or before the end, got {_day(checked.start)} and {_day(checked.end)}: swap them"
         )
-    return _select(_tidy(module.fetch(asked)), asked)
+    return _select(_tidy(module.fetch(checked)), checked)
 
 
 def _module(source: str) -> ModuleType:
@@ -111,15 +111,15 @@ def _select(raw: Raw, request: Request) -> Raw:
         chosen = raw[rank.notna()].iloc[rank.dropna().to_numpy().argsort(kind="stable")]
     dates = chosen["date"].dt.normalize()
     inside = dates.ge(request.start or dates.min()) & dates.le(request.end or dates.max())
-    left = chosen if inside.all() else chosen[inside]
-    outside = [ticker for ticker in sorted(request.tickers) if ticker not in set(left["ticker"].unique())]
-    if left.empty or outside:
+    selected = chosen if inside.all() else chosen[inside]
+    outside = [ticker for ticker in sorted(request.tickers) if ticker not in set(selected["ticker"].unique())]
+    if selected.empty or outside:
         raise InputError(
             f"expected bars of {listed(outside or held)} from {_day(request.start)} to {_day(request.end)}, "
             f"got none: choose other dates, the source {request.source} holds {_day(dates.min())} to "
             f"{_day(dates.max())}"
         )
-    return left.reset_index(drop=True)
+    return selected.reset_index(drop=True)
 
 
 def _day(moment: pd.Timestamp | None) -> str:

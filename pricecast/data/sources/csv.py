@@ -19,7 +19,8 @@ from pricecast.data import parsing
 from pricecast.data.sources import Request
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
-from pricecast.schema import ONE_HEADER, PRICE_COLUMNS, check_single_header
+from pricecast.schema import PRICE_COLUMNS
+from pricecast.table_checks import ONE_HEADER, check_single_header
 from pricecast.text import listed
 
 LIVE = False
@@ -35,7 +36,7 @@ NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
 
 
 def fetch(request: Request) -> pd.DataFrame:
-    """All bars of the file or folder at `request.path`.
+    """Read all bars of the file or folder at `request.path`.
 
     Raises:
         InputError: no such file, not readable, or not daily bars; the message names the file.
@@ -55,13 +56,13 @@ def _bars(path: Path) -> pd.DataFrame:
     table = _read(path)
     if table.empty:
         raise InputError(f"expected rows in {path}, got a header alone: give a file with daily bars")
-    if "period" in table and (odd := set(table["period"].astype(str).str.upper()) - {"D"}):
+    if "period" in table and (others := set(table["period"].astype(str).str.upper()) - {"D"}):
         raise InputError(
-            f"expected daily bars (D) in {path}, got the period {listed(sorted(odd))}: export daily ones"
+            f"expected daily bars (D) in {path}, got the period {listed(sorted(others))}: export daily ones"
         )
     bars = pd.DataFrame({"date": parsing.dates(table["date"], str(path))})
-    named = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
-    bars["ticker"] = parsing.tickers(named, str(path))
+    tickers = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
+    bars["ticker"] = parsing.tickers(tickers, str(path))
     _check_daily(bars, table.get("time"), path)
     for name in NUMBERS:
         if name in table:
@@ -82,15 +83,15 @@ def _read(path: Path) -> pd.DataFrame:
         check_single_header(table, str(path))
         if not isinstance(table.index, pd.RangeIndex):
             table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
-        where = _locate([str(name) for name in table.columns], path)
-        return table.iloc[:, list(where.values())].set_axis(list(where), axis=1)
+        places = _locate([str(name) for name in table.columns], path)
+        return table.iloc[:, list(places.values())].set_axis(list(places), axis=1)
     header = _header(path)
-    where = _locate(header, path)
+    places = _locate(header, path)
     try:
         try:
-            return _read_text(path, header, where, pa.float64())
+            return _read_text(path, header, places, pa.float64())
         except pa.ArrowInvalid:
-            return _read_text(path, header, where, pa.string())  # slower; finds odd numbers and names bad ones
+            return _read_text(path, header, places, pa.string())  # slower; takes 1,000 and names what is no number
     except pa.ArrowException as error:
         if "Empty CSV" in str(error):
             return pd.DataFrame()
@@ -114,34 +115,34 @@ def _header(path: Path) -> list[str]:
     return header
 
 
-def _read_text(path: Path, header: list[str], where: dict[str, int], number: pa.DataType) -> pd.DataFrame:
+def _read_text(path: Path, header: list[str], places: dict[str, int], number: pa.DataType) -> pd.DataFrame:
     text = pa.dictionary(pa.int32(), pa.string())  # dates and tickers repeat
-    types = {str(i): number if field in NUMBERS else text for field, i in where.items()}
+    types = {str(i): number if field in NUMBERS else text for field, i in places.items()}
     table = arrow_csv.read_csv(
         path,
         read_options=arrow_csv.ReadOptions(column_names=[str(i) for i in range(len(header))], skip_rows=1),
         convert_options=arrow_csv.ConvertOptions(column_types=types, include_columns=list(types)),
     )
-    return table.to_pandas().set_axis(list(where), axis=1)
+    return table.to_pandas().set_axis(list(places), axis=1)
 
 
 def _locate(columns: list[str], path: Path) -> dict[str, int]:
-    """Where each field stands among the columns."""
+    """Return the position of each known field among the columns."""
     plain = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in columns]
-    where = {}
+    places: dict[str, int] = {}
     for field, spellings in SPELLINGS.items():
         for spelling in spellings:
             if plain.count(spelling) > 1:
                 raise InputError(f"expected one column {spelling} in {path}, got {plain.count(spelling)}: keep one")
-            if spelling in plain and field not in where:
-                where[field] = plain.index(spelling)
-    if missing := [field for field in REQUIRED if field not in where]:
-        found = ", ".join(columns[:12]) or "nothing"
+            if spelling in plain and field not in places:
+                places[field] = plain.index(spelling)
+    if missing := [field for field in REQUIRED if field not in places]:
+        present = ", ".join(columns[:12]) or "nothing"
         raise InputError(
-            f"expected the columns {', '.join(REQUIRED)} in {path}, got {found[:200]}, missing: "
+            f"expected the columns {', '.join(REQUIRED)} in {path}, got {present[:200]}, missing: "
             f"{', '.join(missing)}: add them"
         )
-    return where
+    return places
 
 
 def _check_daily(bars: pd.DataFrame, time: pd.Series | None, path: Path) -> None:
@@ -149,10 +150,10 @@ def _check_daily(bars: pd.DataFrame, time: pd.Series | None, path: Path) -> None
     if time is None and moments["day"].eq(moments["date"]).all():
         return
     moments = moments.assign(time="" if time is None else time.astype(str).to_numpy())
-    days = moments.drop_duplicates(["ticker", "date", "time"])
-    again = days.duplicated(["ticker", "day"])
-    if again.any():
-        row = days[again].iloc[0]
+    distinct = moments.drop_duplicates(["ticker", "date", "time"])
+    intraday = distinct.duplicated(["ticker", "day"])
+    if intraday.any():
+        row = distinct[intraday].iloc[0]
         raise InputError(
             f"expected one bar a day in {path}, got several for {row['ticker']} on {row['day'].date()}: "
             "aggregate intraday bars to daily ones first"

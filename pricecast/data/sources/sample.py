@@ -12,10 +12,10 @@ TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 
 
 def fetch(request: Request) -> pd.DataFrame:
-    """All bars of the sample, or AAPL's where no ticker is asked for."""
+    """Return all bars of the sample, or AAPL's where no ticker is asked for."""
     from bokeh_sampledata import stocks
 
-    wanted = TICKERS if request.tickers else TICKERS[:1]
-    frames = [pd.DataFrame(getattr(stocks, ticker)).assign(ticker=ticker) for ticker in wanted]
+    tickers = TICKERS if request.tickers else TICKERS[:1]
+    frames = [pd.DataFrame(getattr(stocks, ticker)).assign(ticker=ticker) for ticker in tickers]
     bars = pd.concat(frames, ignore_index=True)
     return bars.assign(date=pd.to_datetime(bars["date"], format="%Y-%m-%d"))

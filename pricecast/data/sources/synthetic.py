@@ -1,4 +1,4 @@
-"""Seeded series whose law is known, so that a forecast of them can be checked against the truth.
+"""Seeded random series of known distribution, so that a forecast of them can be checked against the truth.
 
 `path` names the kind: `gbm` (constant volatility), `ewma` (volatility follows the squared returns) or
 `planted` (tomorrow's return is partly today's).
@@ -16,7 +16,7 @@ LIVE = False
 BARS = 1500  # business days, about six years
 LAST = pd.Timestamp("2024-12-31")
 DECAY = 0.94
-FLOOR = 0.001  # daily volatility: without it the ewma kind would slowly fall asleep
+FLOOR = 0.001  # daily volatility: without it that of the ewma kind would decay to zero
 PHI = 0.3
 
 
@@ -55,19 +55,19 @@ KINDS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 
 
 def stream(seed: int, ticker: str) -> np.random.Generator:
-    """Return a generator for one ticker: the same whatever other tickers there are."""
+    """Return the random generator of a ticker, which does not depend on what other tickers there are."""
     return np.random.default_rng(np.random.SeedSequence([seed, *ticker.encode()]))
 
 
 def bars(returns: np.ndarray, dates: pd.DatetimeIndex, ticker: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Daily bars around the path of log returns, which starts from a price of 100.
+    """Return daily bars whose closes follow (n,) log returns from a price of 100.
 
-    Open, high, low and volume come from draws of their own, so they tell nothing of later closes.
+    Open, high, low and volume come from draws of their own, so they say nothing of later closes.
     """
     n = len(returns)
     close = 100 * np.exp(np.cumsum(returns))
-    before = np.concatenate([[100.0], close[:-1]])
-    open_ = before * np.exp(0.002 * rng.standard_normal(n))
+    previous = np.concatenate([[100.0], close[:-1]])
+    open_ = previous * np.exp(0.002 * rng.standard_normal(n))
     high = np.maximum(open_, close) * np.exp(0.004 * np.abs(rng.standard_normal(n)))
     low = np.minimum(open_, close) * np.exp(-0.004 * np.abs(rng.standard_normal(n)))
     volume = rng.integers(100_000, 2_000_000, n)
@@ -76,7 +76,7 @@ def bars(returns: np.ndarray, dates: pd.DatetimeIndex, ticker: str, rng: np.rand
 
 
 def fetch(request: Request) -> pd.DataFrame:
-    """1500 business days up to the request's end (2024-12-31 without one); the ticker SYN1 if none is named.
+    """Return 1500 business days up to the request's end (2024-12-31 without one), of SYN1 if no ticker is named.
 
     Raises:
         InputError: unknown kind, or a negative seed.

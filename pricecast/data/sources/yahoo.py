@@ -1,4 +1,4 @@
-"""Daily bars from Yahoo Finance through yfinance, every keyword pinned.
+"""Daily bars from Yahoo Finance through yfinance, with every keyword given, as defaults change.
 
 Yahoo's open, high, low and close are already adjusted for splits, not for dividends; its adjusted close is
 adjusted for both.
@@ -30,10 +30,10 @@ COLUMNS = {
 
 
 def fetch(request: Request) -> pd.DataFrame:
-    """Daily bars of closed sessions, both ends inclusive.
+    """Download daily bars of closed sessions, both ends inclusive.
 
     Raises:
-        InputError: no ticker was named, Yahoo knows none of that name, has no bars, or cannot be reached.
+        InputError: no ticker was named, Yahoo does not know it, has no bars, or cannot be reached.
     """
     if not request.tickers:
         raise InputError("expected the tickers to download from yahoo, got none: name them, such as --tickers MSFT")
@@ -63,19 +63,25 @@ def _fetch_one(ticker: str, request: Request) -> pd.DataFrame:
 
 def _closed(bars: pd.DataFrame, ticker: str, as_of: pd.Timestamp) -> pd.DataFrame:
     """Leave out the newest bars while their session is open: their close is not a close yet."""
-    keep = len(bars)
-    while keep and not is_closed(ticker, bars["date"].iloc[keep - 1], as_of):
-        keep -= 1
-        logger.warning("%s: dropped the bar of %s, its session is not over", ticker, bars["date"].iloc[keep].date())
-    if not keep:
+    count = len(bars)
+    while count and not is_closed(ticker, bars["date"].iloc[count - 1], as_of):
+        count -= 1
+        logger.warning(
+            "%s: dropped the bar of %s, its session is not over", ticker, bars["date"].iloc[count].date()
+        )
+    if not count:
         raise InputError(
             f"expected a closed session of {ticker}, got only unfinished bars: ask for an earlier start"
         )
-    return bars.iloc[:keep]
+    return bars.iloc[:count]
 
 
 def _history(ticker: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-    """Return the table of yfinance with retries; what cannot be had is an InputError of one line."""
+    """Return yfinance's table, asking again after errors that pass.
+
+    Raises:
+        InputError: Yahoo does not know the ticker, or does not answer.
+    """
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_transient),
         stop=tenacity.stop_after_attempt(ATTEMPTS),
@@ -120,7 +126,7 @@ def _ask(ticker: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
 
 
 def _is_transient(error: BaseException) -> bool:
-    """Rate limits, network trouble and server errors pass; an unknown ticker does not."""
+    """Return True for rate limits, network trouble and server errors, which pass, unlike an unknown ticker."""
     from yfinance.exceptions import YFDataException, YFRateLimitError
 
     response: Any = getattr(error, "response", None)

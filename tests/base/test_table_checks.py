@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from pricecast.errors import InputError
-from pricecast.schema import check_prices
+from pricecast.table_checks import check_prices
 from tests.support.market_samples import market
 
 
