@@ -32,8 +32,9 @@ PATIENCE = 20  # seconds for whatever is left to end by itself
 # A backtest in so many processes that says how many fits it made, and waits for its end after some of them.
 PROGRAM = """
 import pathlib, sys, time
-from flow_steps import backtest, fits
-from pricecast import pool
+from flow_steps import backtest
+from flow_steps.reuse import fits
+from pricecast.forecasting.executors import local
 
 jobs, stop = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 keep, kept = fits.Fits.keep, []
@@ -45,7 +46,7 @@ def keeping(self, fit, found):
     while len(kept) == stop and stop < 15:
         time.sleep(0.1)
 
-fits.Fits.keep, pool.cpu_count = keeping, lambda: jobs
+fits.Fits.keep, local.cpu_count = keeping, lambda: jobs
 if __name__ == "__main__":
     backtest.main()
 """

@@ -133,7 +133,7 @@ def stock(_: int | None, folder: Path) -> Count:
 def make_project(folder: Path) -> Path:
     """A copy of the project with the leaky source, in a repository whose remote holds a token."""
     copy_of_project(folder)
-    (folder / "pricecast" / "sources" / "leaky.py").write_text(LEAKY, encoding="utf-8")
+    (folder / "pricecast" / "data" / "sources" / "leaky.py").write_text(LEAKY, encoding="utf-8")
     _make_repository(folder)
     return folder
 

@@ -32,15 +32,15 @@ DAMAGE = {
 }
 FAST = ("a flipped bit", "half a file")
 JUDGES = (
-    "judge",
-    "verdict",
-    "answers",
-    "selection",
-    "metrics",
-    "significance",
-    "evaluation",
-    "money",
-    "plots/folds",
+    "evaluation/scores",
+    "evaluation/verdict",
+    "evaluation/questions",
+    "evaluation/by_fold",
+    "evaluation/metrics",
+    "evaluation/evaluate",
+    "evaluation/trading",
+    "report/plots/folds",
+    "statistics/significance",
 )
 
 
@@ -163,7 +163,7 @@ def test_changed_code_of_the_judge_fits_nothing(made, code):
 
 
 @pytest.mark.parametrize(
-    ("file", "fitted"), [("models/drift.py", {"drift"}), ("features.py", {"naive", "ewma", "drift"})]
+    ("file", "fitted"), [("models/drift.py", {"drift"}), ("dataset/features.py", {"naive", "ewma", "drift"})]
 )
 def test_changed_code_of_a_model_fits_that_model(made, code, file, fitted):
     change(code / "pricecast" / file)

@@ -93,7 +93,8 @@ def test_a_value_that_holds_a_secret_is_refused_without_repeating_it(planted, op
 # What `guard` puts in place counts for a whole process, so it is seen in one.
 GUARDED = """
 import logging, os, sys, warnings
-from flow_steps import secrets, transform
+from flow_steps import transform
+from flow_steps.safety import secrets
 secrets.guard()
 key = os.environ["SOME_KEY"]
 logging.basicConfig(format="%(message)s")

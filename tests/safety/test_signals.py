@@ -12,7 +12,7 @@ from tests.support.trials import ROOT
 # Python drops what is raised within a destructor.
 LOST = """
 import os, signal, sys, time
-from flow_steps import stopping
+from flow_steps.safety import signals as stopping
 stopping.listen()
 class Deaf:
     def __del__(self):
@@ -25,7 +25,7 @@ print("never told")
 # Once a program is ending, a second signal of a scheduler does not come in between; a person who insists does.
 BUSY = """
 import os, signal, sys, time
-from flow_steps import stopping
+from flow_steps.safety import signals as stopping
 stopping.listen()
 try:
     os.kill(os.getpid(), signal.SIGTERM)
@@ -40,7 +40,7 @@ finally:
 # A call to MLflow is let finish, but not for ever.
 IN_MLFLOW = """
 import os, signal, sys, time
-from flow_steps import stopping
+from flow_steps.safety import signals as stopping
 stopping._PATIENCE = float(sys.argv[2])
 stopping.listen()
 call = "os.kill(os.getpid(), int(sys.argv[1])); time.sleep(1); print('finished', flush=True)"
@@ -52,7 +52,8 @@ print("never told")
 # A run that fails need not be the end of the program.
 FAILED = """
 import os, signal, sys, time
-from flow_steps import stopping, tracking
+from flow_steps.runs import tracking
+from flow_steps.safety import signals as stopping
 stopping.listen()
 tracking._end = lambda run_id, status: print(status, flush=True)
 try:

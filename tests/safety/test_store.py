@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:D
 WRITERS = """
 import os, sys, traceback
 import mlflow.store.tracking.sqlalchemy_store
-from flow_steps import store
+from flow_steps.safety import store
 
 def write():
     store.ensure()
@@ -178,7 +178,7 @@ def test_a_fresh_process_sees_half_a_store_too(shared, tmp_path):
         connection.execute("DROP TABLE latest_metrics")
     connection.close()
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{broken}", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", "from flow_steps import store; store.ensure()"]
+    command = [sys.executable, "-c", "from flow_steps.safety import store; store.ensure()"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert "half a store, without the tables latest_metrics" in done.stderr.splitlines()[-1]
 

@@ -238,7 +238,7 @@ def test_a_trial_too_many_is_given_back(url, monkeypatch):
 def test_two_workers_in_one_study_make_no_trial_twice(url, tmp_path):
     program = tmp_path / "worker.py"
     program.write_text(
-        "import sys, math\nfrom flow_steps import studies\n"
+        "import sys, math\nfrom flow_steps.tuning import studies\n"
         "study = studies.open_study('study', studies.storage(sys.argv[1]))\n"
         "studies.work(study, lambda t: (t.suggest_float('x', -1, 1) - 0.3) ** 2, 12, 0, math.inf, {'x': 0.5})\n",
         encoding="utf-8",
