@@ -5,8 +5,8 @@ from flow_steps.cli.commands import audit as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
-import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,16 +40,15 @@ class Asked:
     words: list[str]
 
     @classmethod
-    def of(cls, text: str) -> "Asked":
-        """Return a place has a slash, a name has none."""
-        parts = text.split(",")
+    def of(cls, parts: Sequence[str]) -> "Asked":
+        """Part addresses from names, which have no slash."""
         return cls([part for part in parts if "/" in part], [part for part in parts if "/" not in part])
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Audits, leaves the page, and fails where something leaks."""
     started = time.perf_counter()
-    asked = Asked.of(params["audited"])
+    asked = Asked.of(params["models"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]), spans=False)
     kept = label([load(artifacts.bundle_folder(uri)) for uri in asked.uris])
     with tqdm(desc="audit", unit="part", disable=None, leave=False) as bar:
@@ -85,12 +84,12 @@ def _quick(
 def _full(
     dataset: Dataset, kept: Kept, asked: Asked, params: dict[str, Any], progress: audit.Progress
 ) -> audit.Audit:
-    given = json.loads(params["model_params"])
+    given = params["model_params"]
     if given and not asked.words:
         raise InputError(
             "expected --model-params for models that are named, got some for none: name them in --models"
         )
-    names, left_out = choose(",".join(asked.words), given) if asked.words else ([], [])
+    names, left_out = choose(asked.words, given) if asked.words else ([], [])
     subjects = [check_model.of(name, forecaster) for name, forecaster in kept.items()]
     for name in names:
         shown = f"{name}, fitted here" if name in kept else name
@@ -118,16 +117,16 @@ def _tags(outcome: str, quick: bool, *digests: str) -> dict[str, str]:
 
 
 def _inputs(params: dict[str, Any]) -> dict[str, str]:
-    asked = Asked.of(params["audited"])
+    asked = Asked.of(params["models"])
     return {
         "dataset": artifacts.digest(params["dataset"]),
-        "audited": ",".join([*map(artifacts.digest, asked.uris), *asked.words]),
+        "models": ",".join([*map(artifacts.digest, asked.uris), *asked.words]),
         "forecasts": artifacts.digest(params["forecasts"]) if params["forecasts"] else "",
     }
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
-    asked, given = Asked.of(params["audited"]), json.loads(params["model_params"])
+    asked, given = Asked.of(params["models"]), params["model_params"]
     about = [formats.read(artifacts.bundle_folder(uri)) for uri in asked.uris]
     used = [(each["name"], each["params"]) for each in about]
     used += [(name, given.get(name, {})) for name in (models.choose(asked.words)[0] if asked.words else [])]

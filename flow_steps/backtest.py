@@ -5,7 +5,6 @@ from flow_steps.cli.commands import backtest as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
-import json
 from typing import Any
 
 from tqdm import tqdm
@@ -29,7 +28,7 @@ from pricecast.report.assemble import make_report
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Fit every model in every fold, in parallel, and judges all of them together."""
-    _, left_out = choose(params["models"], json.loads(params["model_params"]))
+    _, left_out = choose(params["models"], params["model_params"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = walk_forward.folds(dataset, plan.folds, plan.share)
@@ -49,12 +48,12 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 def _candidates(params: dict[str, Any]) -> list[Candidate]:
     """Return the models to walk with, naive and ewma first."""
-    given = json.loads(params["model_params"])
+    given = params["model_params"]
     return [candidate.candidate(name, given.get(name, {}), params) for name in _names(params)]
 
 
 def _names(params: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys([*scores.NAIVES, *models.choose(params["models"].split(","))[0]]))
+    return list(dict.fromkeys([*scores.NAIVES, *models.choose(list(params["models"]))[0]]))
 
 
 def _fitted(
@@ -77,7 +76,7 @@ def _fitted(
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
-    given = json.loads(params["model_params"])
+    given = params["model_params"]
     found = {part for name in _names(params) for part in models.parts(name, given.get(name, {}))}
     return (*(f"pricecast.models.{name}" for name in sorted(found)), "pricecast.report.summary")
 
@@ -88,7 +87,7 @@ STEP = chain.Step(
     title=lambda params: f"backtest {params['folds']} folds",
     inputs=chain.digests_of("dataset"),
     plugins=_plugins,
-    outcome=console.told,
+    outcome=console.outcome,
 )
 
 

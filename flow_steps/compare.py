@@ -5,7 +5,6 @@ from flow_steps.cli.commands import compare as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ def run(params: dict[str, Any]) -> None:
         _leave(flow, found, result, dataset, trained, params["vis"])
         _leave_naive(flow, result, dataset, uri)
         flow.run.keep()
-        click.echo(console.told(flow.run.run_id, f"Dataset: {uri}"))
+        click.echo(console.outcome(flow.run.run_id, f"Dataset: {uri}"))
 
 
 @contextmanager
@@ -87,7 +86,6 @@ def _in_experiment() -> Iterator[None]:
 
 def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, Any]) -> Trained:
     """Train one experiment with every seed, as children of a run of its own."""
-    given = json.dumps(experiment.params)
     takes_seed = SEED in models.parameters(experiment.model)
     seeds = range(params["seed"], params["seed"] + (params["seeds"] if takes_seed else 1))
     about = {"model": experiment.model, "description": experiment.description, **experiment.params}
@@ -95,7 +93,7 @@ def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, A
     title = "_".join(["exp", experiment.name, *reversed(short(experiment.params))])
     with tracking.open_run(title, about, {"step": "experiment"}) as own:
         runs = [
-            flow.step("train", dataset=dataset, model=experiment.model, model_params=given, seed=seed)
+            flow.step("train", dataset=dataset, model=experiment.model, model_params=experiment.params, seed=seed)
             for seed in seeds
         ]
         uris = [lookup.model_uri(run_id, experiment.model) for run_id in runs]

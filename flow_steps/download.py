@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from flow_steps.cli.types import text
 from flow_steps.pipeline import chain
 from flow_steps.runs.tracking import StepRun, data_of
 from pricecast.data.ingest import download
@@ -38,7 +39,7 @@ def _request(params: dict[str, Any]) -> Request:
     start, end = (pd.Timestamp(params[name]) if params[name] else None for name in ("start", "end"))
     return Request(
         source=params["source"],
-        tickers=tuple(filter(None, params["tickers"].split(","))),
+        tickers=params["tickers"],
         start=start,
         end=end,
         path=params["path"],
@@ -72,7 +73,7 @@ def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
 STEP = chain.Step(
     name="download",
     body=body,
-    title=lambda params: f"download {params['tickers'][:40] or params['source']}",
+    title=lambda params: f"download {text(params['tickers'])[:40] or params['source']}",
     inputs=_inputs,
     plugins=lambda params: (f"pricecast.data.sources.{params['source']}",),
 )

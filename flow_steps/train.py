@@ -5,7 +5,6 @@ from flow_steps.cli.commands import train as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
-import json
 import time
 from typing import Any
 
@@ -25,7 +24,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     started = time.perf_counter()
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     name = params["model"]
-    wanted = candidate.candidate(name, json.loads(params["model_params"]), params)
+    wanted = candidate.candidate(name, params["model_params"], params)
     with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
 
         def report(epoch: int, metrics: dict[str, float]) -> None:
@@ -47,7 +46,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     models.check_name(params["model"])
-    names = models.parts(params["model"], json.loads(params["model_params"]))
+    names = models.parts(params["model"], params["model_params"])
     # A bundle holds more than the forecaster.
     return (*(f"pricecast.models.{name}" for name in names), "serving.bundle", "serving.model")
 

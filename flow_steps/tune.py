@@ -16,6 +16,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial
 
+from flow_steps.cli.types import text
 from flow_steps.pipeline.choice import choose
 from flow_steps.pipeline.flow import Flow, pipeline
 from flow_steps.reuse import copies, keys
@@ -35,12 +36,12 @@ _log = logging.getLogger(__name__)
 
 def run(params: dict[str, Any]) -> None:
     """Search on the past, fits the best of each model on all of it, and judges them on the test span."""
-    given = json.loads(params["model_params"])
-    with pipeline("tune", params, f"tune {params['tuned'] or 'all'}") as flow:
+    wanted, given = params["models"], params["model_params"]
+    with pipeline("tune", params, f"tune {text(wanted) or models.ALL}") as flow:
         kept = studies.storage(params["storage"])
-        chosen, left_out = choose(params["tuned"] or models.ALL, given)
+        chosen, left_out = choose(wanted or (models.ALL,), given)
         names = search.tunable(chosen)
-        if params["tuned"] and (fixed := [name for name in chosen if name not in names]):
+        if wanted and (fixed := [name for name in chosen if name not in names]):
             _log.warning("left out: %s, with nothing to tune", ", ".join(fixed))
         uri = flow.dataset()
         past = search.past_of(Dataset.load(artifacts.fetch(uri)))
@@ -121,14 +122,7 @@ def _finish(flow: Flow, found: dict[str, optuna.Study], uri: str, left_out: Sequ
             f"expected a trial that was finished, got none of {trials}: the trials' runs say why, or give more "
             "--timeout"
         )
-    judged = flow.step(
-        "evaluate", dataset=uri, bundles=",".join(bundles), left_out=",".join(left_out), trials=trials
-    )
-    audit = flow.step(
-        "audit", dataset=uri, audited=",".join(bundles), model_params="{}",
-        forecasts=f"runs:/{judged}/forecasts.parquet", quick=True,
-    )  # fmt: skip
-    flow.finish(judged, audit, uri)
+    flow.evaluate(bundles, uri, left_out, trials)
     click.echo(f"Studies: optuna-dashboard {flow.params['storage']}")
 
 
@@ -138,4 +132,4 @@ def _fit(flow: Flow, name: str, best: FrozenTrial, trials: int, uri: str) -> str
     own = json.loads(best.user_attrs[studies.PARAMS]) | ({"epochs": epochs} if epochs else {})
     flow.run.params({f"{name}.{key}": value for key, value in own.items()})
     flow.run.metrics({f"{name}_valid_{flow.params['metric']}": best.value or 0.0, f"{name}_trials": trials})
-    return flow.model("train", name, dataset=uri, model_params=json.dumps(own), early_stopping=not epochs)
+    return flow.train(name, uri, model_params=own, early_stopping=not epochs)

@@ -46,7 +46,7 @@ def train() -> None:
     """Fit one model, calibrate it out of fold and log it as one bundle."""
 
 
-@_command(options.dataset, options.bundles, options.left_out, options.trials, options.vis)
+@_command(options.dataset, options.trained_models, options.left_out, options.trials, options.vis)
 def evaluate() -> None:
     """Forecast the test span with every model and judge each beside the naive forecast."""
 
@@ -60,7 +60,7 @@ def backtest() -> None:
     """Walk through the past: every model in every fold, judged together beside the naive forecast."""
 
 
-@_command(options.dataset, options.audited, options.all_params, options.forecasts, options.quick)
+@_command(options.dataset, options.audited_models, options.all_params, options.forecasts, options.quick)
 def audit() -> None:
     """Look for leaks in a dataset, in the features and in models; fail where there is one."""
 
@@ -81,7 +81,7 @@ def compare() -> None:
 
 
 @_command(
-    options.tuned, options.n_trials, options.timeout, options.metric, options.timesteps, options.walk_forward,
+    options.tuned_models, options.n_trials, options.timeout, options.metric, options.timesteps, options.walk_forward,
     options.storage, *options.DATA, options.all_params, options.lookback, options.epochs, options.lstm_units,
     options.per_ticker, options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
 )  # fmt: skip

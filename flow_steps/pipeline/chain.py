@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from flow_steps.cli import commands
+from flow_steps.cli.types import text
 from flow_steps.reuse import copies, keys
 from flow_steps.runs import artifacts, tracking
 from flow_steps.safety import explain, liveness, secrets, signals, store
@@ -45,12 +46,16 @@ class Step:
 
 
 def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
-    """Return the `inputs` of a step whose parameters `names` are artifact URIs, one or a list with commas."""
+    """Return the `inputs` of a step whose parameters `names` hold addresses of artifacts, one or a tuple."""
 
     def inputs(params: dict[str, Any]) -> dict[str, str]:
-        return {name: ",".join(artifacts.digest(uri) for uri in params[name].split(",")) for name in names}
+        return {name: ",".join(map(artifacts.digest, _as_tuple(params[name]))) for name in names}
 
     return inputs
+
+
+def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 @contextmanager
@@ -92,13 +97,13 @@ def run_alone(step: Step, params: dict[str, Any]) -> None:
             click.echo(outcome)
 
 
-def told(name: str, run_id: str) -> str:
-    """What a step tells of a finished run."""
-    return importlib.import_module(f"flow_steps.{name}").STEP.outcome(run_id)
+def step(name: str) -> Step:
+    """Return what the module of a step declares, importing it if need be."""
+    return importlib.import_module(f"flow_steps.{name}").STEP
 
 
 def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
-    """Run a step as a child of the open run, or reuses a finished one of equal key.
+    """Run a step as a child of the open run, or reuse a finished run of equal key.
 
     Args:
         name: of the step.
@@ -108,19 +113,20 @@ def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
     Returns:
         The id of the run that holds the artifacts.
     """
-    step: Step = importlib.import_module(f"flow_steps.{name}").STEP
-    typed = _typed(name, params)
-    parts = _parts(step, typed)
-    found, reason = _find(step, typed, parts) if allow_reuse else (None, "--reuse false")
-    if found:
-        _log.info("%s: reused", step.title(typed))
-        copies.copy_run(found)
-        return found
-    _log.info("%s: running (%s)", step.title(typed), reason)
-    return _run(step, typed, parts)
+    own = step(name)
+    typed = _typed(commands.STEPS[name], params)
+    parts = _parts(own, typed)
+    run_id, reason = _find_reusable(own, typed, parts) if allow_reuse else (None, "--reuse false")
+    if run_id:
+        _log.info("%s: reused", own.title(typed))
+        copies.copy_run(run_id)
+        return run_id
+    _log.info("%s: running (%s)", own.title(typed), reason)
+    return _run(own, typed, parts)
 
 
-def _find(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
+def _find_reusable(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
+    """Return the finished run of an equal key, or None and the reason to run the step."""
     if parts is None:
         return None, "a live source without a closed --end is downloaded anew"
     same = copies.with_key(keys.key(parts))
@@ -156,11 +162,10 @@ def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
     return keys.parts(step.name, others, inputs, (f"flow_steps.{step.name}", *step.plugins(params)))
 
 
-def _typed(name: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Send values through the step's own options, so that 5 and "5" are one and defaults are filled in."""
-    command = commands.STEPS[name]
+def _typed(command: click.Command, params: dict[str, Any]) -> dict[str, Any]:
+    """Send values through a command's own options, so that 5 and "5" are one and defaults are filled in."""
     words: list[str] = []
     for option in command.params:
         if option.name in params:
-            words.append(f"{option.opts[0]}={params[option.name]}")
-    return command.make_context(name, words).params
+            words.append(f"{option.opts[0]}={text(params[option.name])}")
+    return command.make_context(command.name, words).params

@@ -11,7 +11,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, M
 from mlflow.models import Model
 from mlflow.tracking.context.registry import resolve_tags
 
-from flow_steps.runs import tracking
+from flow_steps.cli.types import text
 from flow_steps.runs.upload import upload
 from pricecast.dataset.dataset import Dataset
 from pricecast.files import seal
@@ -41,7 +41,7 @@ def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str
     """
     client = MlflowClient()
     run = client.get_run(run_id)
-    params = {key: tracking.text(value) for key, value in forecaster.params.items()}
+    params = {key: text(value) for key, value in forecaster.params.items()}
     model = client.create_logged_model(
         run.info.experiment_id, name, run_id, tags=resolve_tags(), params={**params, **run.data.params}
     )

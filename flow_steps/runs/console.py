@@ -10,7 +10,7 @@ from flow_steps.safety import secrets
 from pricecast.report.summary import REPORT, SUMMARY
 
 
-def told(judged: str, *more: str) -> str:
+def outcome(judged: str, *more: str) -> str:
     """Return the summary of a judging run, further lines, and where report and results are."""
     report = lookup.artifact_location(judged, REPORT)
     lines = ["", summary_of(judged), *more, f"Report: {_near(report)}", f"Browse: {_browse()}"]

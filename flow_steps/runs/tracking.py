@@ -23,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from mlflow.utils.time import get_current_time_millis
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random
 
+from flow_steps.cli.types import text
 from flow_steps.runs import artifacts
 from flow_steps.runs.upload import upload, upload_file
 from flow_steps.safety import liveness, parent, signals, store
@@ -225,11 +226,6 @@ def _input(data: Dataset, context: str) -> DatasetInput:
 
 def _params(params: Mapping[str, Any]) -> list[Param]:
     return [Param(name, text(value)) for name, value in params.items()]
-
-
-def text(value: Any) -> str:
-    """Return a value as MLflow keeps it; switches as they are typed."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _client() -> MlflowClient:

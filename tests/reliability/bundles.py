@@ -395,7 +395,7 @@ def _forecast(uri: str) -> None:
 
 
 def _plugins(uri: str) -> object:
-    return evaluate.STEP.plugins({"bundles": uri})
+    return evaluate.STEP.plugins({"models": (uri,)})
 
 
 def _mistakes(door: Callable[[str], object], uri: str, must_refuse: bool) -> list[str]:

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from flow_steps import tune
+from flow_steps.cli.types import text
 from flow_steps.reuse import copies
-from flow_steps.runs import tracking
 from flow_steps.tuning import studies
 from main import main as pipeline
 from pricecast.experiments import search
@@ -112,7 +112,7 @@ def test_the_best_trial_is_trained_anew_for_its_epochs_without_a_look_at_anythin
             assert trained.metrics["converged_epoch"] == settings["epochs"]
             assert "val_loss" not in trained.metrics
         assert trained.params["early_stopping"] == ("false" if name == "mlp" else "true")
-        shown = {f"{name}.{key}": tracking.text(value) for key, value in settings.items()}
+        shown = {f"{name}.{key}": text(value) for key, value in settings.items()}
         assert shown.items() <= trained.params.items()
         assert run.data.metrics[f"{name}_valid_crps"] == pytest.approx(best["value"])
 
