@@ -9,11 +9,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from flow_steps.pipeline import candidate, chain
+from flow_steps.pipeline import chain
+from flow_steps.pipeline.candidate import make_candidate
 from flow_steps.pipeline.choice import choose
 from flow_steps.reuse.fits import Fits
 from flow_steps.runs import artifacts, console
-from flow_steps.runs.results import leave, leave_models
+from flow_steps.runs.results import log_evaluation, log_model_runs
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
@@ -27,7 +28,7 @@ from pricecast.report.assemble import make_report
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Fit every model in every fold, in parallel, and judges all of them together."""
+    """Fit every model in every fold, in parallel, and judge all of them together."""
     _, left_out = choose(params["models"], params["model_params"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
@@ -42,14 +43,16 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     }
     found = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
     result = judged_walk(candidates, dataset, walked, found, plan)
-    leave(run, result, make_report(result, dataset, params["vis"], [models.lacks(name) for name in left_out]))
-    leave_models(run, result, dataset, params["dataset"], {})
+    log_evaluation(
+        run, result, make_report(result, dataset, params["vis"], [models.lacks(name) for name in left_out])
+    )
+    log_model_runs(result, dataset, params["dataset"], {})
 
 
 def _candidates(params: dict[str, Any]) -> list[Candidate]:
-    """Return the models to walk with, naive and ewma first."""
+    """Return the models to walk forward with, naive and ewma first."""
     given = params["model_params"]
-    return [candidate.candidate(name, given.get(name, {}), params) for name in _names(params)]
+    return [make_candidate(name, given.get(name, {}), params) for name in _names(params)]
 
 
 def _names(params: dict[str, Any]) -> list[str]:
@@ -59,16 +62,16 @@ def _names(params: dict[str, Any]) -> list[str]:
 def _fitted(
     run: StepRun, wanted: dict[str, list[walk_forward.Fit]], dataset: Dataset, digest: str
 ) -> dict[str, list[OutOfFold]]:
-    """What all fits forecast, by model: those that were kept, and the others anew."""
-    kept = Fits(run, digest)
+    """Return the forecasts of all fits by model: stored ones where there are any, else of new fits."""
+    stored = Fits(run, digest)
     fits = [fit for own in wanted.values() for fit in own]
-    done = {number: found for number, fit in enumerate(fits) if (found := kept.find(fit))}
+    done = {number: loaded for number, fit in enumerate(fits) if (loaded := stored.load(fit))}
     missing = [number for number in range(len(fits)) if number not in done]
     with tqdm(desc="backtest", total=len(fits), initial=len(done), unit="fit", disable=None, leave=False) as bar:
-        for place, found in local.results([fits[number] for number in missing], dataset):
-            fit = fits[missing[place]]
-            kept.keep(fit, found)
-            done[missing[place]] = found
+        for index, forecasts in local.results([fits[number] for number in missing], dataset):
+            fit = fits[missing[index]]
+            stored.save(fit, forecasts)
+            done[missing[index]] = forecasts
             bar.set_postfix_str(f"{fit.candidate.name}, {fit.place}")
             bar.update()
     ordered = iter(done[number] for number in range(len(fits)))
@@ -77,8 +80,8 @@ def _fitted(
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     given = params["model_params"]
-    found = {part for name in _names(params) for part in models.parts(name, given.get(name, {}))}
-    return (*(f"pricecast.models.{name}" for name in sorted(found)), "pricecast.report.summary")
+    parts = {part for name in _names(params) for part in models.parts(name, given.get(name, {}))}
+    return (*(f"pricecast.models.{part}" for part in sorted(parts)), "pricecast.report.summary")
 
 
 STEP = chain.Step(

@@ -1,4 +1,4 @@
-"""Every click option of the project, declared once. MLproject repeats them; a test holds the two equal."""
+"""All click options of the project. MLproject repeats them; a test holds the two equal."""
 
 from collections.abc import Callable
 from typing import Any
@@ -151,7 +151,7 @@ walk_forward = _switch(
 storage = _option(
     "storage", Url(), "sqlite:///optuna.db", "Where studies are kept: a URL of SQLAlchemy's without a password."
 )
-# What main, compare and tune download and transform by.
+# Options of download and transform in the flows main, compare and tune.
 DATA = (
     source, tickers, start, end, path, strict, allow_splits, horizon, max_lookback, valid_size, test_size,
     valid_start, test_start, scaler, target,

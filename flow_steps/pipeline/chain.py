@@ -1,4 +1,4 @@
-"""Running steps: alone from the command line, or in one process as children of a pipeline's run."""
+"""Running steps: as commands of their own, or in one process as children of a pipeline's run."""
 
 import importlib
 import logging
@@ -13,28 +13,27 @@ import click
 from flow_steps.cli import commands
 from flow_steps.cli.types import text
 from flow_steps.reuse import copies, keys
-from flow_steps.runs import artifacts, tracking
+from flow_steps.runs import artifacts, records, tracking
 from flow_steps.safety import explain, liveness, secrets, signals, store
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
-# The tag of the parts of a run's key.
-_PARTS = "packed_key_parts"
+_PARTS = "packed_key_parts"  # tag of the parts of a run's key
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a step's module declares about itself.
+    """The declaration of a step in its module.
 
     Attributes:
-        name: of the module, and of the entry point.
-        body: reads inputs, makes one call into pricecast, leaves outputs in the run's folder.
-        title: names the run from its parameters.
-        inputs: digests of all that comes from outside, by parameter name; None when the outcome cannot be known
+        name: of the module and of the entry point.
+        body: reads inputs, makes one call into pricecast, writes outputs to the run's folder.
+        title: returns the run's name from the parameters.
+        inputs: returns the digests of all inputs by parameter name, or None where the outcome cannot be known
             beforehand (a live download without an end).
-        plugins: modules that the key counts besides the step's own: those that the parameters name, and what only
-            the plumbing calls.
-        outcome: what to tell of a finished run, from its id.
+        plugins: returns the modules that the key counts besides the step's own: those that the parameters name, and
+            those that only flow_steps calls.
+        outcome: returns the lines to print about a finished run, from its id.
     """
 
     name: str
@@ -60,23 +59,23 @@ def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 @contextmanager
 def session() -> Iterator[None]:
-    """What every command needs: logging, a sound store, an orderly end, and one line for a user's mistake."""
-    secrets.guard()
+    """Set up logging, store and signals for a command, and explain a user's mistake in one line."""
+    secrets.mask_output()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     for name, level in {
         "pricecast": "INFO",
         "flow_steps": "INFO",
         "mlflow": "WARNING",
         "alembic": "WARNING",
-        # They show tracebacks and addresses of what our one line explains.
+        # They would print tracebacks of what our one line explains.
         "mlflow.store.db.utils": "CRITICAL",
         "urllib3.connectionpool": "ERROR",
     }.items():
         logging.getLogger(name).setLevel(level)
-    signals.listen()
+    signals.install()
     try:
         store.ensure()
-        liveness.reap(tracking.experiment_id())
+        liveness.end_orphaned_runs(records.experiment_id())
         yield
     except Exception as error:
         line = explain.explain(error)
@@ -84,7 +83,7 @@ def session() -> Iterator[None]:
             raise
         raise click.ClickException(line) from error
     finally:
-        signals.heard()
+        signals.acknowledge()
 
 
 def run_alone(step: Step, params: dict[str, Any]) -> None:
@@ -129,26 +128,26 @@ def _find_reusable(step: Step, params: dict[str, Any], parts: dict[str, str] | N
     """Return the finished run of an equal key, or None and the reason to run the step."""
     if parts is None:
         return None, "a live source without a closed --end is downloaded anew"
-    same = copies.with_key(keys.key(parts))
-    for run in same:
-        if copies.is_whole(run.info.run_id):
+    equal = copies.with_key(keys.key(parts))
+    for run in equal:
+        if copies.is_intact(run.info.run_id):
             return run.info.run_id, ""
-    if same:
-        return None, f"the artifacts of run {same[0].info.run_id} are gone or damaged"
-    known = [
-        keys.unpacked(text)
+    if equal:
+        return None, f"the artifacts of run {equal[0].info.run_id} are gone or damaged"
+    earlier = [
+        keys.unpack(text)
         for run in copies.recent(step.name, step.title(params))
-        if (text := run.data.tags.get(tracking.TAG + _PARTS))
+        if (text := run.data.tags.get(records.TAG + _PARTS))
     ]
-    if not known:
+    if not earlier:
         return None, "first run"
-    return None, "changed: " + keys.shown(min((keys.difference(parts, other) for other in known), key=len))
+    return None, "changed: " + keys.describe(min((keys.difference(parts, other) for other in earlier), key=len))
 
 
 def _run(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> str:
     tags = {"step": step.name}
     if parts is not None:
-        tags |= {"key": keys.key(parts), _PARTS: keys.packed(parts)}
+        tags |= {"key": keys.key(parts), _PARTS: keys.pack(parts)}
     with tracking.open_run(step.title(params), params, tags) as run:
         step.body(run, params)
     return run.run_id

@@ -1,4 +1,4 @@
-"""Which models a command means."""
+"""Selection of models by name and family."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Name the models to train, and those that lack a package, before anything is downloaded.
+    """Return the names of the models to train, and of those left out because they lack a package.
 
     Args:
         wanted: names and families.
@@ -32,3 +32,8 @@ def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], 
             'write them as \'{"lstm": {"dropout": 0.1}}\''
         )
     return names, left_out
+
+
+def split(given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the addresses of saved models and the names of models among `given`; a name has no slash."""
+    return [each for each in given if "/" in each], [each for each in given if "/" not in each]

@@ -1,4 +1,4 @@
-"""A pipeline: one parent run, steps as its children, and what it says at the end."""
+"""A pipeline: one parent run, steps as its children, and the outcome at the end."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ from pricecast.report.summary import REPORT, VERDICT
 
 @dataclass(frozen=True)
 class Flow:
-    """An open pipeline: runs steps with the pipeline's parameters."""
+    """An open pipeline, which runs steps with its own parameters."""
 
     run: tracking.StepRun
     params: dict[str, Any]
 
     def step(self, name: str, **overrides: Any) -> str:
-        """Run or reuse a step; return the id of the run that holds its artifacts."""
+        """Run or reuse a step; return the id of the run with its artifacts."""
         return chain.run_child(name, {**self.params, **overrides}, self.params["reuse"])
 
     def train(self, model: str, dataset: str, **overrides: Any) -> str:
@@ -37,13 +37,13 @@ class Flow:
         return f"runs:/{transformed}/dataset"
 
     def evaluate(self, models: Sequence[str], dataset: str, left_out: Sequence[str], trials: int = 0) -> None:
-        """Evaluate models together, audit them quickly, log the best one's metrics in the flow's run, print the outcome.
+        """Evaluate and audit models together; log the best one's metrics in the parent run and print the outcome.
 
         Args:
             models: URIs.
             dataset: URI.
             left_out: names of models that lack a package.
-            trials: that chose the models' parameters.
+            trials: number of trials that chose the models' parameters.
         """
         uris = tuple(models)
         evaluation = self.step("evaluate", dataset=dataset, models=uris, left_out=tuple(left_out), trials=trials)
@@ -51,18 +51,24 @@ class Flow:
             "audit", dataset=dataset, models=uris, model_params={}, quick=True,
             forecasts=f"runs:/{evaluation}/forecasts.parquet",
         )  # fmt: skip
-        self.run.metrics(lookup.metrics_of(evaluation))
+        self.run.log_metrics(lookup.metrics_of(evaluation))
         verdict = read_json(artifacts.fetch(f"runs:/{evaluation}/{VERDICT}"))
-        self.run.tags({"best_model": verdict["best"]})
+        self.run.set_tags({"best_model": verdict["best"]})
         report = lookup.artifact_page(evaluation, REPORT)
-        self.run.note(f"{console.summary_of(evaluation)}\n[The report]({report})\n")
+        self.run.set_note(f"{console.summary_of(evaluation)}\n[The report]({report})\n")
         click.echo(console.outcome(evaluation, chain.step("audit").outcome(audit), f"Dataset: {dataset}"))
 
 
 @contextmanager
-def pipeline(name: str, params: dict[str, Any], what: str = "") -> Iterator[Flow]:
-    """Open the parent run, named by what it is about; whatever goes wrong inside ends it as FAILED or KILLED."""
+def pipeline(name: str, params: dict[str, Any], title: str = "") -> Iterator[Flow]:
+    """Open the parent run of a flow; an error inside ends it as FAILED or KILLED.
+
+    Args:
+        name: of the flow.
+        params: of the flow.
+        title: of the run; empty for one of tickers and horizon.
+    """
     with chain.session():
-        title = what or f"{text(params['tickers'])[:40] or params['source']} h={params['horizon']}"
+        title = title or f"{text(params['tickers'])[:40] or params['source']} h={params['horizon']}"
         with tracking.open_run(title, params, {"step": name}) as run:
             yield Flow(run, params)

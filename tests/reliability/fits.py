@@ -37,16 +37,16 @@ from flow_steps.reuse import fits
 from pricecast.forecasting.executors import local
 
 jobs, stop = int(sys.argv.pop(1)), int(sys.argv.pop(1))
-keep, kept = fits.Fits.keep, []
+save, kept = fits.Fits.save, []
 
 def keeping(self, fit, found):
-    keep(self, fit, found)
+    save(self, fit, found)
     kept.append(fit)
     pathlib.Path("kept").write_text(str(len(kept)))
     while len(kept) == stop and stop < 15:
         time.sleep(0.1)
 
-fits.Fits.keep, local.cpu_count = keeping, lambda: jobs
+fits.Fits.save, local.cpu_count = keeping, lambda: jobs
 if __name__ == "__main__":
     backtest.main()
 """

@@ -71,17 +71,17 @@ def _write(line: int) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return trace
 
-    signals.listen()
+    signals.install()
     try:
         with tracking.open_run("outer", {}, {}), tracking.open_run("inner", {}, {}) as run:
             sys.settrace(trace)
-            run.params({"epochs": 1, "lookback": 10})
-            run.metrics({"loss": 0.5})
-            run.tags({"step": "train"})
+            run.log_params({"epochs": 1, "lookback": 10})
+            run.log_metrics({"loss": 0.5})
+            run.set_tags({"step": "train"})
             sys.settrace(None)
             time.sleep(PATIENCE if line else 0)
     finally:
-        signals.heard()
+        signals.acknowledge()
     print(passed)  # noqa: T201
 
 

@@ -26,7 +26,7 @@ def test_no_moment_and_no_signal_leaves_a_trace():
 def test_the_trial_sees_runs_that_nobody_clears_up():
     blind = (
         "import tempfile, pathlib; from tests.reliability import kills as t; "
-        "from flow_steps.safety import liveness; liveness.reap = lambda e: []; "
+        "from flow_steps.safety import liveness; liveness.end_orphaned_runs = lambda e: []; "
         "print(len(t.ours(1, pathlib.Path(tempfile.mkdtemp()), only=[t.CASES[2]]).bad))"
     )
     done = subprocess.run(

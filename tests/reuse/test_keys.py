@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
-from flow_steps import tune
 from flow_steps.cli.commands import FLOWS, STEPS
 from flow_steps.pipeline import chain
 from flow_steps.reuse import closure, fits, keys
 from flow_steps.runs import artifacts
+from flow_steps.tuning.optimize import study_name
 from flow_steps.tuning.trial import Task
 from pricecast import models
 from pricecast.errors import InputError
@@ -167,8 +167,8 @@ def test_a_live_download_has_a_key_only_with_a_closed_end():
 
 
 def test_the_log_names_a_few_of_many_parts():
-    assert keys.shown(["a", "b"]) == "a, b"
-    assert keys.shown(list("abcdef"), limit=4) == "a, b, c, d and 2 more"
+    assert keys.describe(["a", "b"]) == "a, b"
+    assert keys.describe(list("abcdef"), limit=4) == "a, b, c, d and 2 more"
 
 
 def test_what_was_repaired_is_part_of_transforms_key(monkeypatch, tmp_path):
@@ -278,7 +278,7 @@ class Cases:
             "backtest": self.of_step("backtest", changes, dataset=dataset, models="har"),
             "audit": self.of_step("audit", changes, dataset=dataset, models=self.bundles["har"], quick=True),
             "fit har": lambda: fits._code(artifacts.digest(dataset), ("har",)),
-            "study xgboost": lambda: tune._key(task, dataset),
+            "study xgboost": lambda: study_name(task, dataset),
         }
 
     def keys(self, **changes):
@@ -454,5 +454,5 @@ print(*{"keras", "h5py", "mlflow", "sklearn", "torch"} & sys.modules.keys())
 def test_a_tag_holds_the_parts_of_a_walk_of_all_models():
     modules = (f"pricecast.models.{name}" for name in models.names())
     found = keys.parts("backtest", PARAMS, INPUTS, ("flow_steps.backtest", *modules))
-    assert keys.unpacked(keys.packed(found)) == found
-    assert len(keys.packed(found)) <= MAX_TAG_VAL_LENGTH * 2 // 3
+    assert keys.unpack(keys.pack(found)) == found
+    assert len(keys.pack(found)) <= MAX_TAG_VAL_LENGTH * 2 // 3

@@ -64,8 +64,8 @@ def test_a_password_within_an_address_of_the_environment_is_secret(monkeypatch, 
 def test_every_spelling_of_a_secret_is_masked(planted, form):
     assert planted[:6] not in secrets.masked(f"<{form(planted)}>")
     assert form(planted)[1:9] not in secrets.masked(f"<{form(planted)}>")
-    assert secrets.source(f"<{form(planted)}>") == "ALPHAVANTAGE_API_KEY"
-    assert secrets.source("an ordinary text") is None
+    assert secrets.variable_of(f"<{form(planted)}>") == "ALPHAVANTAGE_API_KEY"
+    assert secrets.variable_of("an ordinary text") is None
 
 
 def test_a_secret_with_quotes_backslashes_and_lines_is_masked_in_json_and_by_line(monkeypatch):
@@ -95,7 +95,7 @@ GUARDED = """
 import logging, os, sys, warnings
 from flow_steps import transform
 from flow_steps.safety import secrets
-secrets.guard()
+secrets.mask_output()
 key = os.environ["SOME_KEY"]
 logging.basicConfig(format="%(message)s")
 logging.warning("as text %s", key)

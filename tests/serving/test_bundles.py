@@ -138,7 +138,7 @@ def test_what_stock_mlflow_leaves_in_a_bundle_when_it_loads_it_is_no_damage(logg
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"nobody reads this")
     try:
-        assert copies.is_whole(model.source_run_id)
+        assert copies.is_intact(model.source_run_id)
         assert load(artifacts.bundle_folder(uri)).name == "lstm"
     finally:
         for path in left:
@@ -243,7 +243,7 @@ def test_a_bundle_without_its_manifest_is_refused(logged, tmp_path):
     try:
         with pytest.raises(InputError, match="expected a JSON file"):
             artifacts.fetch(f"models:/{model.model_id}")
-        assert not copies.is_whole(model.source_run_id)
+        assert not copies.is_intact(model.source_run_id)
     finally:
         manifest.rename(place / "manifest.json")
 

@@ -85,7 +85,7 @@ def test_every_artifact_is_there_and_sealed(first):
         *(f"{name}.csv" for name in TABLES), "forecasts.parquet", "verdict.json", "report.html", "summary.md",
         "manifest.json", "plots", FOLDER,
     }  # fmt: skip
-    assert copies.is_whole(run.info.run_id)
+    assert copies.is_intact(run.info.run_id)
     for name in TABLES:
         assert set(table(run, name)["model"]) >= MODELS, name
 

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from flow_steps import tune
 from flow_steps.cli.types import text
 from flow_steps.reuse import copies
-from flow_steps.tuning import studies
+from flow_steps.tuning import storage, studies
 from main import main as pipeline
 from pricecast.experiments import search
 from pricecast.files import read_json
@@ -222,7 +222,7 @@ def test_an_error_that_no_parameters_explain_ends_the_command(home, monkeypatch)
 
 def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
     """Two folds of three epochs: the fourth trial is worse in the first, the fifth in the second."""
-    monkeypatch.setattr(studies, "PRUNER", {"n_startup_trials": 2, "n_warmup_steps": 0})
+    monkeypatch.setattr(storage, "PRUNER", {"n_startup_trials": 2, "n_warmup_steps": 0})
     losses = iter([(1, 1), (1, 1), (1, 1), (9, 1), (1, 9)])
 
     def scripted(candidate, past, walked, metrics, report):
