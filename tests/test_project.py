@@ -16,7 +16,7 @@ from tests.support.mlproject import block, commands
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pricecast", "flow_steps", "serving")
-TRIALS = [
+STRESS_TESTS = [
     path for path in sorted((ROOT / "tests" / "reliability").glob("*.py"))
     if not path.stem.startswith("test_") and path.stem not in ("__init__", "counts")
 ]  # fmt: skip
@@ -292,12 +292,12 @@ def test_the_choices_are_those_of_the_library():
     assert list(choices["target"].choices) == list(FEATURES)
 
 
-def test_every_trial_and_every_way_of_it_is_a_row_of_the_table():
-    rows = {(row.trial, way) for row in ROWS for way in (row.ours, row.stock) if way}
-    assert {trial for trial, _ in rows} == {path.stem for path in TRIALS}
+def test_every_stress_test_and_every_way_of_it_is_a_row_of_the_table():
+    rows = {(row.file, way) for row in ROWS for way in (row.ours, row.stock) if way}
+    assert {file for file, _ in rows} == {path.stem for path in STRESS_TESTS}
     ways = {
         (path.stem, keyword.arg)
-        for path in TRIALS
+        for path in STRESS_TESTS
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and dotted(node.func) == "answer"
         for keyword in node.keywords
@@ -306,7 +306,7 @@ def test_every_trial_and_every_way_of_it_is_a_row_of_the_table():
     assert ways - {("kills", "few"), ("starts", "few")} == rows
 
 
-def test_the_docs_show_a_row_for_every_trial():
+def test_the_docs_show_a_row_for_every_stress_test():
     text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     table = text.partition("<!-- table -->\n")[2].partition("\n<!-- end -->")[0]
     assert table.startswith(f"{HEAD}\n")

@@ -20,7 +20,7 @@ from mlflow.projects.utils import load_project
 from flow_steps.runs import records
 from tests.support.mlproject import PARTS, copy_of_project, run_line
 from tests.support.stores import SEARCH, environment, store_of
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

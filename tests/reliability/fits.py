@@ -1,4 +1,4 @@
-"""Trial: a backtest is ended in the middle of its fits. What is left of it, and does the next one take it up?
+"""Stress test: a backtest is ended in the middle of its fits. What is left of it, and does the next one take it up?
 
 Real processes, whose workers are processes of their own.
 """
@@ -17,8 +17,8 @@ from tests.reliability.servers import _free_port, _server
 from tests.support import walked
 from tests.support.forks import left_of, orphans
 from tests.support.stores import environment, inside
+from tests.support.stress import ROOT, Count, answer, one_text, spread
 from tests.support.traces import runs_of, statuses, still_running
-from tests.support.trials import ROOT, Count, answer, one_text, spread
 
 # The signal, processes at work, and fits that are kept when it comes; behind the last of them training is endless.
 CASES = tuple(product((signal.SIGTERM, signal.SIGKILL), (1, 2), (3, 15)))

@@ -1,4 +1,4 @@
-"""A trial: flip a bit or cut a file anywhere in what a pipeline leaves, and read it. Does anybody notice?"""
+"""Stress test: flip a bit or cut a file anywhere in what a pipeline leaves, and read it. Does anybody notice?"""
 
 import json
 import tempfile
@@ -17,7 +17,7 @@ from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from serving.load import load
 from tests.support.stores import finished, refused
-from tests.support.trials import Count, answer
+from tests.support.stress import Count, answer
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from flow_steps.safety import store
 from pricecast.errors import InputError
-from tests.support.trials import apart
+from tests.support.stress import apart
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from pricecast.forecasting.settings import DEFAULTS
 from pricecast.forecasting.walk_forward import Candidate, Plan
 from tests.support import walked
 from tests.support.market_samples import SMALL, same_bits, small_dataset
-from tests.support.trials import ROOT, apart
+from tests.support.stress import ROOT, apart
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

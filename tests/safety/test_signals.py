@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 # Python drops what is raised within a destructor.
 LOST = """

@@ -22,7 +22,7 @@ from tests.support import walked
 from tests.support.market_samples import small_dataset
 from tests.support.mlproject import copy_of_project
 from tests.support.stores import environment
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

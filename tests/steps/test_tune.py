@@ -18,7 +18,7 @@ from pricecast.experiments import search
 from pricecast.files import read_json
 from tests.support.market_samples import market
 from tests.support.stores import inside
-from tests.support.trials import apart
+from tests.support.stress import apart
 from tests.support.walked import place
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.

@@ -19,7 +19,7 @@ from flow_steps.tuning import storage, studies, takeover
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.experiments import search
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 FOREVER = math.inf
 FIRST = {"x": 0.5}
