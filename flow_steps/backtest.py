@@ -41,8 +41,8 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         ]
         for each in candidates
     }
-    found = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
-    result = judged_walk(candidates, dataset, walked, found, plan)
+    forecasts = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
+    result = judged_walk(candidates, dataset, walked, forecasts, plan)
     log_evaluation(
         run, result, make_report(result, dataset, params["vis"], [models.lacks(name) for name in left_out])
     )

@@ -29,7 +29,7 @@ class Option(click.Option):
         if len(value) > LONGEST_VALUE:
             return f"expected at most {LONGEST_VALUE} characters, got {len(value)}: shorten it"
         if odd := next((char for char in value if not char.isprintable()), None):
-            return f"expected printable characters, got {odd!a} at place {value.index(odd) + 1}: take it out"
+            return f"expected printable characters, got {odd!a} at position {value.index(odd) + 1}: take it out"
         if value != str(self.default) and (name := secrets.variable_of(value)):
             return (
                 f"expected no secret, got that of {name}: secrets come from the environment, never from parameters"

@@ -2,9 +2,7 @@
 
 import importlib
 import logging
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +10,9 @@ import click
 
 from flow_steps.cli import commands
 from flow_steps.cli.types import text
+from flow_steps.pipeline.session import session
 from flow_steps.reuse import copies, keys
 from flow_steps.runs import artifacts, records, tracking
-from flow_steps.safety import explain, liveness, secrets, signals, store
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 _PARTS = "packed_key_parts"  # tag of the parts of a run's key
@@ -55,35 +53,6 @@ def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
 
 def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
-
-
-@contextmanager
-def session() -> Iterator[None]:
-    """Set up logging, store and signals for a command, and explain a user's mistake in one line."""
-    secrets.mask_output()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for name, level in {
-        "pricecast": "INFO",
-        "flow_steps": "INFO",
-        "mlflow": "WARNING",
-        "alembic": "WARNING",
-        # They would print tracebacks of what our one line explains.
-        "mlflow.store.db.utils": "CRITICAL",
-        "urllib3.connectionpool": "ERROR",
-    }.items():
-        logging.getLogger(name).setLevel(level)
-    signals.install()
-    try:
-        store.ensure()
-        liveness.end_orphaned_runs(records.experiment_id())
-        yield
-    except Exception as error:
-        line = explain.explain(error)
-        if line is None:
-            raise
-        raise click.ClickException(line) from error
-    finally:
-        signals.acknowledge()
 
 
 def run_alone(step: Step, params: dict[str, Any]) -> None:

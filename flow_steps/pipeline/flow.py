@@ -9,6 +9,7 @@ import click
 
 from flow_steps.cli.types import text
 from flow_steps.pipeline import chain
+from flow_steps.pipeline.session import session
 from flow_steps.runs import artifacts, console, lookup, tracking
 from pricecast.files import read_json
 from pricecast.report.summary import REPORT, VERDICT
@@ -68,7 +69,7 @@ def pipeline(name: str, params: dict[str, Any], title: str = "") -> Iterator[Flo
         params: of the flow.
         title: of the run; empty for one of tickers and horizon.
     """
-    with chain.session():
+    with session():
         title = title or f"{text(params['tickers'])[:40] or params['source']} h={params['horizon']}"
         with tracking.open_run(title, params, {"step": name}) as run:
             yield Flow(run, params)

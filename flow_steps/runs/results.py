@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from mlflow import MlflowClient
+from mlflow.data.dataset import Dataset as DatasetOfRun
+from mlflow.entities import LoggedModelInput, Metric
+from mlflow.utils.time import get_current_time_millis
 
 from flow_steps.runs import artifacts, records
-from flow_steps.runs.tracking import ModelScores, StepRun, log_model_run
+from flow_steps.runs.tracking import StepRun, plain_run
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluate import Evaluation
 from pricecast.experiments.comparison import Comparison
@@ -52,18 +56,28 @@ def log_model_runs(result: Evaluation, dataset: Dataset, dataset_uri: str, logge
         logged: URIs of the models that were logged, by label.
     """
     data = records.as_dataset(dataset.features, "dataset", artifacts.digest(dataset_uri))
-    horizon = dataset.spec.horizon
-    for name, contestant in result.contestants.items():
-        scores = ModelScores(
-            params={"model": name, "horizon": horizon, **contestant.params},
-            metrics=result.metrics(name),
-            by_fold=result.metrics_by_fold(name),
-            tags={"step": "judge model", "model": name},
-            note=result.verdict["models"][name]["sentence"],
-        )
+    for name in result.contestants:
         model_id = artifacts.model_id(logged[name]) if name in logged else None
-        title = " ".join([name, f"h={horizon}", *short_params(contestant.params)])
-        log_model_run(title, model_id, data, scores)
+        _log_model_run(result, name, dataset.spec.horizon, data, model_id)
+
+
+def _log_model_run(result: Evaluation, name: str, horizon: int, data: DatasetOfRun, model_id: str | None) -> None:
+    """Log parameters and metrics of one model, linked to the dataset and to the logged model, if there is one."""
+    now = get_current_time_millis()
+    params = result.contestants[name].params
+    metrics = [
+        Metric(key, value, now, 0, model_id, data.name, data.digest) for key, value in result.metrics(name).items()
+    ]
+    note = result.verdict["models"][name]["sentence"]
+    tags = {records.NOTE: note, f"{records.TAG}step": "judge model", f"{records.TAG}model": name}
+    with plain_run(" ".join([name, f"h={horizon}", *short_params(params)]), tags) as run_id:
+        models = [LoggedModelInput(model_id)] if model_id else None
+        records.log_inputs(run_id, datasets=[records.as_input(data, "test")], models=models)
+        own = records.as_params({"model": name, "horizon": horizon, **params})
+        MlflowClient().log_batch(run_id, metrics=metrics, params=own)
+        for fold, values in result.metrics_by_fold(name).items():
+            points = [Metric(key, value, now, fold) for key, value in values.items() if np.isfinite(value)]
+            MlflowClient().log_batch(run_id, metrics=points)
 
 
 def log_comparison(run: StepRun, comparison: Comparison, run_ids: Sequence[str]) -> None:

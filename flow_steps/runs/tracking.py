@@ -9,17 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mlflow import MlflowClient
 from mlflow.data.dataset import Dataset
-from mlflow.entities import LoggedModelInput, Metric, RunTag
+from mlflow.entities import LoggedModelInput, RunTag
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-from mlflow.utils.time import get_current_time_millis
 
 from flow_steps.runs.records import (
     NOTE,
-    TAG,
     as_input,
     as_params,
     experiment_id,
@@ -75,53 +72,18 @@ class StepRun:
         _upload(self)
 
 
-@dataclass(frozen=True)
-class ModelScores:
-    """Content of the child run of an evaluated model.
-
-    Attributes:
-        params: of the model.
-        metrics: over all folds.
-        by_fold: metrics by the number of a fold; those that are not finite are left out.
-        tags: of the project's own.
-        note: description on the run's page.
-    """
-
-    params: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    by_fold: Mapping[int, Mapping[str, float]]
-    tags: Mapping[str, str]
-    note: str
-
-
 @contextmanager
 def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[StepRun]:
     """Open the run of a step: the one that `mlflow run` made, or a new one (a child where one is open).
 
     The artifacts folder is uploaded at the end, its manifest last, and the tags are set after it.
     """
-    with _open(name) as run_id, tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
+    with plain_run(name) as run_id, tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
         run = StepRun(run_id, Path(folder))
         run.log_params(params)
         yield run
         _upload(run)
         run.set_tags(tags)
-
-
-def log_model_run(name: str, model_id: str | None, data: Dataset, scores: ModelScores) -> None:
-    """Log a model's scores as a child run, linked to the dataset and to the logged model, if there is one."""
-    now = get_current_time_millis()
-    metrics = [
-        Metric(key, value, now, 0, model_id, data.name, data.digest) for key, value in scores.metrics.items()
-    ]
-    tags = {NOTE: scores.note, **{TAG + key: value for key, value in scores.tags.items()}}
-    with _open(name, tags) as run_id:
-        models = [LoggedModelInput(model_id)] if model_id else None
-        log_inputs(run_id, datasets=[as_input(data, "test")], models=models)
-        MlflowClient().log_batch(run_id, metrics=metrics, params=as_params(scores.params))
-        for fold, values in scores.by_fold.items():
-            points = [Metric(key, value, now, fold) for key, value in values.items() if np.isfinite(value)]
-            MlflowClient().log_batch(run_id, metrics=points)
 
 
 def current() -> str:
@@ -146,8 +108,8 @@ def ending(run_id: str) -> Iterator[None]:
 
 
 @contextmanager
-def _open(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Open a run as a child of the innermost open one; yield its id."""
+def plain_run(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Open a run without artifacts, as a child of the innermost open one; yield its id."""
     run_id = _start(name, {**liveness.owner_tags(), **(tags or {})})
     with ending(run_id), liveness.heartbeat(run_id):
         _OPEN.append(run_id)

@@ -23,7 +23,7 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(r"(://[^/:@\s]*):([^/@\s]+)@")
-# Hosts of code take a token in place of the user's name.
+# Code hosts accept a token as the user name.
 _WEB_USER = re.compile(r"(https?://)[^/@\s]+@")
 
 

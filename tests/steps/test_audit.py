@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
+from flow_steps.reuse import closure
 from flow_steps.runs import artifacts, lookup, records
 from main import main as pipeline
 from pricecast import models
@@ -66,8 +67,12 @@ def _few_cuts(monkeypatch):
 @pytest.fixture
 def peek(tmp_path, monkeypatch):
     """A file of a leaky model beside the others."""
-    (tmp_path / "peek.py").write_text(PEEK, encoding="utf-8")
+    file, real = tmp_path / "peek.py", closure.module_path
+    file.write_text(PEEK, encoding="utf-8")
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    monkeypatch.setattr(
+        closure, "module_path", lambda name: file if name == "pricecast.models.peek" else real(name)
+    )
 
 
 def succeed(*args):

@@ -9,10 +9,9 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from flow_steps import tune
 from flow_steps.cli.types import text
 from flow_steps.reuse import copies
-from flow_steps.tuning import storage, studies
+from flow_steps.tuning import optimize, storage, studies
 from main import main as pipeline
 from pricecast.experiments import search
 from pricecast.files import read_json
@@ -262,7 +261,7 @@ def test_the_time_is_shared_by_the_models(home, monkeypatch):
         given.append(until - clock[0])
         clock[0] += 10  # seconds that each takes
 
-    monkeypatch.setattr(tune, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(optimize, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(studies, "work", work)
     call(home / "bars.csv", "--models", "har,mlp,lstm", "--timeout", "300", "--seed", "8")
     assert given == [100, 145, 280]
