@@ -120,7 +120,7 @@ def _let_through(path: Path, sources: dict[str, str]) -> str:
         doors = {"fetch": lambda: artifacts.fetch(uri), "digest": lambda: artifacts.digest(uri),
                  "folder": lambda: artifacts.fetch(f"{above}/")}  # fmt: skip
     passed = [name for name, door in doors.items() if not refused(door)]
-    return ", ".join(passed + (["is_whole"] if copies.is_intact(run_id) else []))
+    return ", ".join(passed + (["is_intact"] if copies.is_intact(run_id) else []))
 
 
 def _stock_reads(path: Path) -> str:
