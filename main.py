@@ -1,6 +1,5 @@
 """The pipeline: download, transform, train each model, evaluate them together, audit, in one process."""
 
-import json
 from typing import Any
 
 import click
@@ -33,18 +32,12 @@ def _run(params: dict[str, Any]) -> None:
     from flow_steps.pipeline.choice import choose
     from flow_steps.pipeline.flow import pipeline
 
-    given = json.loads(params["model_params"])
+    given = params["model_params"]
     with pipeline("main", params) as flow:
         names, left_out = choose(params["models"], given)
         dataset = flow.dataset()
-        settings = {name: json.dumps(given.get(name, {})) for name in names}
-        bundles = [flow.model("train", name, dataset=dataset, model_params=settings[name]) for name in names]
-        judged = flow.step("evaluate", dataset=dataset, bundles=",".join(bundles), left_out=",".join(left_out))
-        audit = flow.step(
-            "audit", dataset=dataset, audited=",".join(bundles), model_params="{}",
-            forecasts=f"runs:/{judged}/forecasts.parquet", quick=True,
-        )  # fmt: skip
-        flow.finish(judged, audit, dataset)
+        trained = [flow.train(name, dataset, model_params=given.get(name, {})) for name in names]
+        flow.evaluate(trained, dataset, left_out)
 
 
 if __name__ == "__main__":

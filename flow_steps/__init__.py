@@ -2,8 +2,8 @@
 
 import os
 
-# MLflow reads these when it is imported. Nothing here reports to anybody, and a copy of a local file needs no bar.
+# MLflow reads these when it is imported: no telemetry, and no progress bar for copies of local files.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# Arrow reads this one: its own allocator keeps tens of megabytes that tables of this size never fill.
+# Arrow reads this one: its own allocator reserves tens of megabytes that tables of this size never fill.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

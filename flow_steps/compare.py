@@ -5,43 +5,33 @@ from flow_steps.cli.commands import compare as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from flow_steps.pipeline.flow import Flow, pipeline
-from flow_steps.runs import artifacts, console, lookup, tracking
-from flow_steps.runs.results import leave, leave_models, short
+from flow_steps.runs import artifacts, console, lookup, records, tracking
+from flow_steps.runs.results import log_comparison, log_evaluation, log_model_runs, short_params
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
-from pricecast.evaluation.evaluate import Evaluation, evaluate
+from pricecast.evaluation.evaluate import evaluate
 from pricecast.experiments import comparison
-from pricecast.experiments.comparison import Comparison
 from pricecast.experiments.config import SEED, Experiment, read
 from pricecast.experiments.trainings import Seed, Tried, is_random, mean_curve
 from pricecast.forecasting.forecaster import Forecaster
-from pricecast.report import plots, summary
-from pricecast.report.assemble import make_report
+from pricecast.report.assemble import make_comparison_report
 from pricecast.schema import NAIVE
 from serving.load import load
 
-EXPERIMENT = "Financial-forecasting-pipeline"
-CURVES = "Do the losses converge?"
-CAPTION = "Loss of each epoch, a line for each seed of an experiment."
-# A name in MLflow's environment goes before ours, and so does the run that `mlflow run` has made.
-_GIVEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
+EXPERIMENT = "Financial-forecasting-pipeline"  # of MLflow
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """An experiment, the run that stands for it, and what came of its trainings."""
+    """An experiment, the id of its run, and its trainings with a forecaster each."""
 
     run_id: str
     experiment: Experiment
@@ -49,92 +39,61 @@ class Trained:
     seeds: Sequence[Seed]
 
     def tried(self) -> Tried:
-        """What the comparison wants to know of it."""
+        """Return the experiment as the comparison takes it."""
         model, params = self.experiment.model, self.forecasters[0].params
         loss = str(params.get("loss", ""))
         return Tried(self.experiment, self.seeds, is_random(model, params), params.get("epochs"), loss)
 
 
 def run(params: dict[str, Any]) -> None:
-    """Read the file, trains every experiment, judges all of them together and tells which to take."""
-    with _in_experiment(), pipeline("compare", params, f"compare {Path(params['experiments']).stem}") as flow:
+    """Train every experiment of the file, judge all of them together and print which to take."""
+    title = f"compare {Path(params['experiments']).stem}"
+    with records.default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
         experiments = read(artifacts.fetch(params["experiments"]))
         uri = flow.dataset()
-        trained = [_train(flow, each, uri, params) for each in experiments]
-        dataset = Dataset.load(artifacts.fetch(uri))
-        labels = [seed.label for each in trained for seed in each.seeds]
-        forecasters = [forecaster for each in trained for forecaster in each.forecasters]
-        result = evaluate(forecasters, dataset, names=labels)
-        found = comparison.compare([each.tried() for each in trained], result.scores, params["metric"])
-        _leave(flow, found, result, dataset, trained, params["vis"])
-        _leave_naive(flow, result, dataset, uri)
-        flow.run.keep()
-        click.echo(console.told(flow.run.run_id, f"Dataset: {uri}"))
+        trained = [_train(flow, experiment, uri) for experiment in experiments]
+        _evaluate(flow, trained, uri)
+        flow.run.upload_folder()
+        click.echo(console.outcome(flow.run.run_id, f"Dataset: {uri}"))
 
 
-@contextmanager
-def _in_experiment() -> Iterator[None]:
-    """Run go to MLflow's experiment of this name, unless the environment names one."""
-    if any(name in os.environ for name in _GIVEN):
-        yield
-        return
-    os.environ["MLFLOW_EXPERIMENT_NAME"] = EXPERIMENT
-    try:
-        yield
-    finally:
-        del os.environ["MLFLOW_EXPERIMENT_NAME"]
-
-
-def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, Any]) -> Trained:
+def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
     """Train one experiment with every seed, as children of a run of its own."""
-    given = json.dumps(experiment.params)
     takes_seed = SEED in models.parameters(experiment.model)
-    seeds = range(params["seed"], params["seed"] + (params["seeds"] if takes_seed else 1))
-    about = {"model": experiment.model, "description": experiment.description, **experiment.params}
+    start = flow.params["seed"]
+    seeds = range(start, start + (flow.params["seeds"] if takes_seed else 1))
+    params = {"model": experiment.model, "description": experiment.description, **experiment.params}
     # Such as exp_A_lr=0.005_hd=64.
-    title = "_".join(["exp", experiment.name, *reversed(short(experiment.params))])
-    with tracking.open_run(title, about, {"step": "experiment"}) as own:
+    title = "_".join(["exp", experiment.name, *reversed(short_params(experiment.params))])
+    with tracking.open_run(title, params, {"step": "experiment"}) as own:
         runs = [
-            flow.step("train", dataset=dataset, model=experiment.model, model_params=given, seed=seed)
+            flow.step(
+                "train", dataset=dataset_uri, model=experiment.model, model_params=experiment.params, seed=seed
+            )
             for seed in seeds
         ]
         uris = [lookup.model_uri(run_id, experiment.model) for run_id in runs]
-        found = [load(artifacts.bundle_folder(uri)) for uri in uris]
-        names = [experiment.name if len(runs) == 1 else f"{experiment.name} seed {seed}" for seed in seeds]
-        learned = [
+        forecasters = [load(artifacts.bundle_folder(uri)) for uri in uris]
+        labels = [experiment.name if len(runs) == 1 else f"{experiment.name} seed {seed}" for seed in seeds]
+        trainings = [
             Seed(name, each.curve(), {**each.summary(), "runtime_sec": lookup.metrics_of(run_id)["runtime_sec"]})
-            for name, each, run_id in zip(names, found, runs, strict=True)
+            for name, each, run_id in zip(labels, forecasters, runs, strict=True)
         ]
-        own.params({name: value for name, value in found[0].params.items() if name != SEED})
-        for epoch, losses in mean_curve(learned).items():
-            own.metrics(losses, step=epoch)
-        own.note(experiment.description)
-    return Trained(own.run_id, experiment, found, learned)
+        own.log_params({name: value for name, value in forecasters[0].params.items() if name != SEED})
+        for epoch, losses in mean_curve(trainings).items():
+            own.log_metrics(losses, step=epoch)
+        own.set_note(experiment.description)
+    return Trained(own.run_id, experiment, forecasters, trainings)
 
 
-def _leave(
-    flow: Flow, found: Comparison, result: Evaluation, dataset: Dataset, trained: Sequence[Trained], vis: bool
-) -> None:
-    report = replace(make_report(result, dataset, vis), comparison=found)
+def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
+    """Evaluate all trainings together, compare the experiments, and log both, with a run of naive beside them."""
+    dataset = Dataset.load(artifacts.fetch(dataset_uri))
+    labels = [seed.label for each in trained for seed in each.seeds]
+    result = evaluate([made for each in trained for made in each.forecasters], dataset, names=labels)
+    compared = comparison.compare([each.tried() for each in trained], result.scores, flow.params["metric"])
     curves = {each.experiment.name: [seed.curve for seed in each.seeds] for each in trained}
-    if vis and (picture := plots.convergence(curves)):
-        report = replace(report, figures={CURVES: (picture, CAPTION), **report.figures})
-    leave(flow.run, result, report)
-    found.table.to_csv(flow.run.folder / "comparison.csv", index=False)
-    found.seeds.to_csv(flow.run.folder / "seeds.csv", index=False)
-    text = "\n\n".join(summary.experiments(found, whole=True))
-    (flow.run.folder / "comparison.md").write_text(f"{text}\n", encoding="utf-8")
-    for row, each in zip(found.table.to_dict("records")[1:], trained, strict=True):
-        tracking.log_metrics(each.run_id, _finite(row))
-
-
-def _finite(row: Mapping[Any, Any]) -> dict[str, float]:
-    """Return the figures of a row of the table."""
-    skipped = ("experiment", "description", "model", "seeds")
-    return {name: float(value) for name, value in row.items() if name not in skipped and np.isfinite(value)}
-
-
-def _leave_naive(flow: Flow, result: Evaluation, dataset: Dataset, uri: str) -> None:
-    """A run of naive, so that MLflow's tables have it beside the experiments."""
-    naive = {NAIVE: result.contestants[NAIVE]}
-    leave_models(flow.run, replace(result, contestants=naive), dataset, uri, {})
+    log_evaluation(flow.run, result, make_comparison_report(result, dataset, flow.params["vis"], compared, curves))
+    log_comparison(flow.run, compared, [each.run_id for each in trained])
+    naive = replace(result, contestants={NAIVE: result.contestants[NAIVE]})
+    log_model_runs(naive, dataset, dataset_uri, {})

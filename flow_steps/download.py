@@ -12,8 +12,10 @@ from typing import Any
 
 import pandas as pd
 
+from flow_steps.cli.types import text
 from flow_steps.pipeline import chain
-from flow_steps.runs.tracking import StepRun, data_of
+from flow_steps.runs.records import as_dataset
+from flow_steps.runs.tracking import StepRun
 from pricecast.data.ingest import download
 from pricecast.data.sources import Request, is_live
 from pricecast.errors import InputError
@@ -24,21 +26,21 @@ _OVER = pd.Timedelta(hours=36)
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Download and checks the bars."""
+    """Download and check the bars."""
     request = _request(params)
-    run.params({"as_of": f"{request.as_of:%Y-%m-%d}"})
+    run.log_params({"as_of": f"{request.as_of:%Y-%m-%d}"})
     prices, quality = download(request, strict=params["strict"], allow_splits=params["allow_splits"])
     path = write_parquet(prices, run.folder / "prices.parquet")
     write_json(quality, run.folder / "quality.json")
-    run.dataset(data_of(prices, "prices", digest_file(path)), context="download")
-    run.metrics({"bars": len(prices), "tickers_found": prices["ticker"].nunique()})
+    run.log_dataset(as_dataset(prices, "prices", digest_file(path)), context="download")
+    run.log_metrics({"bars": len(prices), "tickers_found": prices["ticker"].nunique()})
 
 
 def _request(params: dict[str, Any]) -> Request:
     start, end = (pd.Timestamp(params[name]) if params[name] else None for name in ("start", "end"))
     return Request(
         source=params["source"],
-        tickers=tuple(filter(None, params["tickers"].split(","))),
+        tickers=params["tickers"],
         start=start,
         end=end,
         path=params["path"],
@@ -48,7 +50,7 @@ def _request(params: dict[str, Any]) -> Request:
 
 
 def _as_of(end: pd.Timestamp | None) -> pd.Timestamp:
-    """Return the one place where "now" enters: bars after it are not known yet."""
+    """Return the time after which bars are unknown; the one place where the current time enters."""
     now = pd.Timestamp.now(tz="UTC").tz_localize(None)
     return now if end is None or end >= now else min(now, end + _OVER)
 
@@ -58,13 +60,13 @@ def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
     closed = request.end is not None and request.as_of - _OVER >= request.end
     if is_live(request.source) and not closed:
         return None
-    found = {"path": params["path"], "as_of": f"{request.as_of:%Y-%m-%d}"}
+    inputs = {"path": params["path"], "as_of": f"{request.as_of:%Y-%m-%d}"}
     if not os.path.exists(params["path"]):  # noqa: PTH110 - Path.exists raises where a name is too long
-        return found
+        return inputs
     path = Path(params["path"])
     try:
         files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
-        return {**found, "path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}
+        return {**inputs, "path": digest_text(json.dumps({file.name: digest_file(file) for file in files}))}
     except OSError as error:
         raise InputError(f"expected files that can be read at {path}, got: {error}") from error
 
@@ -72,7 +74,7 @@ def _inputs(params: dict[str, Any]) -> dict[str, str] | None:
 STEP = chain.Step(
     name="download",
     body=body,
-    title=lambda params: f"download {params['tickers'][:40] or params['source']}",
+    title=lambda params: f"download {text(params['tickers'])[:40] or params['source']}",
     inputs=_inputs,
     plugins=lambda params: (f"pricecast.data.sources.{params['source']}",),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from flow_steps.pipeline import chain
 from flow_steps.runs import artifacts, console
-from flow_steps.runs.results import leave, leave_models
+from flow_steps.runs.results import log_evaluation, log_model_runs
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
@@ -21,21 +21,21 @@ from serving.load import load
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Judge the models and leaves one child run for each."""
+    """Judge the models together, and log a child run for each."""
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
-    uris = params["bundles"].split(",")
+    uris = params["models"]
     result = evaluate([load(artifacts.bundle_folder(uri)) for uri in uris], dataset, params["trials"])
-    left_out = [models.lacks(name) for name in params["left_out"].split(",") if name]
-    leave(run, result, make_report(result, dataset, params["vis"], left_out))
+    left_out = [models.lacks(name) for name in params["left_out"]]
+    log_evaluation(run, result, make_report(result, dataset, params["vis"], left_out))
     # Naive forecasters that were added have no logged model.
     logged = dict(zip(result.contestants, uris, strict=False))
-    leave_models(run, result, dataset, params["dataset"], logged)
+    log_model_runs(result, dataset, params["dataset"], logged)
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
-    folders = [artifacts.bundle_folder(uri) for uri in params["bundles"].split(",")]
-    about = [formats.read(folder) for folder in folders]
-    names = {part for each in about for part in models.parts(each["name"], each["params"])}
+    folders = [artifacts.bundle_folder(uri) for uri in params["models"]]
+    descriptions = [formats.read(folder) for folder in folders]
+    names = {part for each in descriptions for part in models.parts(each["name"], each["params"])}
     return (*(f"pricecast.models.{name}" for name in sorted({*names, *scores.NAIVES})), "pricecast.report.summary")
 
 
@@ -43,9 +43,9 @@ STEP = chain.Step(
     name="evaluate",
     body=body,
     title=lambda params: "evaluate",
-    inputs=chain.digests_of("dataset", "bundles"),
+    inputs=chain.digests_of("dataset", "models"),
     plugins=_plugins,
-    outcome=console.told,
+    outcome=console.outcome,
 )
 
 

@@ -5,15 +5,15 @@ from flow_steps.cli.commands import train as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
-import json
 import time
 from typing import Any
 
 from tqdm import tqdm
 
-from flow_steps.pipeline import candidate, chain
+from flow_steps.pipeline import chain
+from flow_steps.pipeline.candidate import make_candidate
 from flow_steps.runs import artifacts, bundles
-from flow_steps.runs.results import leave_curve
+from flow_steps.runs.results import save_loss_curve
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
@@ -21,15 +21,15 @@ from pricecast.forecasting.fitting import fit, refit
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Fit, and logs epochs, parameters and the bundle."""
+    """Fit the model; log its epochs, parameters and bundle."""
     started = time.perf_counter()
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     name = params["model"]
-    wanted = candidate.candidate(name, json.loads(params["model_params"]), params)
+    wanted = make_candidate(name, params["model_params"], params)
     with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
 
         def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            run.metrics(metrics, step=epoch)
+            run.log_metrics(metrics, step=epoch)
             bar.update()
             bar.set_postfix({key: f"{value:.4f}" for key, value in metrics.items()})
 
@@ -37,9 +37,9 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
             name, dict(wanted.params), dataset, on_epoch, wanted.settings,
             lambda what: bar.set_description(f"train {what}"),
         )  # fmt: skip
-    run.params({f"{name}.{key}": value for key, value in forecaster.params.items()})
-    run.metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
-    leave_curve(run, name, forecaster)
+    run.log_params({f"{name}.{key}": value for key, value in forecaster.params.items()})
+    run.log_metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
+    save_loss_curve(run, name, forecaster)
     bundles.log(run.run_id, name, forecaster, dataset)
     if params["refit"]:
         bundles.log(run.run_id, f"{name}_refit", refit(forecaster, dataset), dataset)
@@ -47,7 +47,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     models.check_name(params["model"])
-    names = models.parts(params["model"], json.loads(params["model_params"]))
+    names = models.parts(params["model"], params["model_params"])
     # A bundle holds more than the forecaster.
     return (*(f"pricecast.models.{name}" for name in names), "serving.bundle", "serving.model")
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from flow_steps.pipeline import chain
 from flow_steps.runs import artifacts
-from flow_steps.runs.tracking import StepRun, data_of
+from flow_steps.runs.records import as_dataset
+from flow_steps.runs.tracking import StepRun
 from pricecast.dataset.dataset import build
 from pricecast.files import digest_text, read_parquet
 from pricecast.schema import SPLITS
@@ -20,7 +21,7 @@ from pricecast.table_checks import check_prices
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Build and saves the dataset."""
+    """Build and save the dataset."""
     prices = check_prices(read_parquet(artifacts.fetch(params["prices"])))
     valid_start, test_start = (
         pd.Timestamp(params[name]) if params[name] else None for name in ("valid_start", "test_start")
@@ -31,8 +32,8 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         **{name: params[name] for name in settings},
     )  # fmt: skip
     dataset.save(run.folder / "dataset")
-    run.dataset(data_of(prices, "prices", artifacts.digest(params["prices"])), context="transform")
-    run.metrics({f"{split}_origins": len(dataset.origins(split)) for split in SPLITS})
+    run.log_dataset(as_dataset(prices, "prices", artifacts.digest(params["prices"])), context="transform")
+    run.log_metrics({f"{split}_origins": len(dataset.origins(split)) for split in SPLITS})
 
 
 def _inputs(params: dict[str, Any]) -> dict[str, str]:

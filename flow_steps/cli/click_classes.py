@@ -1,4 +1,4 @@
-"""click's commands and options made safe: every value is plain short text, every error is one line of it."""
+"""Options and commands of click that take short printable values only, and report errors in one line."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from flow_steps.safety import secrets
 # MLflow cuts longer parameters without a word.
 LONGEST_VALUE = 6000
 _LONGEST_ERROR = 1000
-# What Python takes for a number besides ("1_000", "nan", other scripts' digits) is rather a slip.
+# What Python accepts beyond it ("1_000", "nan", digits of other scripts) is rather a slip.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -20,7 +20,7 @@ class Option(click.Option):
     """An option whose value can be stored, shown and logged as it is."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        """Refuse what no option takes, then converts."""
+        """Refuse a value that no option takes, then convert it."""
         if isinstance(value, str) and (reason := self._refusal(value)):
             raise click.BadParameter(reason, ctx, self)
         return super().type_cast_value(ctx, value)
@@ -29,8 +29,8 @@ class Option(click.Option):
         if len(value) > LONGEST_VALUE:
             return f"expected at most {LONGEST_VALUE} characters, got {len(value)}: shorten it"
         if odd := next((char for char in value if not char.isprintable()), None):
-            return f"expected printable characters, got {odd!a} at place {value.index(odd) + 1}: take it out"
-        if value != str(self.default) and (name := secrets.source(value)):
+            return f"expected printable characters, got {odd!a} at position {value.index(odd) + 1}: take it out"
+        if value != str(self.default) and (name := secrets.variable_of(value)):
             return (
                 f"expected no secret, got that of {name}: secrets come from the environment, never from parameters"
             )
@@ -42,7 +42,7 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose errors are one line each."""
+    """A command that reports errors in one line."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         """Parse the command line."""
@@ -65,7 +65,7 @@ class Group(Command, click.Group):
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Let no error through that holds a secret, a control character, a second line or a page of text."""
+    """Turn messages of errors into one line without secrets and control characters, of limited length."""
     try:
         yield
     except click.ClickException as error:
@@ -74,11 +74,11 @@ def plain_errors() -> Iterator[None]:
 
 
 def printable(text: str) -> str:
-    """Return the text in one line, with escapes for what a terminal would act on."""
+    """Return the text in one line, with control characters escaped."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return the beginning and the end of a text that is too long: the end of a message says what to do."""
+    """Return the text, or the beginning and end of one that is too long: the end of a message says what to do."""
     half = limit // 2
     return text if len(text) <= limit else f"{text[:half]} ... {text[-half:]}"

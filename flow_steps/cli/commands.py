@@ -1,4 +1,4 @@
-"""Every command, with its options and its help; a step is imported only once its command line is understood."""
+"""All commands with their options and help; a step is imported only once its command line is parsed."""
 
 import importlib
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from flow_steps.cli.click_classes import Command
 
 
 def _command(*stack: options.Decorator) -> Callable[[Callable[..., None]], click.Command]:
-    """Turn a function that holds a command's help into the command, which runs the step of the function's name."""
+    """Return a decorator that turns a function with a command's help into the command of that name."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         def run(**params: Any) -> None:
@@ -46,7 +46,7 @@ def train() -> None:
     """Fit one model, calibrate it out of fold and log it as one bundle."""
 
 
-@_command(options.dataset, options.bundles, options.left_out, options.trials, options.vis)
+@_command(options.dataset, options.trained_models, options.left_out, options.trials, options.vis)
 def evaluate() -> None:
     """Forecast the test span with every model and judge each beside the naive forecast."""
 
@@ -60,7 +60,7 @@ def backtest() -> None:
     """Walk through the past: every model in every fold, judged together beside the naive forecast."""
 
 
-@_command(options.dataset, options.audited, options.all_params, options.forecasts, options.quick)
+@_command(options.dataset, options.audited_models, options.all_params, options.forecasts, options.quick)
 def audit() -> None:
     """Look for leaks in a dataset, in the features and in models; fail where there is one."""
 
@@ -81,9 +81,10 @@ def compare() -> None:
 
 
 @_command(
-    options.tuned, options.n_trials, options.timeout, options.metric, options.timesteps, options.walk_forward,
-    options.storage, *options.DATA, options.all_params, options.lookback, options.epochs, options.lstm_units,
-    options.per_ticker, options.mondrian, options.online, options.seed, options.refit, options.vis, options.reuse,
+    options.tuned_models, options.n_trials, options.timeout, options.metric, options.timesteps,
+    options.walk_forward, options.storage, *options.DATA, options.all_params, options.lookback, options.epochs,
+    options.lstm_units, options.per_ticker, options.mondrian, options.online, options.seed, options.refit,
+    options.vis, options.reuse,
 )  # fmt: skip
 def tune() -> None:
     """Tune models with Optuna on the past before the test span, then judge the best once.

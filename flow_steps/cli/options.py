@@ -1,4 +1,4 @@
-"""Every click option of the project, declared once. MLproject repeats them; a test holds the two equal."""
+"""All click options of the project. MLproject repeats them; a test holds the two equal."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from flow_steps.cli import click_classes
-from flow_steps.cli.types import Date, Names, Params, Place, Places, Tickers, Url
+from flow_steps.cli.types import Address, Addresses, Date, Names, Params, Tickers, Url
 from pricecast import defaults
 from pricecast import models as registry
 from pricecast.data import sources
@@ -19,16 +19,14 @@ def _switch(name: str, default: bool, text: str) -> Decorator:
     return _option(name, click.BOOL, default, text)
 
 
-def _option(flag: str, kind: Any, default: Any, text: str, name: str | None = None) -> Decorator:
-    """Return an option; in code it has the name of its flag, unless another is given."""
+def _option(flag: str, kind: Any, default: Any, text: str) -> Decorator:
     return click.option(
-        *filter(None, (f"--{flag}", name)), cls=click_classes.Option, type=kind, default=default,
-        show_default=default != "", help=text,
-    )  # fmt: skip
+        f"--{flag}", cls=click_classes.Option, type=kind, default=default, show_default=default != "", help=text
+    )
 
 
-def _required(names: tuple[str, ...], kind: Any, text: str) -> Decorator:
-    return click.option(*names, cls=click_classes.Option, type=kind, required=True, help=text)
+def _required(flag: str, kind: Any, text: str) -> Decorator:
+    return click.option(f"--{flag}", cls=click_classes.Option, type=kind, required=True, help=text)
 
 
 source = _option("source", str, "sample", f"Where the bars come from: {', '.join(sources.names())}.")
@@ -37,11 +35,11 @@ tickers = _option(
 )
 start = _option("start", Date(), "", "First date, YYYY-MM-DD; empty: as far back as there is.")
 end = _option("end", Date(), "", "Last date, YYYY-MM-DD; empty: as late as there is.")
-path = _option("path", Place(), "", "csv: the file or folder to read. synthetic: gbm, ewma or planted.")
+path = _option("path", Address(), "", "csv: the file or folder to read. synthetic: gbm, ewma or planted.")
 strict = _switch("strict", False, "Refuse bars that would need a repair.")
 allow_splits = _switch("allow-splits", False, "Accept jumps that look like splits nobody adjusted for.")
-prices = _required(("--prices",), Place(), "Prices table: runs:/<id>/prices.parquet or a file.")
-dataset = _required(("--dataset",), Place(), "Dataset: runs:/<id>/dataset or a folder.")
+prices = _required("prices", Address(), "Prices table: runs:/<id>/prices.parquet or a file.")
+dataset = _required("dataset", Address(), "Dataset: runs:/<id>/dataset or a folder.")
 horizon = _option("horizon", click.IntRange(1, defaults.LONGEST_HORIZON), defaults.HORIZON, "Trading days ahead.")
 max_lookback = _option(
     "max-lookback",
@@ -65,7 +63,7 @@ target = _option(
     "target", click.Choice(["return", "price"]), defaults.TARGET,
     "Learn returns, or price levels as the textbooks do (R2 flatters levels, and later dividends move them).",
 )  # fmt: skip
-model = _required(("--model",), str, "The model to train: a file name in pricecast/models.")
+model = _required("model", str, "The model to train: a file name in pricecast/models.")
 models = _option(
     "models", Names(), "naive,ewma,drift,lstm",
     f"Models to train and compare: names, {', '.join(registry.FAMILIES)} or {registry.ALL}.",
@@ -90,13 +88,13 @@ refit_every = _option(
     "refit-every", click.IntRange(1, 1000), defaults.REFIT_EVERY,
     "Folds that one fit of a model that stops early (networks, boosted trees) forecasts.",
 )  # fmt: skip
-bundles = _required(("--models", "bundles"), Places(), "Models to judge: models:/<id>, separated by commas.")
-audited = _required(
-    ("--models", "audited"), Places(),
+trained_models = _required("models", Addresses(), "Models to judge: models:/<id>, separated by commas.")
+audited_models = _required(
+    "models", Addresses(),
     f"Models to audit: models:/<id>, names, {', '.join(registry.FAMILIES)} or {registry.ALL}, separated by commas.",
 )  # fmt: skip
 forecasts = _option(
-    "forecasts", Place(), "", "Forecasts that were judged: runs:/<id>/forecasts.parquet; empty: made anew."
+    "forecasts", Address(), "", "Forecasts that were judged: runs:/<id>/forecasts.parquet; empty: made anew."
 )
 quick = _switch("quick", False, "Audit in seconds: features, spans, scores and live forecasts, no fits.")
 model_params = _option("model-params", Params(), "{}", "The model's parameters: '{\"dropout\": 0.1}'.")
@@ -130,14 +128,13 @@ metric = _option(
     "metric", click.Choice(defaults.METRICS), defaults.METRICS[0],
     "What the best is chosen by: the loss of the distribution, or an error of the point forecast.",
 )  # fmt: skip
-experiments = _required(("--experiments",), Place(), "The file of experiments, such as experiments/abc.yaml.")
+experiments = _required("experiments", Address(), "The file of experiments, such as experiments/abc.yaml.")
 seeds = _option(
     "seeds", click.IntRange(1, 100), 3, "Trainings of each experiment, from --seed on: what seeds alone change."
 )
-tuned = _option(
-    "models", Names(empty=True), "", "Models to tune: names or families; empty: all that have something to tune.",
-    name="tuned",
-)  # fmt: skip
+tuned_models = _option(
+    "models", Names(empty=True), "", "Models to tune: names or families; empty: all that have something to tune."
+)
 n_trials = _option(
     "n-trials", click.IntRange(1, 100_000), 20, "Trials of each model, those of earlier calls included."
 )
@@ -154,7 +151,7 @@ walk_forward = _switch(
 storage = _option(
     "storage", Url(), "sqlite:///optuna.db", "Where studies are kept: a URL of SQLAlchemy's without a password."
 )
-# What main, compare and tune download and transform by.
+# Options of download and transform in the flows main, compare and tune.
 DATA = (
     source, tickers, start, end, path, strict, allow_splits, horizon, max_lookback, valid_size, test_size,
     valid_start, test_start, scaler, target,

@@ -1,4 +1,7 @@
-"""The kinds of values that options take: dates, tickers, JSON, names, places."""
+"""Kinds of option values: dates, tickers, names, addresses, JSON objects and URLs; and their text.
+
+Lists and JSON are parsed here and nowhere else: in code they are tuples and dicts.
+"""
 
 import json
 import stat
@@ -13,42 +16,56 @@ from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import parse_ticker
 
-# What looks like files there, the kernel makes up while it is read, some of it without end.
-_KERNEL = ("/proc", "/sys")
+# Below these the kernel makes up files while they are read, some of them without end.
+_VIRTUAL_FOLDERS = ("/proc", "/sys")
 _PASSWORDS = {"password", "passwd", "pwd"}
 
 
+def text(value: Any) -> str:
+    """Return a value as typed on the command line, which is also its form in runs and keys.
+
+    >>> text(("AAPL", "MSFT")), text({"b": 1, "a": 2}), text(True), text(0.15)
+    ('AAPL,MSFT', '{"a": 2, "b": 1}', 'true', '0.15')
+    """
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True)
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class Date(click.ParamType):
-    """A day as YYYY-MM-DD, or nothing."""
+    """A day as YYYY-MM-DD, or an empty text."""
 
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the day as text, so that it logs and hashes as typed."""
-        text = str(value).strip()
+        typed = str(value).strip()
         try:
-            day = text and datetime.strptime(text, "%Y-%m-%d").date()
+            day = typed and datetime.strptime(typed, "%Y-%m-%d").date()
         except ValueError:
-            self.fail(f"expected a date as YYYY-MM-DD, got {shortened(repr(text), 60)}", param, ctx)
+            self.fail(f"expected a date as YYYY-MM-DD, got {shortened(repr(typed), 60)}", param, ctx)
         if day and not YEARS[0] <= day.year <= YEARS[1]:
-            self.fail(f"expected a date in the years {YEARS[0]} to {YEARS[1]}, got {text}: correct it", param, ctx)
+            self.fail(f"expected a date in the years {YEARS[0]} to {YEARS[1]}, got {typed}: correct it", param, ctx)
         return str(day)
 
 
 class Tickers(click.ParamType):
-    """Tickers, separated by commas; upper case, each once."""
+    """Tickers separated by commas, in upper case, without duplicates."""
 
     name = "tickers"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the tickers as one text."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the tickers in the order given."""
+        typed = text(value)
         try:
-            found = [parse_ticker(part) for part in str(value).split(",") if part.strip()]
+            tickers = [parse_ticker(part) for part in typed.split(",") if part.strip()]
         except InputError as error:
             self.fail(str(error), param, ctx)
-        if str(value).strip() and not found:
+        if typed.strip() and not tickers:
             self.fail("expected tickers between the commas, got none: name them or leave it empty", param, ctx)
-        return ",".join(dict.fromkeys(found))
+        return tuple(dict.fromkeys(tickers))
 
 
 class Params(click.ParamType):
@@ -56,64 +73,75 @@ class Params(click.ParamType):
 
     name = "json"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the object in its canonical spelling."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """Return the object; refuse duplicate names and constants outside of JSON."""
+        typed = text(value)
         try:
-            parsed = json.loads(value or "{}", object_pairs_hook=_unique, parse_constant=_refuse)
+            parsed = json.loads(typed or "{}", object_pairs_hook=_unique, parse_constant=_refuse)
         except (ValueError, RecursionError):  # the latter where brackets nest without end
             parsed = None
         if not isinstance(parsed, dict):
-            self.fail(f"expected a JSON object such as '{{\"dropout\": 0.1}}', got {str(value)[:60]!r}", param, ctx)
-        return json.dumps(parsed, sort_keys=True)
+            self.fail(f"expected a JSON object such as '{{\"dropout\": 0.1}}', got {typed[:60]!r}", param, ctx)
+        return parsed
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON that names nothing twice: json would take the last without a word."""
+    """Return an object of JSON without duplicate names, of which json would keep the last in silence."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a name twice")
     return dict(pairs)
 
 
 def _refuse(constant: str) -> float:
-    """NaN and Infinity, which are no JSON."""
+    """Refuse NaN and Infinity, which are not JSON."""
     raise ValueError(constant)
 
 
 class Names(click.ParamType):
-    """Names, separated by commas, each once."""
+    """Names separated by commas, without duplicates."""
 
     name = "names"
 
     def __init__(self, empty: bool = False) -> None:
         self._empty = empty
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the names as one text."""
-        found = [part.strip() for part in str(value).split(",") if part.strip()]
-        if not (found or self._empty):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names in the order given."""
+        names = [part.strip() for part in text(value).split(",") if part.strip()]
+        if not (names or self._empty):
             self.fail("expected at least one name, got none", param, ctx)
-        return ",".join(dict.fromkeys(found))
+        return tuple(dict.fromkeys(names))
 
 
-class Place(click.ParamType):
-    """A local path or an artifact's URI; whether there is anything, and of what kind, its reader says."""
+class Address(click.ParamType):
+    """A local path or the URI of an artifact; reading it checks that it exists."""
 
-    name = "place"
+    name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text; a device or a pipe would keep its reader waiting for ever."""
-        text = str(value)
-        path = Path(text)
+        """Return the address; refuse a device or pipe, which would keep its reader waiting for ever."""
+        typed = str(value)
+        path = Path(typed)
         try:
             mode = path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):
-            return text
+            return typed
         except OSError as error:
-            self.fail(f"expected a path that can be read, got {text!r}: {error.strerror}", param, ctx)
-        made_up = any(path.resolve().is_relative_to(root) for root in _KERNEL)
-        if made_up or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            self.fail(f"expected a file or folder, got {text!r}: a device, pipe or socket", param, ctx)
-        return text
+            self.fail(f"expected a path that can be read, got {typed!r}: {error.strerror}", param, ctx)
+        is_virtual = any(path.resolve().is_relative_to(folder) for folder in _VIRTUAL_FOLDERS)
+        if is_virtual or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            self.fail(f"expected a file or folder, got {typed!r}: a device, pipe or socket", param, ctx)
+        return typed
+
+
+class Addresses(Names):
+    """Addresses separated by commas, without duplicates."""
+
+    name = "addresses"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the addresses in the order given."""
+        return tuple(Address().convert(name, param, ctx) for name in super().convert(value, param, ctx))
 
 
 class Url(click.ParamType):
@@ -122,30 +150,19 @@ class Url(click.ParamType):
     name = "url"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text."""
+        """Return the URL as text."""
         # Here, because other commands need not wait for it.
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
 
-        text = str(value)
+        typed = str(value)
         try:
-            url = make_url(text)
+            url = make_url(typed)
         except (ArgumentError, ValueError):
-            return text  # whoever opens it says what is wrong
+            return typed  # opening the storage explains the error
         if url.password is not None or {name.lower() for name in url.query} & _PASSWORDS:
             self.fail(
                 "expected a URL without a password, got one with: keep it in the environment (PGPASSWORD for "
                 "PostgreSQL)", param, ctx,
             )  # fmt: skip
-        return text
-
-
-class Places(Names):
-    """Such places, separated by commas, each once."""
-
-    name = "places"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the places as one text."""
-        names = super().convert(value, param, ctx)
-        return ",".join(Place().convert(name, param, ctx) for name in names.split(","))
+        return typed

@@ -1,1 +1,1 @@
-"""Chaining steps: running or reusing each, and holding a pipeline together."""
+"""Pipelines: running or reusing steps as children of one run."""

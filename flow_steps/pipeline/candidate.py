@@ -1,4 +1,4 @@
-"""From options to a model: its parameters, and how its forecasters are made."""
+"""Candidates from the options of a command: a model, its parameters and settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,17 @@ from pricecast import models
 from pricecast.forecasting.settings import Settings
 from pricecast.forecasting.walk_forward import Candidate
 
-# Options that count for every model that knows them, by the names of their parameters.
+# Options for every model that has such a parameter, by the parameter's name.
 _COMMON = {"lookback": "lookback", "epochs": "epochs", "hidden_dim": "lstm_units", "seed": "seed"}
 _SWITCHES = ("per_ticker", "mondrian", "online", "early_stopping")
 
 
-def candidate(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> Candidate:
-    """Return a model with its own parameters and the common options.
+def make_candidate(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> Candidate:
+    """Return a model with its own parameters and those of the common options.
 
     Args:
         name: of the model.
-        given: its own parameters, which go before the common ones.
+        given: its own parameters, which take precedence over the common options.
         params: of the step.
     """
     common = {key: params[option] for key, option in _COMMON.items()}

@@ -1,39 +1,37 @@
-"""Running steps: alone from the command line, or in one process as children of a pipeline's run."""
+"""Running steps: as commands of their own, or in one process as children of a pipeline's run."""
 
 import importlib
 import logging
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from flow_steps.cli import commands
+from flow_steps.cli.types import text
+from flow_steps.pipeline.session import session
 from flow_steps.reuse import copies, keys
-from flow_steps.runs import artifacts, tracking
-from flow_steps.safety import explain, liveness, secrets, signals, store
+from flow_steps.runs import artifacts, records, tracking
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
-# The tag of the parts of a run's key.
-_PARTS = "packed_key_parts"
+_PARTS = "packed_key_parts"  # tag of the parts of a run's key
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a step's module declares about itself.
+    """The declaration of a step in its module.
 
     Attributes:
-        name: of the module, and of the entry point.
-        body: reads inputs, makes one call into pricecast, leaves outputs in the run's folder.
-        title: names the run from its parameters.
-        inputs: digests of all that comes from outside, by parameter name; None when the outcome cannot be known
+        name: of the module and of the entry point.
+        body: reads inputs, makes one call into pricecast, writes outputs to the run's folder.
+        title: returns the run's name from the parameters.
+        inputs: returns the digests of all inputs by parameter name, or None where the outcome cannot be known
             beforehand (a live download without an end).
-        plugins: modules that the key counts besides the step's own: those that the parameters name, and what only
-            the plumbing calls.
-        outcome: what to tell of a finished run, from its id.
+        plugins: returns the modules that the key counts besides the step's own: those that the parameters name, and
+            those that only flow_steps calls.
+        outcome: returns the lines to print about a finished run, from its id.
     """
 
     name: str
@@ -45,41 +43,16 @@ class Step:
 
 
 def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
-    """Return the `inputs` of a step whose parameters `names` are artifact URIs, one or a list with commas."""
+    """Return the `inputs` of a step whose parameters `names` hold addresses of artifacts, one or a tuple."""
 
     def inputs(params: dict[str, Any]) -> dict[str, str]:
-        return {name: ",".join(artifacts.digest(uri) for uri in params[name].split(",")) for name in names}
+        return {name: ",".join(map(artifacts.digest, _as_tuple(params[name]))) for name in names}
 
     return inputs
 
 
-@contextmanager
-def session() -> Iterator[None]:
-    """What every command needs: logging, a sound store, an orderly end, and one line for a user's mistake."""
-    secrets.guard()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for name, level in {
-        "pricecast": "INFO",
-        "flow_steps": "INFO",
-        "mlflow": "WARNING",
-        "alembic": "WARNING",
-        # They show tracebacks and addresses of what our one line explains.
-        "mlflow.store.db.utils": "CRITICAL",
-        "urllib3.connectionpool": "ERROR",
-    }.items():
-        logging.getLogger(name).setLevel(level)
-    signals.listen()
-    try:
-        store.ensure()
-        liveness.reap(tracking.experiment_id())
-        yield
-    except Exception as error:
-        line = explain.explain(error)
-        if line is None:
-            raise
-        raise click.ClickException(line) from error
-    finally:
-        signals.heard()
+def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 def run_alone(step: Step, params: dict[str, Any]) -> None:
@@ -92,13 +65,13 @@ def run_alone(step: Step, params: dict[str, Any]) -> None:
             click.echo(outcome)
 
 
-def told(name: str, run_id: str) -> str:
-    """What a step tells of a finished run."""
-    return importlib.import_module(f"flow_steps.{name}").STEP.outcome(run_id)
+def step(name: str) -> Step:
+    """Return what the module of a step declares, importing it if need be."""
+    return importlib.import_module(f"flow_steps.{name}").STEP
 
 
 def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
-    """Run a step as a child of the open run, or reuses a finished one of equal key.
+    """Run a step as a child of the open run, or reuse a finished run of equal key.
 
     Args:
         name: of the step.
@@ -108,41 +81,42 @@ def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
     Returns:
         The id of the run that holds the artifacts.
     """
-    step: Step = importlib.import_module(f"flow_steps.{name}").STEP
-    typed = _typed(name, params)
-    parts = _parts(step, typed)
-    found, reason = _find(step, typed, parts) if allow_reuse else (None, "--reuse false")
-    if found:
-        _log.info("%s: reused", step.title(typed))
-        copies.copy_run(found)
-        return found
-    _log.info("%s: running (%s)", step.title(typed), reason)
-    return _run(step, typed, parts)
+    own = step(name)
+    typed = _typed(commands.STEPS[name], params)
+    parts = _parts(own, typed)
+    run_id, reason = _find_reusable(own, typed, parts) if allow_reuse else (None, "--reuse false")
+    if run_id:
+        _log.info("%s: reused", own.title(typed))
+        copies.copy_run(run_id)
+        return run_id
+    _log.info("%s: running (%s)", own.title(typed), reason)
+    return _run(own, typed, parts)
 
 
-def _find(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
+def _find_reusable(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
+    """Return the finished run of an equal key, or None and the reason to run the step."""
     if parts is None:
         return None, "a live source without a closed --end is downloaded anew"
-    same = copies.with_key(keys.key(parts))
-    for run in same:
-        if copies.is_whole(run.info.run_id):
+    equal = copies.with_key(keys.key(parts))
+    for run in equal:
+        if copies.is_intact(run.info.run_id):
             return run.info.run_id, ""
-    if same:
-        return None, f"the artifacts of run {same[0].info.run_id} are gone or damaged"
-    known = [
-        keys.unpacked(text)
+    if equal:
+        return None, f"the artifacts of run {equal[0].info.run_id} are gone or damaged"
+    earlier = [
+        keys.unpack(text)
         for run in copies.recent(step.name, step.title(params))
-        if (text := run.data.tags.get(tracking.TAG + _PARTS))
+        if (text := run.data.tags.get(records.TAG + _PARTS))
     ]
-    if not known:
+    if not earlier:
         return None, "first run"
-    return None, "changed: " + keys.shown(min((keys.difference(parts, other) for other in known), key=len))
+    return None, "changed: " + keys.describe(min((keys.difference(parts, other) for other in earlier), key=len))
 
 
 def _run(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> str:
     tags = {"step": step.name}
     if parts is not None:
-        tags |= {"key": keys.key(parts), _PARTS: keys.packed(parts)}
+        tags |= {"key": keys.key(parts), _PARTS: keys.pack(parts)}
     with tracking.open_run(step.title(params), params, tags) as run:
         step.body(run, params)
     return run.run_id
@@ -156,11 +130,10 @@ def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
     return keys.parts(step.name, others, inputs, (f"flow_steps.{step.name}", *step.plugins(params)))
 
 
-def _typed(name: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Send values through the step's own options, so that 5 and "5" are one and defaults are filled in."""
-    command = commands.STEPS[name]
+def _typed(command: click.Command, params: dict[str, Any]) -> dict[str, Any]:
+    """Send values through a command's own options, so that 5 and "5" are one and defaults are filled in."""
     words: list[str] = []
     for option in command.params:
         if option.name in params:
-            words.append(f"{option.opts[0]}={params[option.name]}")
-    return command.make_context(name, words).params
+            words.append(f"{option.opts[0]}={text(params[option.name])}")
+    return command.make_context(command.name, words).params

@@ -1,6 +1,7 @@
-"""Which models a command means."""
+"""Selection of models by name and family."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pricecast import models
@@ -9,17 +10,17 @@ from pricecast.errors import InputError
 _log = logging.getLogger(__name__)
 
 
-def choose(wanted: str, given: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Name the models to train, and those that lack a package, before anything is downloaded.
+def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names of the models to train, and of those left out because they lack a package.
 
     Args:
-        wanted: names and families, separated by commas.
+        wanted: names and families.
         given: parameters by model.
 
     Raises:
         InputError: a model is not known, lacks a package though it is named, or has parameters but is not trained.
     """
-    names, left_out = models.choose(wanted.split(","))
+    names, left_out = models.choose(list(wanted))
     for name in left_out:
         _log.warning("left out: %s", models.lacks(name))
     if not names:
@@ -31,3 +32,8 @@ def choose(wanted: str, given: dict[str, Any]) -> tuple[list[str], list[str]]:
             'write them as \'{"lstm": {"dropout": 0.1}}\''
         )
     return names, left_out
+
+
+def split(given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the addresses of saved models and the names of models among `given`; a name has no slash."""
+    return [each for each in given if "/" in each], [each for each in given if "/" not in each]

@@ -1,1 +1,1 @@
-"""Reusing finished work: keys, copies of runs, and fits that were kept."""
+"""Reuse of finished work: keys, copies of runs, and stored fits."""

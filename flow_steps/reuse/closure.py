@@ -1,4 +1,4 @@
-"""The code that modules import and the libraries behind it, read from the files without running them."""
+"""The import closure of modules and its libraries, read from the files without running them."""
 
 import ast
 import sys
@@ -15,23 +15,23 @@ from pricecast.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("pricecast", "flow_steps", "serving")
-# What shapes results. The rest of flow_steps is plumbing, for which a constant stands in every key.
+# Code that determines results. In every key one constant stands for flow_steps.
 _FOLLOWED = ("pricecast", "serving")
-# They read a command line and draw a bar of progress; no result depends on them.
+# They parse a command line and draw progress bars; no result depends on them.
 _CONSOLE = {"click", "tqdm"}
 # A bundle names the version of MLflow that it was written with; MLflow's servers and clients leave no trace in it.
 _WITHOUT_REQUIREMENTS = {"mlflow", "mlflow-skinny", "mlflow-tracing"}
 
 
 class Names(NamedTuple):
-    """What code imports: modules, and names of modules, which may be modules themselves."""
+    """Imports of code: modules, and members of modules, which may be modules themselves."""
 
     modules: frozenset[str]
     members: frozenset[str]
 
 
 def files(roots: Iterable[str]) -> dict[str, Path]:
-    """Return the files of modules, and of all that these import of `pricecast` and `serving`, directly or not.
+    """Return the files of modules and of everything that they import of `pricecast` and `serving`, directly or not.
 
     Args:
         roots: dotted names of modules of the project.
@@ -42,15 +42,15 @@ def files(roots: Iterable[str]) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     waiting = [(name, "a step's key") for name in roots]
     while waiting:
-        name, by = waiting.pop()
+        name, importer = waiting.pop()
         if name not in paths:
-            paths[name] = path = _existing(name, by)
+            paths[name] = path = _existing(name, importer)
             waiting += [(imported, name) for imported in _imported(name, path)]
     return dict(sorted(paths.items()))
 
 
 def libraries(paths: Iterable[Path]) -> dict[str, str]:
-    """Return the versions of the distributions that files import, and of those that these require, by name."""
+    """Return the versions of the distributions that files import, and of their requirements, by name."""
     modules = {name.partition(".")[0] for path in paths for name in _names_of(path).modules}
     foreign = modules - sys.stdlib_module_names - set(PACKAGES)
     waiting = [name for module in foreign for name in _distributions().get(module, [module])]
@@ -75,10 +75,10 @@ def module_path(name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _existing(name: str, by: str) -> Path:
+def _existing(name: str, importer: str) -> Path:
     path = module_path(name)
     if path is None:
-        raise InputError(f"expected a file of the module {name} that {by} names, got none: correct the name")
+        raise InputError(f"expected a file of the module {name} that {importer} names, got none: correct the name")
     return path
 
 
@@ -86,8 +86,8 @@ def _imported(name: str, path: Path) -> set[str]:
     """Return the modules of the followed packages that run when a module is imported."""
     names = _names_of(path)
     # `from pricecast import metrics` names a module, `from pricecast.schema import X` does not.
-    found = {*names.modules, *filter(module_path, names.members), name.rpartition(".")[0]}
-    return {each for each in found if each.partition(".")[0] in _FOLLOWED}
+    modules = {*names.modules, *filter(module_path, names.members), name.rpartition(".")[0]}
+    return {module for module in modules if module.partition(".")[0] in _FOLLOWED}
 
 
 def _names_of(path: Path) -> Names:
@@ -114,13 +114,13 @@ def _names(code: str) -> Names:
 
 @cache
 def _distributions() -> dict[str, list[str]]:
-    """Return the distributions of importable modules; reading all of them takes a tenth of a second."""
+    """Return the distributions by importable module; reading them takes a tenth of a second."""
     return dict(packages_distributions())
 
 
 @cache
 def _required(distribution: str) -> list[str]:
-    """Return the distributions that one requires here, extras left out."""
+    """Return the distributions that one requires on this platform, without extras."""
     try:
         needed = [Requirement(line) for line in requires(distribution) or ()]
     except PackageNotFoundError:

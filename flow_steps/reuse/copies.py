@@ -1,4 +1,4 @@
-"""Reuse: finding a finished step of equal key, and repeating its run in the tree."""
+"""Reuse of runs: finding the finished run of an equal key, and copying it below the open run."""
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Param, Run
@@ -7,34 +7,34 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
-from flow_steps.runs import artifacts, lookup, tracking
-from flow_steps.runs.tracking import NOTE, TAG
+from flow_steps.runs import artifacts, lookup, records, tracking
+from flow_steps.runs.records import NOTE, TAG
 from flow_steps.safety import liveness
 from pricecast.errors import InputError
 from pricecast.files import verify
 
 
 def with_key(key: str) -> list[Run]:
-    """Return the finished runs of a key that hold their own artifacts, newest first."""
+    """Return the finished runs of a key, newest first, without copies."""
     return _originals(f"tags.`{TAG}key` = '{key}'", most=1000)
 
 
 def recent(step: str, title: str) -> list[Run]:
-    """Return the last finished runs of a step under a title: what a new run of that title is compared with."""
+    """Return the latest finished runs of a step with a title, newest first, without copies."""
     runs = _originals(f"tags.`{TAG}step` = '{step}'", most=200)
     return [run for run in runs if run.info.run_name == title]
 
 
-def _originals(rule: str, most: int) -> list[Run]:
-    query = f"attributes.status = 'FINISHED' and {rule}"
-    found = MlflowClient().search_runs(
-        [tracking.experiment_id()], query, max_results=most, order_by=["start_time DESC"]
+def _originals(condition: str, most: int) -> list[Run]:
+    query = f"attributes.status = 'FINISHED' and {condition}"
+    runs = MlflowClient().search_runs(
+        [records.experiment_id()], query, max_results=most, order_by=["start_time DESC"]
     )
-    return [run for run in found if f"{TAG}reused_from" not in run.data.tags]
+    return [run for run in runs if f"{TAG}reused_from" not in run.data.tags]
 
 
-def is_whole(run_id: str) -> bool:
-    """Whether all artifacts and models of a run are there as they were written."""
+def is_intact(run_id: str) -> bool:
+    """Return whether all artifacts and models of a run exist as they were written."""
     try:
         artifacts.fetch(f"runs:/{run_id}/")
         for model_id in lookup.model_ids(run_id):
@@ -44,8 +44,8 @@ def is_whole(run_id: str) -> bool:
     return True
 
 
-def is_known(run_id: str) -> bool:
-    """Whether this store has a run."""
+def run_exists(run_id: str) -> bool:
+    """Return whether the store has a run of this id."""
     try:
         MlflowClient().get_run(run_id)
     except MlflowException as error:
@@ -56,13 +56,25 @@ def is_known(run_id: str) -> bool:
 
 
 def copy_run(source_id: str, parent: str | None = None) -> str:
-    """Repeat a finished run and its children as children of the open run, tagged with where they come from."""
+    """Copy a finished run with its children below another run, tagged with their originals.
+
+    Args:
+        source_id: of the finished run.
+        parent: id of the run above the copy; None for the open run.
+
+    Returns:
+        The id of the copy.
+    """
     client = MlflowClient()
     source = client.get_run(source_id)
-    kept = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
-    links = {f"{TAG}reused_from": source_id, MLFLOW_PARENT_RUN_ID: parent or tracking.current(), **liveness.mark()}
-    tags = {**kept, **links}
-    copy = client.create_run(tracking.experiment_id(), tags=tags, run_name=source.info.run_name).info.run_id
+    copied = {name: value for name, value in source.data.tags.items() if name.startswith((TAG, NOTE))}
+    links = {
+        f"{TAG}reused_from": source_id,
+        MLFLOW_PARENT_RUN_ID: parent or tracking.current(),
+        **liveness.owner_tags(),
+    }
+    tags = {**copied, **links}
+    copy = client.create_run(records.experiment_id(), tags=tags, run_name=source.info.run_name).info.run_id
     with tracking.ending(copy):
         _copy_content(source, copy)
         for child in children(source_id):
@@ -78,13 +90,13 @@ def _copy_content(source: Run, copy: str) -> None:
     ]
     for start in range(0, len(points), MAX_METRICS_PER_BATCH):
         client.log_batch(copy, metrics=points[start : start + MAX_METRICS_PER_BATCH])
-    tracking.log_inputs(copy, datasets=source.inputs.dataset_inputs, models=source.inputs.model_inputs)
+    records.log_inputs(copy, datasets=source.inputs.dataset_inputs, models=source.inputs.model_inputs)
     if models := [LoggedModelOutput(model.model_id, 0) for model in source.outputs.model_outputs]:
         client.log_outputs(copy, models)
 
 
 def children(run_id: str) -> list[Run]:
-    """Return the runs right below a run, oldest first."""
-    rule = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
+    """Return the child runs of a run, oldest first."""
+    condition = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
     experiment = MlflowClient().get_run(run_id).info.experiment_id
-    return MlflowClient().search_runs([experiment], rule, order_by=["start_time ASC"])
+    return MlflowClient().search_runs([experiment], condition, order_by=["start_time ASC"])

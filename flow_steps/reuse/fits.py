@@ -1,6 +1,6 @@
-"""Fits of backtests, kept one by one as they come: what a killed or another one has fitted is not fitted again.
+"""Stored fits of backtests: each is uploaded at once, and an equal one of any backtest is loaded instead of fitted.
 
-A file is named by the key of the fit and by the digest of its own content; the run needs no manifest yet.
+The name of a file holds the key of the fit and the digest of the content, as the run has no manifest yet.
 """
 
 import json
@@ -12,8 +12,9 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from flow_steps.reuse import keys
-from flow_steps.runs import addresses, tracking
-from flow_steps.runs.tracking import TAG, StepRun
+from flow_steps.runs import addresses, records
+from flow_steps.runs.records import TAG
+from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.files import digest_array, digest_file, read_parquet, write_parquet
@@ -23,14 +24,13 @@ from pricecast.forecasting.walk_forward import PARITY, Fit
 
 FOLDER = "fits"
 _LENGTH = 32
-# What of the settings a fit depends on.
+# Settings that a fit depends on.
 _FITTED = ("per_ticker", "early_stopping")
-# Runs back that are searched, newest first.
-_MOST = 50
+_MOST_RUNS = 50  # that are searched, newest first
 
 
 class Fits:
-    """The fits of one dataset that this backtest or an earlier one has made."""
+    """The stored fits of one dataset, those of this backtest and of earlier ones."""
 
     def __init__(self, run: StepRun, dataset_digest: str) -> None:
         self._run = run
@@ -38,15 +38,15 @@ class Fits:
         self._code = cache(partial(_code, dataset_digest))
         self._folder = run.folder / FOLDER
         self._folder.mkdir()
-        self._known = _known(dataset_digest)
-        run.tags({FOLDER: dataset_digest})
+        self._uris = _stored(dataset_digest)
+        run.set_tags({FOLDER: dataset_digest})
 
-    def find(self, fit: Fit) -> OutOfFold | None:
-        """Return the forecasts of an equal fit, if its file is there as it was written."""
-        for uri in self._known.get(self._key(fit), ()):
+    def load(self, fit: Fit) -> OutOfFold | None:
+        """Return the forecasts of an equal fit, None where no file of one is there as it was written."""
+        for uri in self._uris.get(self._key(fit), ()):
             try:
-                path, _ = addresses.find(uri)
-                # Its own copy first: what is checked is what is read, and what this run keeps.
+                path, _ = addresses.resolve(uri)
+                # A copy first: it is what is checked, what is read, and what this run stores.
                 own = Path(shutil.copy(path, self._folder))
                 if digest_file(own)[:_LENGTH] == own.stem.rpartition("-")[2]:
                     return from_table(read_parquet(own))
@@ -55,18 +55,18 @@ class Fits:
                 continue
         return None
 
-    def keep(self, fit: Fit, found: OutOfFold) -> None:
-        """Write and uploads the forecasts of a fit at once."""
-        path = write_parquet(to_table(found), self._folder / f"{self._key(fit)}.parquet")
+    def save(self, fit: Fit, forecasts: OutOfFold) -> None:
+        """Write and upload the forecasts of a fit at once."""
+        path = write_parquet(to_table(forecasts), self._folder / f"{self._key(fit)}.parquet")
         named = path.rename(path.with_stem(f"{path.stem}-{digest_file(path)[:_LENGTH]}"))
-        self._run.upload(named, FOLDER)
+        self._run.upload_file(named, FOLDER)
 
     def _key(self, fit: Fit) -> str:
         candidate, settings = fit.candidate, asdict(fit.candidate.settings)
-        about = {
+        identity = {
             "model": candidate.name,
             "params": dict(candidate.params),
-            # Only a bundle is calibrated; what a fold's fit forecasts may be calibrated in any way later.
+            # Only a bundle is calibrated; the forecasts of a fold may be calibrated in any way later.
             "settings": settings if fit.place == PARITY else {name: settings[name] for name in _FITTED},
             "bundle": fit.place == PARITY,
             "start": str(fit.fold.start),
@@ -75,24 +75,24 @@ class Fits:
             "rows": digest_array(fit.rows),
         }
         code = self._code(tuple(models.parts(candidate.name, dict(candidate.params))))
-        return keys.key({**code, "fit": json.dumps(about, sort_keys=True)})[:_LENGTH]
+        return keys.key({**code, "fit": json.dumps(identity, sort_keys=True)})[:_LENGTH]
 
 
 def _code(dataset_digest: str, names: tuple[str, ...]) -> dict[str, str]:
-    """Return the parts of the key that all fits of models to a dataset share."""
+    """Return the parts of the key that all fits of one model to a dataset share."""
     modules = ("pricecast.forecasting.walk_forward", *(f"pricecast.models.{name}" for name in names))
     return keys.parts("fit", {}, {"dataset": dataset_digest}, modules)
 
 
-def _known(dataset_digest: str) -> dict[str, list[str]]:
-    """URIs of all files of fits of a dataset, by key."""
-    client, found = MlflowClient(), dict[str, list[str]]()
-    rule = f"tags.`{TAG}{FOLDER}` = '{dataset_digest}'"
-    runs = client.search_runs([tracking.experiment_id()], rule, max_results=1000, order_by=["start_time DESC"])
+def _stored(dataset_digest: str) -> dict[str, list[str]]:
+    """Return the URIs of all stored fits of a dataset, by key."""
+    client, uris = MlflowClient(), dict[str, list[str]]()
+    condition = f"tags.`{TAG}{FOLDER}` = '{dataset_digest}'"
+    runs = client.search_runs([records.experiment_id()], condition, max_results=1000, order_by=["start_time DESC"])
     # A copy of a reused run has the tag, and no files.
     originals = [run for run in runs if f"{TAG}reused_from" not in run.data.tags]
-    for run in originals[:_MOST]:
+    for run in originals[:_MOST_RUNS]:
         for file in client.list_artifacts(run.info.run_id, FOLDER):
             key = Path(file.path).stem.partition("-")[0]
-            found.setdefault(key, []).append(f"runs:/{run.info.run_id}/{file.path}")
-    return found
+            uris.setdefault(key, []).append(f"runs:/{run.info.run_id}/{file.path}")
+    return uris

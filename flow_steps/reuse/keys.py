@@ -1,4 +1,4 @@
-"""The key of a step: everything that its outcome depends on, each part with a digest of its own."""
+"""The key of a step: everything that its outcome depends on, in parts with a digest each."""
 
 import base64
 import json
@@ -12,21 +12,21 @@ from typing import Any
 from flow_steps.reuse import closure
 from pricecast.files import digest_file, digest_text
 
-# It stands for the plumbing: the files of flow_steps that steps import are no part of a key. Add one whenever they
-# change what a finished run holds (files, metrics, tags, children), so that no run of the old kind is reused.
+# Stands for flow_steps, whose files are no part of a key. Add one whenever they change what a finished run holds
+# (files, metrics, tags, children), so that no run of the old kind is reused.
 RUN_FORMAT = 1
 
 
 def parts(
     step: str, params: Mapping[str, Any], inputs: Mapping[str, str], modules: tuple[str, ...]
 ) -> dict[str, str]:
-    """Digests of the parts of a step's key, by name.
+    """Return the parts of a step's key: digests, versions and texts by name.
 
     Args:
         step: the entry point.
-        params: typed parameters, artifact inputs left out.
+        params: typed parameters, without artifact inputs.
         inputs: digest of each artifact input.
-        modules: the step's own module, and those that it loads by name or that only the plumbing calls for it.
+        modules: the step's own, those that it loads by name, and those that only flow_steps calls for it.
 
     Raises:
         InputError: there is no such module.
@@ -49,41 +49,41 @@ def parts(
 
 
 def _cores() -> int:
-    """Cores that this process may use, where the system says so."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def key(key_parts: dict[str, str]) -> str:
-    """One digest over all parts."""
+    """Return the key: one digest of all parts."""
     return _digest(key_parts)
 
 
-def packed(key_parts: dict[str, str]) -> str:
-    """Parts as the text of a tag; as they are, those of a walk of all models are longer than MLflow keeps."""
+def pack(key_parts: dict[str, str]) -> str:
+    """Return parts as the compressed text of a tag, whose length MLflow limits."""
     return base64.b64encode(zlib.compress(json.dumps(key_parts, sort_keys=True).encode())).decode()
 
 
-def unpacked(text: str) -> dict[str, str]:
-    """Return the parts that `packed` made a text of."""
+def unpack(text: str) -> dict[str, str]:
+    """Return the parts from the text of `pack`."""
     return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def difference(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
-    """Return the parts that differ."""
+    """Return the names of the parts that differ."""
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
-def shown(changed: list[str], limit: int = 4) -> str:
-    """Parts for the log, what a user sets first."""
+def describe(changed: list[str], limit: int = 4) -> str:
+    """Return the names of changed parts for the log, parameters first, then inputs."""
     changed = sorted(changed, key=lambda name: (not name.startswith("param"), not name.startswith("input")))
     more = f" and {len(changed) - limit} more" if len(changed) > limit else ""
     return ", ".join(changed[:limit]) + more
 
 
 def _digest_module(path: Path) -> str:
-    """Return a module's digest, with that of files that share its stem (a report's template, say)."""
-    beside = sorted(path.parent.glob(f"{path.stem}.*"))
-    return _digest([digest_file(file) for file in beside])[:16]
+    """Return the digest of a module together with the files that share its stem, such as its template."""
+    files = sorted(path.parent.glob(f"{path.stem}.*"))
+    return _digest([digest_file(file) for file in files])[:16]
 
 
 def _digest(value: Any) -> str:

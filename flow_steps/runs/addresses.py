@@ -1,4 +1,4 @@
-"""Places: from the address of an artifact to its path on this machine, and never out of its run."""
+"""Addresses of artifacts, resolved to paths on this machine that never lead out of their run."""
 
 import atexit
 import re
@@ -22,36 +22,36 @@ from pricecast.errors import InputError
 _LONGEST = 1000
 _RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
 _LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}")
-# One step of a path, as our files and MLflow's model names have them. No percent sign: a server would decode it.
-_STEP = re.compile(r"\w[\w .@=+-]*")
+# One part of a path, as in our file names and MLflow's model names. No percent sign: a server would decode it.
+_PATH_PART = re.compile(r"\w[\w .@=+-]*")
 
 
-# What a store says of something that it does not have; anything else is a failure of the store itself.
+# Error codes of a store for what it does not have; any other is a failure of the store itself.
 _MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where an artifact lies: below a location of MLflow's, and whether a model has that place for itself."""
+class _Location:
+    """The location of an artifact in MLflow's terms, the path below it, and whether it is that of a model."""
 
-    location: str
+    root: str
     inner: tuple[str, ...] = ()
     is_model: bool = False
 
 
-def find(uri: str) -> tuple[Path, bool]:
+def resolve(uri: str) -> tuple[Path, bool]:
     """Return an artifact's path on this machine, and whether it is a model.
 
     Raises:
-        InputError: the address leads out of its run, or nothing is there.
+        InputError: the address leads out of its run, or to nothing.
     """
     owner, inner = parse(uri)
     try:
-        place = _locate(uri, owner, inner)
+        location = _locate(uri, owner, inner)
         # A local store needs no copy.
-        if is_local_uri(place.location):
-            return _inside(Path(local_file_uri_to_path(place.location)), place.inner, uri), place.is_model
-        return _copy("/".join([place.location, *place.inner])), place.is_model
+        if is_local_uri(location.root):
+            return _inside(Path(local_file_uri_to_path(location.root)), location.inner, uri), location.is_model
+        return _copy("/".join([location.root, *location.inner])), location.is_model
     except MlflowException as error:
         if error.error_code not in _MISSING:
             raise
@@ -59,65 +59,67 @@ def find(uri: str) -> tuple[Path, bool]:
 
 
 def parse(uri: str) -> tuple[str, tuple[str, ...]]:
-    """Return the owner of an artifact and the steps of the path below it; MLflow would follow a path out of the run.
+    """Return the run or model of an address, and the parts of the path below it.
+
+    They are checked here, because MLflow would follow a path out of the run.
 
     Raises:
-        InputError: the address is longer than any of ours, or holds what none of ours does.
+        InputError: the address is longer than any of ours, or has characters that none of ours has.
     """
     kind, _, rest = uri.partition(":/")
     owner, _, inner = rest.partition("/")
-    steps = tuple(inner.removesuffix("/").split("/")) if inner else ()
-    is_owner = (_RUN_ID if kind == "runs" else _STEP).fullmatch(owner)
-    if len(uri) > _LONGEST or not is_owner or not all(_STEP.fullmatch(step) for step in steps):
+    parts = tuple(inner.removesuffix("/").split("/")) if inner else ()
+    is_owner = (_RUN_ID if kind == "runs" else _PATH_PART).fullmatch(owner)
+    if len(uri) > _LONGEST or not is_owner or not all(_PATH_PART.fullmatch(part) for part in parts):
         raise InputError(
             f"expected an artifact inside a run or a model, got {uri[:80]!r}: '..' is not allowed, nor is anything "
             "but letters, digits, spaces and . _ - @ = + between single slashes"
         )
-    return owner, steps
+    return owner, parts
 
 
-def _locate(uri: str, owner: str, inner: tuple[str, ...]) -> _Place:
-    """Find an artifact of a run, a model by id, by its name in a run, or by its registered name."""
+def _locate(uri: str, owner: str, inner: tuple[str, ...]) -> _Location:
+    """Return the location of an artifact of a run, or of a model by id, by name in a run, or by registered name."""
     client = MlflowClient()
     if uri.startswith("runs:/"):
         run = client.get_run(owner)
-        # A model stands right below its run.
+        # A model's address is right below that of its run.
         for output in run.outputs.model_outputs if run.outputs and len(inner) == 1 else []:
             model = client.get_logged_model(output.model_id)
             if (model.name,) == inner:
-                return _Place(model.artifact_location, is_model=True)
-        return _Place(run.info.artifact_uri, inner)
+                return _Location(model.artifact_location, is_model=True)
+        return _Location(run.info.artifact_uri, inner)
     if _LOGGED_MODEL.fullmatch(owner):
         if inner:
             raise InputError(f"expected a model as models:/<id>, got {uri[:80]!r}: leave out what follows the id")
-        return _Place(client.get_logged_model(owner).artifact_location, is_model=True)
+        return _Location(client.get_logged_model(owner).artifact_location, is_model=True)
     registered = ModelsArtifactRepository.get_underlying_uri(uri.removesuffix("/"))
     if registered.startswith("models:/"):
         return _locate(registered, *parse(registered))
-    return _Place(registered, is_model=True)
+    return _Location(registered, is_model=True)
 
 
-def _is_cut_off(error: BaseException) -> bool:
-    """Whether a server went away amidst an answer, which MLflow does not ask for again."""
+def _is_interrupted(error: BaseException) -> bool:
+    """Return whether a server went away during its answer, which MLflow does not request again."""
     return isinstance(error, MlflowException) and error.error_code not in _MISSING
 
 
 @cache
-@retry(retry=retry_if_exception(_is_cut_off), stop=stop_after_attempt(3), wait=wait_exponential(), reraise=True)
+@retry(retry=retry_if_exception(_is_interrupted), stop=stop_after_attempt(3), wait=wait_exponential(), reraise=True)
 def _copy(source: str) -> Path:
-    """Fetch a finished run's artifact from afar, once per process."""
-    return Path(mlflow.artifacts.download_artifacts(source, dst_path=_scratch()))
+    """Download an artifact of a finished run from a remote store, once per process."""
+    return Path(mlflow.artifacts.download_artifacts(source, dst_path=_temporary_folder()))
 
 
-def _scratch() -> str:
-    """Return a folder for what comes from afar, gone when the process ends."""
+def _temporary_folder() -> str:
+    """Return a folder for downloads that is removed when the process ends."""
     folder = tempfile.mkdtemp(prefix="pricecast-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _inside(root: Path, inner: tuple[str, ...], uri: str) -> Path:
-    """Return a path below a local root; no step of it is a link, which could lead anywhere."""
+    """Return a path below a local root, none of whose parts is a link, which could lead anywhere."""
     path = root.joinpath(*inner)
     linked = any(root.joinpath(*inner[:depth]).is_symlink() for depth in range(1, len(inner) + 1))
     if linked or not (path.is_file() or path.is_dir()):

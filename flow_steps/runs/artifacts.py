@@ -1,4 +1,4 @@
-"""Artifacts in: resolved in one place, verified against the digests recorded when they were written."""
+"""Reading artifacts: resolved from addresses, verified against the digests recorded when they were written."""
 
 import json
 from pathlib import Path
@@ -27,20 +27,20 @@ _DIGEST_LENGTH = 16
 def fetch(uri: str) -> Path:
     """Resolve `runs:/<id>/<path>`, `models:/...` or a local path.
 
-    What a run holds is verified against the run's manifest, a logged model by `serving.check`; a local path is
+    An artifact of a run is verified against the run's manifest, a logged model by `serving.check`; a local path is
     taken as it is.
 
     Raises:
         InputError: there is no such artifact, or it is not the one that was written.
     """
-    return _find(uri)[0]
+    return _resolve(uri)[0]
 
 
-def _find(uri: str) -> tuple[Path, bool]:
-    """Return the path behind a URI, and whether it passed the check of a model."""
+def _resolve(uri: str) -> tuple[Path, bool]:
+    """Return the path of an artifact, and whether it passed the check of a model."""
     if not uri.startswith(_SCHEMES):
         return _local(uri), False
-    path, is_model = addresses.find(uri)
+    path, is_model = addresses.resolve(uri)
     if is_model:
         check.check(path)
     else:
@@ -50,20 +50,20 @@ def _find(uri: str) -> tuple[Path, bool]:
 
 def digest(uri: str) -> str:
     """Return the digest of an artifact's content: equal for equal content, whichever run holds it."""
-    path, checked = _find(uri)
+    path, checked = _resolve(uri)
     if (path / BUNDLE_FILE).exists():
         path = _forecaster_folder(uri, path, checked)
     return digest_file(path) if path.is_file() else digest_text(json.dumps(digests(path)))
 
 
 def quality_of(prices_uri: str) -> dict[str, Any]:
-    """Return the quality report that stands beside a run's prices, empty for a table from elsewhere."""
+    """Return the quality report of a run's prices, empty for a table from elsewhere."""
     folder, _, _ = prices_uri.rpartition("/")
     return read_json(fetch(f"{folder}/quality.json")) if prices_uri.startswith("runs:/") else {}
 
 
-def short(content_digest: str) -> str:
-    """Return a digest as MLflow's dataset entities take it."""
+def short_digest(content_digest: str) -> str:
+    """Return a digest in the length that MLflow's datasets allow."""
     return content_digest[:_DIGEST_LENGTH]
 
 
@@ -73,7 +73,7 @@ def bundle_folder(uri: str) -> Path:
     Raises:
         InputError: there is no forecaster at the URI, or one that may not be loaded.
     """
-    return _forecaster_folder(uri, *_find(uri))
+    return _forecaster_folder(uri, *_resolve(uri))
 
 
 def _forecaster_folder(uri: str, path: Path, checked: bool) -> Path:
@@ -95,7 +95,7 @@ def _local(uri: str) -> Path:
         path = Path(uri)
         if uri and (path.is_file() or path.is_dir()):
             return path
-    # A name that is too long, or that holds a NUL.
+    # A name that is too long, or that contains a NUL.
     except (OSError, ValueError):
         pass
     raise InputError(f"expected runs:/<id>/<path>, models:/... or a local path, got {uri[:80]!r}: no such file")
@@ -106,7 +106,7 @@ def _verify(uri: str, path: Path) -> None:
     if not inner:
         verify(path)
         return
-    manifest = read_manifest(addresses.find(f"runs:/{run_id}/{MANIFEST}")[0].parent)
+    manifest = read_manifest(addresses.resolve(f"runs:/{run_id}/{MANIFEST}")[0].parent)
     name = "/".join(inner)
     if path.is_file():
         if manifest.get(name) != digest_file(path):
@@ -115,7 +115,7 @@ def _verify(uri: str, path: Path) -> None:
     expected = {
         key.removeprefix(f"{name}/"): value for key, value in manifest.items() if key.startswith(f"{name}/")
     }
-    found = digests(path)
+    actual = digests(path)
     if (path / MANIFEST).is_file():
-        found[MANIFEST] = digest_file(path / MANIFEST)
-    compare(path, expected, found)
+        actual[MANIFEST] = digest_file(path / MANIFEST)
+    compare(path, expected, actual)

@@ -1,4 +1,4 @@
-"""Bundles out: a forecaster as a pyfunc model of a run, sealed as a whole before it is uploaded."""
+"""Logging bundles: a forecaster as a pyfunc model of a run, sealed before it is uploaded."""
 
 import tempfile
 import warnings
@@ -11,7 +11,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, M
 from mlflow.models import Model
 from mlflow.tracking.context.registry import resolve_tags
 
-from flow_steps.runs import tracking
+from flow_steps.cli.types import text
 from flow_steps.runs.upload import upload
 from pricecast.dataset.dataset import Dataset
 from pricecast.files import seal
@@ -19,7 +19,7 @@ from pricecast.forecasting.forecaster import Forecaster
 from serving import bundle, check
 from serving.formats import BUNDLE_FILE, metadata
 
-# pyproject.toml repeats it. Only MLmodel says it, which no digest of a model covers: another version alone reruns
+# pyproject.toml repeats it. Only MLmodel records it, which no digest of a model covers: a new version alone reruns
 # no step.
 VERSION = "0.1.0"
 
@@ -27,21 +27,21 @@ VERSION = "0.1.0"
 def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str:
     """Log a forecaster as a bundle (models from code) of a run.
 
-    `mlflow.pyfunc.log_model` uploads what it has just saved, which leaves no moment to seal it; so the same is done
-    here in its single steps.
+    `mlflow.pyfunc.log_model` uploads at once what it saves, which leaves no moment to seal it; so its single calls
+    are made here.
 
     Args:
         run_id: of the run that fitted it.
         name: of the logged model.
         forecaster: fitted and calibrated.
-        dataset: that it learned from; its last bars become the input example.
+        dataset: of its training; the last bars become the input example.
 
     Returns:
         The id of the logged model.
     """
     client = MlflowClient()
     run = client.get_run(run_id)
-    params = {key: tracking.text(value) for key, value in forecaster.params.items()}
+    params = {key: text(value) for key, value in forecaster.params.items()}
     model = client.create_logged_model(
         run.info.experiment_id, name, run_id, tags=resolve_tags(), params={**params, **run.data.params}
     )
@@ -59,9 +59,9 @@ def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str
 
 
 def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: Path) -> Path:
-    """Write the bundle to a folder; its MLmodel names no path of this machine but its place in the store."""
+    """Write the bundle to a folder; its MLmodel names no path of this machine but its location in the store."""
     code, *packages = bundle.CODE
-    about = Model(
+    description = Model(
         artifact_path=model.artifact_location, model_uuid=model.model_id, run_id=model.source_run_id,
         model_id=model.model_id, metadata=metadata(VERSION),
     )  # fmt: skip
@@ -72,24 +72,24 @@ def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: 
         # There is none where a ticker has too few bars for a live forecast.
         warnings.filterwarnings("ignore", message=".*input example was not provided", category=UserWarning)
         mlflow.pyfunc.save_model(
-            str(path), mlflow_model=about, python_model=str(code),
+            str(path), mlflow_model=description, python_model=str(code),
             artifacts={"forecaster": str(forecaster.save(folder / "forecaster"))},
             code_paths=[str(package) for package in packages], signature=bundle.SIGNATURE,
             input_example=bundle.example(forecaster, dataset), pip_requirements=bundle.requirements(forecaster),
         )  # fmt: skip
-    flavor = about.flavors[mlflow.pyfunc.FLAVOR_NAME]
+    flavor = description.flavors[mlflow.pyfunc.FLAVOR_NAME]
     flavor["model_code_path"] = code.name
     for artifact in flavor["artifacts"].values():
         artifact["uri"] = artifact["path"]
-    about.save(str(path / BUNDLE_FILE))
-    _tidy(path)
+    description.save(str(path / BUNDLE_FILE))
+    _remove_stray_files(path)
     seal(path)
     check.check(path)
     return path
 
 
-def _tidy(bundle_folder: Path) -> None:
-    """Take out what an editor, a desktop or Python left beside the code."""
+def _remove_stray_files(bundle_folder: Path) -> None:
+    """Remove files that an editor, a desktop or Python added to the code."""
     for file in [file for file in (bundle_folder / "code").rglob("*") if file.is_file()]:
         if file.suffix == ".pyc" or not check.belongs(file.relative_to(bundle_folder).as_posix()):
             file.unlink()
@@ -98,7 +98,7 @@ def _tidy(bundle_folder: Path) -> None:
 
 
 def _link_metrics(client: MlflowClient, run_id: str, model_id: str) -> None:
-    """Show the run's figures on the model's page, too, as MLflow does."""
+    """Link the run's metrics to the model, as MLflow does, so that the model's page shows them."""
     history = [
         point for name in client.get_run(run_id).data.metrics for point in client.get_metric_history(run_id, name)
     ]

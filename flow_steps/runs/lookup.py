@@ -1,4 +1,4 @@
-"""What the tracking store has of runs that are over, and where a person finds it."""
+"""Queries about finished runs: their models and metrics, and the addresses of their artifacts."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from mlflow.utils.uri import is_local_uri
 
 
 def model_ids(run_id: str) -> list[str]:
-    """Return the models that a run logged."""
+    """Return the ids of the models that a run logged."""
     outputs = MlflowClient().get_run(run_id).outputs
     return [output.model_id for output in outputs.model_outputs] if outputs else []
 
 
 def model_uri(run_id: str, name: str) -> str:
     """Return the URI of the model that a run logged under a name."""
-    found = {MlflowClient().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
-    return f"models:/{found[name]}"
+    ids = {MlflowClient().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
+    return f"models:/{ids[name]}"
 
 
 def metrics_of(run_id: str) -> dict[str, float]:
@@ -26,12 +26,12 @@ def metrics_of(run_id: str) -> dict[str, float]:
 
 
 def store_uri() -> str:
-    """Return the tracking store that is in use."""
+    """Return the URI of the tracking store in use."""
     return mlflow.get_tracking_uri()
 
 
 def artifact_location(run_id: str, name: str) -> str:
-    """Where a person finds an artifact: a path for a local store, a server's page, else its URI."""
+    """Return where to open an artifact: a path in a local store, a page of a server, else its URI."""
     uri = MlflowClient().get_run(run_id).info.artifact_uri
     if is_local_uri(uri):
         return str(Path(local_file_uri_to_path(uri)) / name)
@@ -40,6 +40,6 @@ def artifact_location(run_id: str, name: str) -> str:
 
 
 def artifact_page(run_id: str, name: str) -> str:
-    """Return the address of an artifact within MLflow's pages."""
+    """Return the address of an artifact's page within MLflow's."""
     info = MlflowClient().get_run(run_id).info
     return f"#/experiments/{info.experiment_id}/runs/{run_id}/artifacts/{name}"

@@ -1,29 +1,39 @@
-"""What steps leave in their runs: the losses; tables, verdict, report, and a child run for each model."""
+"""Results of trainings, evaluations and comparisons as files, metrics and child runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flow_steps.runs import artifacts
-from flow_steps.runs.tracking import Judged, StepRun, data_of
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.data.dataset import Dataset as DatasetOfRun
+from mlflow.entities import LoggedModelInput, Metric
+from mlflow.utils.time import get_current_time_millis
+
+from flow_steps.runs import artifacts, records
+from flow_steps.runs.tracking import StepRun, plain_run
 from pricecast.dataset.dataset import Dataset
-from pricecast.evaluation.evaluate import Contestant, Evaluation
+from pricecast.evaluation.evaluate import Evaluation
+from pricecast.experiments.comparison import Comparison
 from pricecast.files import write_json, write_parquet
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report import plots
 from pricecast.report.report import Report, render
-from pricecast.report.summary import REPORT, SUMMARY, VERDICT, save_pictures, summary
+from pricecast.report.summary import REPORT, SUMMARY, VERDICT, experiments, save_pictures, summary
 
-_SHORT = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
+_ABBREVIATIONS = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
 
 
-def leave_curve(run: StepRun, name: str, forecaster: Forecaster) -> None:
-    """Draw the loss of each epoch, if there are any; here, because a picture is no reason to train again."""
+def save_loss_curve(run: StepRun, name: str, forecaster: Forecaster) -> None:
+    """Save a picture of the losses by epoch, if there are any.
+
+    It is drawn here, because a change of the picture is no reason to train again.
+    """
     if forecaster.history:
         plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.svg")
 
 
-def leave(run: StepRun, result: Evaluation, report: Report) -> None:
-    """Write tables, verdict, report and pictures, and logs the best model's figures."""
+def log_evaluation(run: StepRun, result: Evaluation, report: Report) -> None:
+    """Write tables, verdict, report and pictures; log the best model's metrics."""
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     for name, table in result.tables().items():
@@ -31,39 +41,62 @@ def leave(run: StepRun, result: Evaluation, report: Report) -> None:
     (run.folder / REPORT).write_text(render(report), encoding="utf-8")
     (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
     save_pictures(report.figures, run.folder / "plots")
-    run.metrics(result.best_beside_naive())
-    run.tags({"best_model": result.verdict["best"]})
-    run.note(summary(report))
+    run.log_metrics(result.best_beside_naive())
+    run.set_tags({"best_model": result.verdict["best"]})
+    run.set_note(summary(report))
 
 
-def leave_models(
-    run: StepRun, result: Evaluation, dataset: Dataset, dataset_uri: str, logged: Mapping[str, str]
-) -> None:
-    """Leave a child run for each model.
+def log_model_runs(result: Evaluation, dataset: Dataset, dataset_uri: str, logged: Mapping[str, str]) -> None:
+    """Log a child run of the open run for each evaluated model.
 
     Args:
-        run: the judging one.
-        result: of it.
-        dataset: that was judged on.
-        dataset_uri: of the dataset.
-        logged: URIs of models by label, of those that were logged.
+        result: of the evaluation.
+        dataset: of the evaluation.
+        dataset_uri: of that dataset.
+        logged: URIs of the models that were logged, by label.
     """
-    data = data_of(dataset.features, "dataset", artifacts.digest(dataset_uri))
-    for name, contestant in result.contestants.items():
-        about = Judged(
-            params={"model": name, "horizon": dataset.spec.horizon, **contestant.params},
-            metrics=result.metrics(name),
-            by_fold=result.metrics_by_fold(name),
-            tags={"step": "judge model", "model": name},
-            note=result.verdict["models"][name]["sentence"],
-        )
-        run.judged(_title(name, contestant, dataset.spec.horizon), logged.get(name), data, about)
+    data = records.as_dataset(dataset.features, "dataset", artifacts.digest(dataset_uri))
+    for name in result.contestants:
+        model_id = artifacts.model_id(logged[name]) if name in logged else None
+        _log_model_run(result, name, dataset.spec.horizon, data, model_id)
 
 
-def _title(name: str, contestant: Contestant, horizon: int) -> str:
-    return " ".join([name, f"h={horizon}", *short(contestant.params)])
+def _log_model_run(result: Evaluation, name: str, horizon: int, data: DatasetOfRun, model_id: str | None) -> None:
+    """Log parameters and metrics of one model, linked to the dataset and to the logged model, if there is one."""
+    now = get_current_time_millis()
+    params = result.contestants[name].params
+    metrics = [
+        Metric(key, value, now, 0, model_id, data.name, data.digest) for key, value in result.metrics(name).items()
+    ]
+    note = result.verdict["models"][name]["sentence"]
+    tags = {records.NOTE: note, f"{records.TAG}step": "judge model", f"{records.TAG}model": name}
+    with plain_run(" ".join([name, f"h={horizon}", *short_params(params)]), tags) as run_id:
+        models = [LoggedModelInput(model_id)] if model_id else None
+        records.log_inputs(run_id, datasets=[records.as_input(data, "test")], models=models)
+        own = records.as_params({"model": name, "horizon": horizon, **params})
+        MlflowClient().log_batch(run_id, metrics=metrics, params=own)
+        for fold, values in result.metrics_by_fold(name).items():
+            points = [Metric(key, value, now, fold) for key, value in values.items() if np.isfinite(value)]
+            MlflowClient().log_batch(run_id, metrics=points)
 
 
-def short(params: Mapping[str, Any]) -> list[str]:
-    """Return the parameters that tell runs apart at a glance, such as hd=64."""
-    return [f"{sign}={params[key]}" for sign, key in _SHORT.items() if key in params]
+def log_comparison(run: StepRun, comparison: Comparison, run_ids: Sequence[str]) -> None:
+    """Write the tables of a comparison, and log the metrics of each experiment in its run.
+
+    Args:
+        run: of the comparison.
+        comparison: whose table has a row of naive, then one for each experiment.
+        run_ids: of the experiments, in the order of the table.
+    """
+    comparison.table.to_csv(run.folder / "comparison.csv", index=False)
+    comparison.seeds.to_csv(run.folder / "seeds.csv", index=False)
+    markdown = "\n\n".join(experiments(comparison, whole=True))
+    (run.folder / "comparison.md").write_text(f"{markdown}\n", encoding="utf-8")
+    metrics = comparison.table.drop(columns=["experiment", "description", "model", "seeds"]).astype(float)
+    for run_id, row in zip(run_ids, metrics.to_dict("records")[1:], strict=True):
+        records.log_metrics(run_id, {str(name): value for name, value in row.items() if np.isfinite(value)})
+
+
+def short_params(params: Mapping[str, Any]) -> list[str]:
+    """Return the parameters that belong into a run's name, abbreviated, such as hd=64."""
+    return [f"{sign}={params[key]}" for sign, key in _ABBREVIATIONS.items() if key in params]

@@ -1,4 +1,4 @@
-"""Upload: a folder becomes artifacts, each file whole or not at all, the manifest last."""
+"""Upload of artifacts: each file complete or not at all, the manifest last."""
 
 import os
 import shutil
@@ -14,12 +14,12 @@ from pricecast.files import MANIFEST, seal, write_whole
 
 
 def upload(folder: Path, location: str, remote: Callable[[str], None]) -> None:
-    """Seal a folder and uploads it; what holds a manifest is there to the last byte.
+    """Seal a folder and upload it: once its manifest exists, so does everything else.
 
     Args:
         folder: whose files become artifacts.
-        location: where they go, as MLflow names it: a path, a file URI or the address of a store.
-        remote: MLflow's upload of a folder, for a store that is not on this machine's disks.
+        location: their destination, as MLflow names it: a path, a file URI or the address of a store.
+        remote: MLflow's upload of a folder, for a store that is not on this machine.
     """
     seal(folder)
     if is_local_uri(location):
@@ -34,42 +34,42 @@ def upload_file(file: Path, location: str, folder: str, remote: Callable[[str, s
     Args:
         file: to upload under its name.
         location: of the run's artifacts.
-        folder: below it.
-        remote: MLflow's upload of a file into a folder, for a store that is not on this machine's disks.
+        folder: of artifacts, below the location.
+        remote: MLflow's upload of a file into a folder, for a store that is not on this machine.
     """
     if not is_local_uri(location):
         remote(str(file), folder)
         return
     destination = Path(local_file_uri_to_path(location)) / folder
-    _make(destination)
+    _make_folder(destination)
     write_whole(destination / file.name, partial(shutil.copyfile, file))
-    _flush(destination)
+    _sync(destination)
 
 
 def _publish(folder: Path, destination: Path) -> None:
-    """MLflow copies to the final name; a crash would leave half a file that looks like a whole one."""
+    """Copy through temporary names: MLflow copies to the final one, where a crash would leave half a file."""
     names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     content = [name for name in names if name != Path(MANIFEST)]
     for name in content:
-        _make((destination / name).parent)
+        _make_folder((destination / name).parent)
         write_whole(destination / name, partial(shutil.copyfile, folder / name))
     for parent in {(destination / name).parent for name in content}:
-        _flush(parent)
-    _make(destination)
+        _sync(parent)
+    _make_folder(destination)
     write_whole(destination / MANIFEST, partial(shutil.copyfile, folder / MANIFEST))
-    _flush(destination)
+    _sync(destination)
 
 
-def _make(folder: Path) -> None:
-    """Make a folder and those above it, so that they outlast a power cut."""
+def _make_folder(folder: Path) -> None:
+    """Create a folder and its parents, so that they outlast a power cut."""
     if not folder.is_dir():
-        _make(folder.parent)
+        _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _flush(folder.parent)
+        _sync(folder.parent)
 
 
-def _flush(folder: Path) -> None:
-    """Bring a folder's names to the disk; Windows does so by itself and opens no folder."""
+def _sync(folder: Path) -> None:
+    """Flush a folder's entries to the disk; Windows does so by itself and opens no folder."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -81,8 +81,8 @@ def _flush(folder: Path) -> None:
 
 def _send(folder: Path, remote: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="pricecast-") as last:
-        aside = Path(last) / MANIFEST
-        shutil.move(folder / MANIFEST, aside)
+        manifest = Path(last) / MANIFEST
+        shutil.move(folder / MANIFEST, manifest)
         remote(str(folder))
         remote(last)
-        shutil.move(aside, folder / MANIFEST)
+        shutil.move(manifest, folder / MANIFEST)

@@ -1,1 +1,1 @@
-"""Runs that end and secrets that stay: the store, signals, liveness, errors in one line."""
+"""Safe ends of runs and safe output: the store, signals, orphaned runs, one-line errors, masked secrets."""

@@ -1,4 +1,4 @@
-"""What a person can do about a failure that is no bug of ours: one line each."""
+"""One-line explanations of failures that are no bugs: what was expected, what came, what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -10,40 +10,40 @@ from mlflow.tracking import get_tracking_uri
 from flow_steps.safety import store
 from pricecast.errors import InputError
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_GONE = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
-_NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
-_AGAIN = "and run the same command again: finished steps are reused"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_MISSING = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+_NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_RETRY = "and run the same command again: finished steps are reused"
 
 
 def explain(error: BaseException) -> str | None:
-    """One line for an error that its reader can mend; None for what is a bug."""
+    """Return a line for an error that its reader can correct, None for a bug."""
     line = store.first_line(error)
     if isinstance(error, InputError):
         return str(error)
     if full := next((cause for cause in _causes(error) if _is_full(cause)), None):
-        return f"expected room on the disk, got: {store.first_line(full)}. Free some {_AGAIN}"
-    if isinstance(error, OSError) and error.errno in _NO_RIGHTS:
-        return f"expected a place that can be written to, got: {line}. Change it {_AGAIN}"
-    if getattr(error, "error_code", "") == _GONE:
-        return f"expected what earlier steps left at {get_tracking_uri()}, got: {line}. Bring it back {_AGAIN}"
+        return f"expected room on the disk, got: {store.first_line(full)}. Free some {_RETRY}"
+    if isinstance(error, OSError) and error.errno in _NOT_PERMITTED:
+        return f"expected a place that can be written to, got: {line}. Change it {_RETRY}"
+    if getattr(error, "error_code", "") == _MISSING:
+        return f"expected what earlier steps left at {get_tracking_uri()}, got: {line}. Bring it back {_RETRY}"
     if isinstance(error, (*store.FAILURES, requests.RequestException)) and not _is_misuse(error):
-        return f"expected the tracking store at {get_tracking_uri()} to answer, got: {line}. Bring it back {_AGAIN}"
+        return f"expected the tracking store at {get_tracking_uri()} to answer, got: {line}. Bring it back {_RETRY}"
     return None
 
 
 def _is_misuse(error: BaseException) -> bool:
-    """Whether the store answered, and what it did not like was the question."""
+    """Return whether the store answered and refused the request itself."""
     return getattr(error, "error_code", "") == ErrorCode.Name(INVALID_PARAMETER_VALUE)
 
 
 def _is_full(error: BaseException) -> bool:
-    # SQLite's own words; its driver gives no number.
-    return (isinstance(error, OSError) and error.errno in _NO_ROOM) or "database or disk is full" in str(error)
+    # SQLite's message; its driver gives no error number.
+    return (isinstance(error, OSError) and error.errno in _NO_SPACE) or "database or disk is full" in str(error)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and all that led to it."""
+    """Yield an error and its chain of causes."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

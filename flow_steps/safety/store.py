@@ -1,4 +1,4 @@
-"""The tracking store: created whole by one process, recognised when broken, and never waited for without end."""
+"""The tracking store: its atomic creation, a check that it is complete, and limits on waiting for a server."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pricecast.errors import InputError
 
-FAILURES = (MlflowException, SQLAlchemyError, CommandError)  # what a store that is down or broken raises
+FAILURES = (MlflowException, SQLAlchemyError, CommandError)  # errors of a store that is down or broken
 _SQLITE = "sqlite:///"
 # A server that restarts within half a minute is waited for; by default MLflow would wait for over four.
 _SETTINGS = {
@@ -28,11 +28,11 @@ _SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run; our summary says it once
 }
 _LONGEST_CREATION = 60.0  # seconds; it takes one or two
-_KNOCK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+_SINGLE_TRY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 
 
 def ensure() -> None:
-    """Create a SQLite store that is not there yet, and makes sure that the store in use answers.
+    """Create a SQLite store that does not exist yet, and check that the store in use answers.
 
     MLflow itself breaks a store that two processes create at once. Here one process builds it in a temporary file
     under a lock and renames it.
@@ -53,7 +53,7 @@ def ensure() -> None:
                         _create(path)
         if "://" in uri and not uri.startswith(("http", "databricks", "file:")):
             _check_tables(uri)
-        with briefly():
+        with without_retries():
             MlflowClient().search_experiments(max_results=1)
     except (*FAILURES, OSError, ImportError) as error:
         mend = "Move that file away" if uri.startswith(_SQLITE) else "Start its server"
@@ -64,10 +64,10 @@ def ensure() -> None:
 
 
 @contextmanager
-def briefly() -> Iterator[None]:
-    """Within it a request of this process to a tracking server is tried once, for seconds."""
-    before = {name: os.environ.get(name) for name in _KNOCK}
-    os.environ.update(_KNOCK)
+def without_retries() -> Iterator[None]:
+    """Let requests of this process to a tracking server be tried once only, for seconds."""
+    before = {name: os.environ.get(name) for name in _SINGLE_TRY}
+    os.environ.update(_SINGLE_TRY)
     try:
         yield
     finally:
@@ -76,7 +76,7 @@ def briefly() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error's first line that says something; of a request that failed, the cause."""
+    """Return the first line of an error that is not empty; of a failed request, its cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rpartition("(Caused by ")[2][:300] if lines else type(error).__name__
 
@@ -86,13 +86,13 @@ def _is_missing(path: Path) -> bool:
 
 
 def _check_tables(uri: str) -> None:
-    """Refuse what is no database, or half a store: MLflow tries for minutes, and may alter what it finds."""
-    # A database on the network that does not answer is not waited for, either.
+    """Refuse a file that is no database, or half a store: MLflow would retry for minutes, and may alter it."""
+    # Nor is a database on the network waited for.
     arguments = {"connect_timeout": 5} if uri.startswith(("postgresql", "mysql")) else {}
     engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool, connect_args=arguments)
-    found = set(sqlalchemy.inspect(engine).get_table_names())
-    missing = sorted(declared.Base.metadata.tables.keys() - found)
-    if found and missing:
+    tables = set(sqlalchemy.inspect(engine).get_table_names())
+    missing = sorted(declared.Base.metadata.tables.keys() - tables)
+    if tables and missing:
         raise OSError(
             f"half a store, without the tables {', '.join(missing[:3])} and {len(missing)} in all (if an older "
             "MLflow wrote it, `mlflow db upgrade` mends it)"
@@ -101,7 +101,7 @@ def _check_tables(uri: str) -> None:
 
 def _create(path: Path) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    # An earlier process of this number may have been shot here.
+    # An earlier process of this number may have been killed here.
     part.unlink(missing_ok=True)
     try:
         MlflowClient(tracking_uri=f"{_SQLITE}{part}").search_experiments()

@@ -1,4 +1,4 @@
-"""Optuna's pictures of a study as files."""
+"""Optuna's plots of a study as files."""
 
 import warnings
 from collections.abc import Callable
@@ -13,8 +13,7 @@ from optuna.visualization import matplotlib as pictures
 
 from pricecast.report import plots
 
-# From how many finished trials on a picture says anything.
-_FEWEST = 2
+_FEWEST_TRIALS = 2  # for which a plot is meaningful
 _DRAWN: dict[str, Callable[..., Any]] = {
     "history": pictures.plot_optimization_history,
     "importance": pictures.plot_param_importances,
@@ -24,22 +23,22 @@ _DRAWN: dict[str, Callable[..., Any]] = {
 
 
 def draw(study: optuna.Study, folder: Path) -> list[Path]:
-    """Write the pictures of a study that has trials enough; returns their files."""
+    """Write the plots of a study that has enough trials; return their files."""
     folder.mkdir(parents=True, exist_ok=True)
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     varied = {name for trial in done for name in trial.params if trial.params[name] != done[0].params.get(name)}
-    if len(done) < _FEWEST or not varied:
+    if len(done) < _FEWEST_TRIALS or not varied:
         return []
     return [_save(study, name, plot, folder) for name, plot in _DRAWN.items()]
 
 
 def _save(study: optuna.Study, name: str, plot: Callable[..., Any], folder: Path) -> Path:
     with warnings.catch_warnings():
-        # Their drawing with Matplotlib is an experiment of many years; a parameter that never varied warns, too.
+        # Optuna's Matplotlib backend is experimental; a parameter that never varied warns, too.
         warnings.simplefilter("ignore")
         figure = np.ravel(plot(study))[0].get_figure()
         figure.set_size_inches(9.4, 5)
-        # Their names of parameters stand aslant below the axes.
+        # Makes room for the slanted parameter names below the axes.
         figure.tight_layout()
         plots.save(figure, folder / f"{name}.svg")
         pyplot.close(figure)

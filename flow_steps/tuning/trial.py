@@ -1,4 +1,4 @@
-"""A trial of a study: its parameters, what they are worth on the past, and the run that keeps both."""
+"""A trial of a study: its parameters and their scores on the past, logged as a run."""
 
 import itertools
 import json
@@ -11,10 +11,10 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial
 
-from flow_steps.pipeline import candidate as hyper
+from flow_steps.pipeline.candidate import make_candidate
 from flow_steps.runs import tracking
 from flow_steps.safety import store
-from flow_steps.tuning import studies
+from flow_steps.tuning.takeover import PARAMS
 from pricecast import defaults
 from pricecast.dataset.dataset import Dataset
 from pricecast.dataset.splits import Fold
@@ -23,17 +23,24 @@ from pricecast.experiments import search
 from pricecast.experiments.search import Assessed
 from pricecast.forecasting.walk_forward import Candidate
 
-# What a trial says of itself: its run, and the epochs that were best.
+# User attributes of a trial: its run, and the best number of epochs.
 RUN, EPOCHS = "run", "epochs"
-# What a model raises that cannot be fitted with some parameters, be it for its numbers or for want of memory. Other
-# errors end the command.
-_CANNOT = (ValueError, ArithmeticError, RuntimeError, MemoryError)
+# Errors of a model that cannot be fitted with some parameters, for numerical reasons or for want of memory. Any
+# other ends the command.
+_UNFITTABLE = (ValueError, ArithmeticError, RuntimeError, MemoryError)
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A model that is tuned: on what, and by which settings of the command."""
+    """The tuning of one model.
+
+    Attributes:
+        name: of the model.
+        given: its parameters that are not searched.
+        past: dataset without the test span.
+        params: of the command.
+    """
 
     name: str
     given: dict[str, Any]
@@ -42,13 +49,13 @@ class Task:
 
     def candidate(self, searched: dict[str, Any]) -> Candidate:
         """Return the model with the parameters of a trial."""
-        return hyper.candidate(self.name, {**searched, **self.given}, {**self.params, "early_stopping": True})
+        return make_candidate(self.name, {**searched, **self.given}, {**self.params, "early_stopping": True})
 
     def check(self) -> None:
-        """Refuse settings that no trial could be made with.
+        """Refuse parameters that would fail in every trial.
 
         Raises:
-            InputError: a parameter is not known, or the lookback is longer than the context.
+            InputError: a parameter is unknown, or the lookback is longer than the context.
         """
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
         if timesteps > longest:
@@ -56,35 +63,35 @@ class Task:
         search.check(self.candidate({}), longest)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
-        """Return the parameters of a trial; what the command sets is not searched."""
+        """Return the parameters of a trial; those that the command sets are not searched."""
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
         return search.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
 
 
-def judge(task: Task, trial: Trial, walked: Sequence[Fold]) -> float:
-    """One trial as a run: its parameters, curves and scores."""
+def judge(task: Task, trial: Trial, folds: Sequence[Fold]) -> float:
+    """Run one trial as an MLflow run with parameters, curves and scores; return its value."""
     candidate = task.candidate(task.suggest(trial))
-    trial.set_user_attr(studies.PARAMS, json.dumps(dict(candidate.params)))
+    trial.set_user_attr(PARAMS, json.dumps(dict(candidate.params)))
     title, metric = f"trial {trial.number} {task.name}", task.params["metric"]
     with tracking.open_run(title, {"model": task.name, **candidate.params}, {"step": "trial"}) as own:
         trial.set_user_attr(RUN, own.run_id)
-        found = _assessed(task, trial, walked, candidate, own)
-    said = found if isinstance(found, str) else f"{metric} {found.scores[metric]:.5g}"
-    _log.info("trial %d of %s: %s", trial.number, task.name, said)
-    if isinstance(found, str):
-        raise optuna.TrialPruned(said)
-    trial.set_user_attr(EPOCHS, found.epochs)
-    return found.scores[metric]
+        outcome = _assess(task, trial, folds, candidate, own)
+    message = outcome if isinstance(outcome, str) else f"{metric} {outcome.scores[metric]:.5g}"
+    _log.info("trial %d of %s: %s", trial.number, task.name, message)
+    if isinstance(outcome, str):
+        raise optuna.TrialPruned(message)
+    trial.set_user_attr(EPOCHS, outcome.epochs)
+    return outcome.scores[metric]
 
 
-def _assessed(
-    task: Task, trial: Trial, walked: Sequence[Fold], candidate: Candidate, own: tracking.StepRun
+def _assess(
+    task: Task, trial: Trial, folds: Sequence[Fold], candidate: Candidate, own: tracking.StepRun
 ) -> Assessed | str:
-    """What came of a trial, as its run has it; in words if it was given up."""
-    seen = itertools.count(1)
+    """Fit and score a candidate, and log the outcome; return the reason in words if it was pruned."""
+    epochs = itertools.count(1)
 
     def on_epoch(fold: int, epoch: int, losses: dict[str, float]) -> None:
-        own.metrics(losses, step=next(seen))
+        own.log_metrics(losses, step=next(epochs))
         # Losses of another fold are of another market; those of a model for each ticker come when all are fitted.
         if "val_loss" in losses and not fold and not task.params["per_ticker"]:
             trial.report(losses["val_loss"], epoch)
@@ -92,17 +99,17 @@ def _assessed(
                 raise optuna.TrialPruned
 
     try:
-        found = search.assess(candidate, task.past, walked, defaults.METRICS, on_epoch)
+        assessed = search.assess(candidate, task.past, folds, defaults.METRICS, on_epoch)
     except UpdateFinishedTrialError:
         raise  # another worker has the trial now
     except optuna.TrialPruned:
-        why = f"given up after {next(seen) - 1} epochs: behind the others"
-    except _CANNOT as error:
-        why = f"given up: {store.first_line(error)}"
+        reason = f"given up after {next(epochs) - 1} epochs: behind the others"
+    except _UNFITTABLE as error:
+        reason = f"given up: {store.first_line(error)}"
     else:
-        own.tags({"trial": "complete"})
-        own.metrics({f"valid_{name}": value for name, value in found.scores.items()})
-        return found
-    own.tags({"trial": "pruned"})
-    own.note(f"{why[0].upper()}{why[1:]}.")
-    return why
+        own.set_tags({"trial": "complete"})
+        own.log_metrics({f"valid_{name}": value for name, value in assessed.scores.items()})
+        return assessed
+    own.set_tags({"trial": "pruned"})
+    own.set_note(f"{reason[0].upper()}{reason[1:]}.")
+    return reason

@@ -1,18 +1,23 @@
 """What the report shows of an evaluation and of the data that it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluate import Evaluation
 from pricecast.evaluation.evidence import shown_model
+from pricecast.experiments.comparison import Comparison
 from pricecast.report.facts import facts, kicker
 from pricecast.report.figures import draw
+from pricecast.report.plots import convergence
 from pricecast.report.report import Report
 from pricecast.schema import NAIVE
 from pricecast.text import listed
 
+CURVES = "Do the losses converge?"
+CAPTION = "Loss of each epoch, a line for each seed of an experiment."
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
@@ -37,6 +42,25 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_o
         quality=dataset.quality,
         figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if pictures else {},
     )
+
+
+def make_comparison_report(
+    evaluation: Evaluation, dataset: Dataset, pictures: bool, comparison: Comparison,
+    curves: Mapping[str, Sequence[pd.DataFrame]],
+) -> Report:  # fmt: skip
+    """Return the report of an evaluation with the comparison of its experiments.
+
+    Args:
+        evaluation: of all trainings.
+        dataset: of the evaluation.
+        pictures: whether to draw figures.
+        comparison: of the experiments.
+        curves: losses by epoch of each training, by experiment.
+    """
+    report = replace(make_report(evaluation, dataset, pictures), comparison=comparison)
+    if pictures and (picture := convergence(curves)):
+        return replace(report, figures={CURVES: (picture, CAPTION), **report.figures})
+    return report
 
 
 def _untried(evaluation: Evaluation) -> list[str]:

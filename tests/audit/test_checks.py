@@ -14,7 +14,7 @@ from tests.reliability import leaks, leaky_steps
 from tests.reliability.leaks import HONEST, LEAKS, LOOKALIKES, caught, odd_market, table_of
 from tests.reliability.leaky_steps import BUILD, MISTAKES, dataset
 from tests.support.market_samples import market
-from tests.support.trials import Count
+from tests.support.stress import Count
 
 BARS = adjust(odd_market(0))
 PAIR = adjust(market((("AAA", 160), ("BBB", 120)), seed=1))

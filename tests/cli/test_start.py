@@ -9,7 +9,7 @@ import pytest
 from flow_steps.cli.commands import FLOWS, STEPS
 from tests.support.market_samples import prices_of
 from tests.support.stores import environment
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 # What takes seconds or hundreds of megabytes, and the steps, which import it.
 HEAVY = {"mlflow", "torch", "sklearn", "skops", "pandas", "scipy", "pyarrow", "matplotlib", "optuna", "sqlalchemy"}

@@ -15,7 +15,7 @@ from pricecast.dataset.scalers import SCALERS, Scaler, Scalers
 from pricecast.errors import InputError
 from tests.support.market_samples import same_bits
 from tests.support.skops_files import canonical
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 ESTIMATORS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
 

@@ -7,7 +7,7 @@ import pytest
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.experiments.config import Experiment, read
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 
 def file(folder: Path, text: str) -> Path:

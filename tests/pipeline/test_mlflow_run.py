@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.projects.utils import load_project
 
-from flow_steps.runs import tracking
+from flow_steps.runs import records
 from tests.support.mlproject import PARTS, copy_of_project, run_line
 from tests.support.stores import SEARCH, environment, store_of
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -92,7 +92,7 @@ def story(home):
             "metrics": {name: value for name, value in run.data.metrics.items() if name != CLOCK},
             # No tag of ours holds an id: keys are digests of content.
             "tags": {name: value for name, value in run.data.tags.items() if name.startswith("pricecast.")},
-            "note": re.sub(r"[0-9a-f]{32}", "ID", run.data.tags.get(tracking.NOTE, "")),
+            "note": re.sub(r"[0-9a-f]{32}", "ID", run.data.tags.get(records.NOTE, "")),
             "params": {name: plain(value) for name, value in run.data.params.items()},
             "artifacts": artifacts_of(run),
         }

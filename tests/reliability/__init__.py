@@ -1,1 +1,1 @@
-"""Counted trials (kills, flips, leaks, ...), the table of their counts, and tests that try a few of each."""
+"""Stress tests (kills, flips, leaks, ...), the table of their counts, and tests that try a few of each."""

@@ -1,4 +1,4 @@
-"""A trial: addresses that lead out of a run. Who reads what lies there?"""
+"""Stress test: addresses that lead out of a run. Who reads what lies there?"""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ import mlflow
 
 from flow_steps.runs import artifacts
 from tests.support.stores import finished, refused
-from tests.support.trials import Count, answer, spread
+from tests.support.stress import Count, answer, spread
 
 BESIDE = "beside.txt"
 # Below `runs:/<id>/`; {outside} is the folder above the artifacts.

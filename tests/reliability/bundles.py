@@ -1,4 +1,4 @@
-"""A trial: bundles that somebody else wrote and sealed anew, through the doors that the steps use."""
+"""Stress test: bundles that somebody else wrote and sealed anew, through the doors that the steps use."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from pricecast.files import digest_file, write_json
 from serving.load import load
 from tests.support import hostile_models
 from tests.support.stores import finished
-from tests.support.trials import Count, answer, one_text, spread
+from tests.support.stress import Count, answer, one_text, spread
 
 FORECASTER = Path("artifacts/forecaster")
 WEIGHTS = FORECASTER / "model" / "weights.safetensors"
@@ -395,7 +395,7 @@ def _forecast(uri: str) -> None:
 
 
 def _plugins(uri: str) -> object:
-    return evaluate.STEP.plugins({"bundles": uri})
+    return evaluate.STEP.plugins({"models": (uri,)})
 
 
 def _mistakes(door: Callable[[str], object], uri: str, must_refuse: bool) -> list[str]:

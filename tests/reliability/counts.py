@@ -1,4 +1,4 @@
-"""Every trial in full, as one Markdown table: python -m tests.reliability.counts [NAME...] [--short].
+"""All stress tests in full, as one Markdown table: python -m tests.reliability.counts [NAME...] [--short].
 
 Each row comes as soon as it is known; what was wrong with the bad cases goes to stderr.
 """
@@ -7,7 +7,7 @@ import argparse
 import sys
 from typing import NamedTuple
 
-from tests.support.trials import SMALL_DISKS, Count, apart, may_mount
+from tests.support.stress import SMALL_DISKS, Count, apart, may_mount
 
 
 class Row(NamedTuple):
@@ -15,17 +15,17 @@ class Row(NamedTuple):
 
     Attributes:
         name: as the command line takes it.
-        trial: the file beside this one.
+        file: of the stress test, beside this one.
         what: is tried.
         bad: what counts as bad, in words.
         full: how many cases; None for all there are.
         short: how many with --short.
-        ours: the way of the trial that counts pricecast.
+        ours: the way of the stress test that counts pricecast.
         stock: the way that counts MLflow alone, if any.
     """
 
     name: str
-    trial: str
+    file: str
     what: str
     bad: str
     full: int | None
@@ -116,9 +116,9 @@ def line(row: Row, short: bool) -> str:
 
 def _side(row: Row, way: str, n: int | None, before: tuple[str, ...] = ()) -> tuple[str, str]:
     _tell(f"{row.name}, {way}: {'all' if n is None else n}")
-    # One trial that cannot be held does not cost the figures of the others.
+    # One stress test that cannot be run does not cost the figures of the others.
     try:
-        count: Count = apart(row.trial, way, n, before)
+        count: Count = apart(row.file, way, n, before)
     except AssertionError as error:
         _tell(str(error))
         return NONE, "failed"

@@ -1,4 +1,4 @@
-"""Trial: a backtest is ended in the middle of its fits. What is left of it, and does the next one take it up?
+"""Stress test: a backtest is ended in the middle of its fits. What is left of it, and does the next one take it up?
 
 Real processes, whose workers are processes of their own.
 """
@@ -17,8 +17,8 @@ from tests.reliability.servers import _free_port, _server
 from tests.support import walked
 from tests.support.forks import left_of, orphans
 from tests.support.stores import environment, inside
+from tests.support.stress import ROOT, Count, answer, one_text, spread
 from tests.support.traces import runs_of, statuses, still_running
-from tests.support.trials import ROOT, Count, answer, one_text, spread
 
 # The signal, processes at work, and fits that are kept when it comes; behind the last of them training is endless.
 CASES = tuple(product((signal.SIGTERM, signal.SIGKILL), (1, 2), (3, 15)))
@@ -37,16 +37,16 @@ from flow_steps.reuse import fits
 from pricecast.forecasting.executors import local
 
 jobs, stop = int(sys.argv.pop(1)), int(sys.argv.pop(1))
-keep, kept = fits.Fits.keep, []
+save, kept = fits.Fits.save, []
 
 def keeping(self, fit, found):
-    keep(self, fit, found)
+    save(self, fit, found)
     kept.append(fit)
     pathlib.Path("kept").write_text(str(len(kept)))
     while len(kept) == stop and stop < 15:
         time.sleep(0.1)
 
-fits.Fits.keep, local.cpu_count = keeping, lambda: jobs
+fits.Fits.save, local.cpu_count = keeping, lambda: jobs
 if __name__ == "__main__":
     backtest.main()
 """

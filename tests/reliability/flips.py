@@ -1,4 +1,4 @@
-"""A trial: flip a bit or cut a file anywhere in what a pipeline leaves, and read it. Does anybody notice?"""
+"""Stress test: flip a bit or cut a file anywhere in what a pipeline leaves, and read it. Does anybody notice?"""
 
 import json
 import tempfile
@@ -17,7 +17,7 @@ from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from serving.load import load
 from tests.support.stores import finished, refused
-from tests.support.trials import Count, answer
+from tests.support.stress import Count, answer
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def _let_through(path: Path, sources: dict[str, str]) -> str:
         doors = {"fetch": lambda: artifacts.fetch(uri), "digest": lambda: artifacts.digest(uri),
                  "folder": lambda: artifacts.fetch(f"{above}/")}  # fmt: skip
     passed = [name for name, door in doors.items() if not refused(door)]
-    return ", ".join(passed + (["is_whole"] if copies.is_whole(run_id) else []))
+    return ", ".join(passed + (["is_intact"] if copies.is_intact(run_id) else []))
 
 
 def _stock_reads(path: Path) -> str:

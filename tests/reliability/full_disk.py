@@ -1,6 +1,6 @@
-"""Trial: the disk is full, at one moment after another; with room again the same command does its work.
+"""Stress test: the disk is full, at one moment after another; with room again the same command does its work.
 
-A program of its own inside a user namespace, because it mounts small disks: `trials.apart` with `SMALL_DISKS`.
+A program of its own inside a user namespace, because it mounts small disks: `stress.apart` with `SMALL_DISKS`.
 """
 
 import subprocess
@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.support import warm
 from tests.support.forks import fork, output, wait
 from tests.support.stores import fresh_store
+from tests.support.stress import Count, answer, one_text
 from tests.support.traces import after_the_next_start, half_files, undisturbed
-from tests.support.trials import Count, answer, one_text
 
 
 def ours(n: int, folder: Path) -> Count:

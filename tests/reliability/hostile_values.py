@@ -22,7 +22,7 @@ from pricecast.forecasting.fitting import fit
 from tests.support.market_samples import market, small_dataset
 from tests.support.mlproject import commands, run_line
 from tests.support.stores import environment, inside
-from tests.support.trials import ROOT, Count, answer
+from tests.support.stress import ROOT, Count, answer
 
 LIMIT = 60  # seconds for one value: nothing may hang
 TEXTS = {

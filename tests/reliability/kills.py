@@ -1,6 +1,6 @@
-"""Trial: a pipeline is told to stop, or shot, at every moment of every step; the next start puts all right.
+"""Stress test: a pipeline is told to stop, or shot, at every moment of every step; the next start puts all right.
 
-A program of its own, because it forks: `trials.apart`. The imports are paid once; each case of a pipeline is a
+A program of its own, because it forks: `stress.apart`. The imports are paid once; each case of a pipeline is a
 process that was forked before anything was computed. `mlflow run` is started as it is.
 """
 
@@ -19,8 +19,8 @@ from tests.support.forks import fork, left_of, orphans, output, wait
 from tests.support.mlproject import copy_of_project, run_line
 from tests.support.stops import MOMENTS, await_stop, run_up_to
 from tests.support.stores import environment
+from tests.support.stress import Count, answer, one_text, spread
 from tests.support.traces import after_the_next_start, half_files, new_home, statuses, still_running, undisturbed
-from tests.support.trials import Count, answer, one_text, spread
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 CASES = tuple(product(warm.program.CHAIN, MOMENTS, SIGNALS))

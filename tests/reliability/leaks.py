@@ -11,7 +11,7 @@ from pricecast.audit.perturb import cuts
 from pricecast.data.adjust import adjust
 from pricecast.dataset import features
 from tests.support.market_samples import market
-from tests.support.trials import Count, answer
+from tests.support.stress import Count, answer
 
 Column = Callable[[pd.DataFrame], pd.Series]
 

@@ -21,7 +21,7 @@ from pricecast.forecasting.calibration import calibrate
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.models import Forecast, naive
 from tests.support.market_samples import SMALL, market
-from tests.support.trials import Count, answer, one_text
+from tests.support.stress import Count, answer, one_text
 
 BUILD = {"horizon": 3, "max_lookback": 20}
 LENGTHS = {"AAA": 420, "BBB": 360}

@@ -20,7 +20,7 @@ from pricecast.models import Forecast, naive
 from pricecast.schema import NAIVE
 from pricecast.statistics.significance import daily_losses, diebold_mariano, holm
 from tests.support.market_samples import market, prices_of
-from tests.support.trials import Count, answer
+from tests.support.stress import Count, answer
 
 BARS = 1500
 SMALL_LSTM = {"hidden_dim": 4, "num_layers": 1, "lookback": 5, "epochs": 3, "learning_rate": 0.01}

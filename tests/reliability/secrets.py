@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 from tests.support.mlproject import copy_of_project, run_line
 from tests.support.stores import environment
-from tests.support.trials import Count, answer, one_text, spread
+from tests.support.stress import Count, answer, one_text, spread
 
 SMALL = ("--models", "naive", "--max-lookback", "20", "--vis", "false")
 

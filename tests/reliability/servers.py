@@ -1,6 +1,6 @@
-"""Trial: the tracking server dies in mid-run, and comes back soon or only after the pipeline gave up.
+"""Stress test: the tracking server dies in mid-run, and comes back soon or only after the pipeline gave up.
 
-A program of its own, because it forks: `trials.apart`.
+A program of its own, because it forks: `stress.apart`.
 """
 
 import os
@@ -19,8 +19,8 @@ from tests.support import warm
 from tests.support.forks import fork, output, wait
 from tests.support.stops import await_stop, run_up_to
 from tests.support.stores import store_of
+from tests.support.stress import Count, answer, one_text, spread
 from tests.support.traces import after_the_next_start, undisturbed
-from tests.support.trials import Count, answer, one_text, spread
 
 # The step in which the server dies, and whether it comes back at once.
 CASES = tuple(product(warm.program.CHAIN, ("back at once", "back too late")))

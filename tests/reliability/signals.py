@@ -1,4 +1,4 @@
-"""Trial: SIGTERM comes at one line after another of MLflow's own code, while a run's values are written.
+"""Stress test: SIGTERM comes at one line after another of MLflow's own code, while a run's values are written.
 
 A program of its own, because it forks: each case is a process that was forked before the store was opened.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 from flow_steps.runs import tracking
 from flow_steps.safety import signals
 from tests.support.forks import fork, orphans, output, wait
+from tests.support.stress import Count, answer, one_text, spread
 from tests.support.traces import empty_store, new_home, statuses
-from tests.support.trials import Count, answer, one_text, spread
 
 TOLD = 128 + signal.SIGTERM
 PATIENCE = 40  # seconds; a database that is locked is waited for half as long
@@ -71,17 +71,17 @@ def _write(line: int) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return trace
 
-    signals.listen()
+    signals.install()
     try:
         with tracking.open_run("outer", {}, {}), tracking.open_run("inner", {}, {}) as run:
             sys.settrace(trace)
-            run.params({"epochs": 1, "lookback": 10})
-            run.metrics({"loss": 0.5})
-            run.tags({"step": "train"})
+            run.log_params({"epochs": 1, "lookback": 10})
+            run.log_metrics({"loss": 0.5})
+            run.set_tags({"step": "train"})
             sys.settrace(None)
             time.sleep(PATIENCE if line else 0)
     finally:
-        signals.heard()
+        signals.acknowledge()
     print(passed)  # noqa: T201
 
 

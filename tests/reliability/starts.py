@@ -1,6 +1,6 @@
-"""Trial: six pipelines come at once to a store that is not there yet.
+"""Stress test: six pipelines come at once to a store that is not there yet.
 
-A program of its own, because it forks: `trials.apart`.
+A program of its own, because it forks: `stress.apart`.
 """
 
 import json
@@ -16,8 +16,8 @@ import numpy as np
 from tests.support import warm
 from tests.support.forks import fork, output, wait
 from tests.support.market_samples import prices_of
+from tests.support.stress import Count, answer
 from tests.support.traces import runs_of
-from tests.support.trials import Count, answer
 
 PROCESSES = 6
 FEW = 2

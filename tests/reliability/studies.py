@@ -1,4 +1,4 @@
-"""Trial: a study is killed at random moments, or has two workers on PostgreSQL. Are all trials there, each once?"""
+"""Stress test: a study is killed at random moments, or has two workers on PostgreSQL; each trial counts once."""
 
 import os
 import random
@@ -16,8 +16,8 @@ import pandas as pd
 
 from tests.reliability.servers import _free_port
 from tests.support.stores import environment, inside
+from tests.support.stress import ROOT, Count, answer, one_text
 from tests.support.traces import runs_of, still_running
-from tests.support.trials import ROOT, Count, answer, one_text
 
 TRIALS = 4
 MODELS = ("har", "mlp")

@@ -23,7 +23,7 @@ from tests.support import reference_quality
 from tests.support.bad_tables import bad_table, damage
 from tests.support.gallery import AS_OF, sound
 from tests.support.reference_quality import RefusedError
-from tests.support.trials import Count, answer
+from tests.support.stress import Count, answer
 
 # Kinds whose count the plain rules know to the row; the moves are held by a bound.
 EXACT = (

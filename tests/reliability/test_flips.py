@@ -5,7 +5,7 @@ import pytest
 from tests.reliability import flips
 from tests.reliability.flips import ours, plain, stock
 from tests.support.stores import finished
-from tests.support.trials import Count
+from tests.support.stress import Count
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

@@ -41,7 +41,7 @@ def test_many_hostile_values_through_the_template_and_bash_do_no_harm(tmp_path):
     assert (count.tried, count.bad) == (600, [])
 
 
-def test_the_trial_notices_a_template_in_quotes(tmp_path):
+def test_the_stress_test_notices_a_template_in_quotes(tmp_path):
     count = hostile_values.stock(150, tmp_path)
     assert len([text for text in count.bad if text.endswith("ran a command")]) >= 3
 

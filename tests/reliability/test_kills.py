@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.trials import ENVIRONMENT, ROOT, SMALL_DISKS, apart, may_mount
+from tests.support.stress import ENVIRONMENT, ROOT, SMALL_DISKS, apart, may_mount
 
 needs_mounts = pytest.mark.skipif(not may_mount(), reason="no user namespace may mount a small disk here")
 
@@ -23,10 +23,10 @@ def test_no_moment_and_no_signal_leaves_a_trace():
 
 
 @pytest.mark.slow
-def test_the_trial_sees_runs_that_nobody_clears_up():
+def test_the_stress_test_sees_runs_that_nobody_clears_up():
     blind = (
         "import tempfile, pathlib; from tests.reliability import kills as t; "
-        "from flow_steps.safety import liveness; liveness.reap = lambda e: []; "
+        "from flow_steps.safety import liveness; liveness.end_orphaned_runs = lambda e: []; "
         "print(len(t.ours(1, pathlib.Path(tempfile.mkdtemp()), only=[t.CASES[2]]).bad))"
     )
     done = subprocess.run(

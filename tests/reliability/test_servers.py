@@ -10,7 +10,7 @@ import pytest
 
 from flow_steps.safety import store
 from pricecast.errors import InputError
-from tests.support.trials import apart
+from tests.support.stress import apart
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_a_server_that_is_out_of_order_is_asked_once(server, answer):
 
 
 def test_a_server_that_does_not_answer_is_asked_once_and_for_seconds(server, monkeypatch):
-    assert store._KNOCK["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "5"
-    monkeypatch.setitem(store._KNOCK, "MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    assert store._SINGLE_TRY["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "5"
+    monkeypatch.setitem(store._SINGLE_TRY, "MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     requests = server(lambda handler: time.sleep(30))
     assert "timed out" in refused()
     assert len(requests) == 1

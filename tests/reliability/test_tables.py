@@ -24,7 +24,7 @@ from tests.support.reference_quality import RefusedError
 def no_failure(count, fates):
     assert count.bad == [], "\n".join(count.bad[:20])
     assert count.tried == sum(fates.values())
-    # All three fates are met, or the trial would prove little.
+    # All three fates are met, or the stress test would prove little.
     assert min(fates[fate] for fate in tables.FATES) > count.tried / 20
 
 
@@ -47,7 +47,7 @@ def test_ten_thousand_bad_tables_meet_one_fate():
         (quality, "check_moves", "double_adjustment"),
     ],
 )
-def test_the_trial_notices_a_rule_that_is_gone(monkeypatch, where, rule, defect):
+def test_the_stress_test_notices_a_rule_that_is_gone(monkeypatch, where, rule, defect):
     monkeypatch.setattr(where, rule, lambda *_: None)
     monkeypatch.setattr(tables, "DOORS", (tables._through_table,))
     monkeypatch.setattr(bad_tables, "MUTATIONS", (bad_tables._gallery,))

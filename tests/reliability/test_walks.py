@@ -32,7 +32,7 @@ def test_a_planted_signal_is_found_through_the_folds():
     assert planted(3).bad == []
 
 
-def test_the_trial_sees_every_place_where_skill_is_told():
+def test_the_stress_test_sees_every_place_where_skill_is_told():
     """A model that knows a little of tomorrow is told of in all of them."""
     data = null_walk(0, "crps")
     judged = walk(data, {"drift": {}})

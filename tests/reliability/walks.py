@@ -20,7 +20,7 @@ from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
 from pricecast.statistics.confidence_set import SIZE
 from tests.reliability.nulls import ABLE_LSTM, BARS, SMALL_LSTM, null_walk
 from tests.support.market_samples import market
-from tests.support.trials import Count, answer
+from tests.support.stress import Count, answer
 
 PLAN = Plan(folds=4)
 CHEAP: Mapping[str, dict] = {"drift": {}, "linear": {}, "har": {}}

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 import main
+from flow_steps.cli import commands
 from flow_steps.pipeline import chain
 from flow_steps.reuse import closure, keys
 from flow_steps.runs import artifacts, lookup
@@ -54,9 +55,9 @@ class Finished:
             "download": {},
             "transform": {"prices": f"runs:/{self.runs['download']}/prices.parquet"},
             "train": {"dataset": f"runs:/{self.runs['transform']}/dataset", "model": "naive", "model_params": "{}"},
-            "evaluate": {"dataset": f"runs:/{self.runs['transform']}/dataset", "bundles": self.bundle},
+            "evaluate": {"dataset": f"runs:/{self.runs['transform']}/dataset", "models": self.bundle},
             "audit": {
-                "dataset": f"runs:/{self.runs['transform']}/dataset", "audited": self.bundle, "quick": True,
+                "dataset": f"runs:/{self.runs['transform']}/dataset", "models": self.bundle, "quick": True,
                 "forecasts": f"runs:/{self.runs['evaluate']}/forecasts.parquet",
             },
         }  # fmt: skip
@@ -71,8 +72,8 @@ class Finished:
 
     def _reason(self, name, params):
         module = import_module(f"flow_steps.{name}")
-        typed = chain._typed(module.STEP.name, params)
-        run_id, reason = chain._find(module.STEP, typed, chain._parts(module.STEP, typed))
+        typed = chain._typed(commands.STEPS[name], params)
+        run_id, reason = chain._find_reusable(module.STEP, typed, chain._parts(module.STEP, typed))
         assert (run_id == self.runs[name]) == (not reason)
         return reason
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from flow_steps import backtest as step
 from flow_steps.reuse import closure, copies
@@ -18,7 +19,7 @@ from pricecast.forecasting.settings import DEFAULTS
 from pricecast.forecasting.walk_forward import Candidate, Plan
 from tests.support import walked
 from tests.support.market_samples import SMALL, same_bits, small_dataset
-from tests.support.trials import ROOT, apart
+from tests.support.stress import ROOT, apart
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -73,7 +74,7 @@ class Store:
         with walked.counted(self.patch) as made, tracking.open_run("backtest", {}, {"step": "backtest"}) as run:
             found = step._fitted(run, wanted, data, digest)
         self.run = run.run_id
-        self.folder = walked.place(tracking._client().get_run(run.run_id)) / FOLDER
+        self.folder = walked.place(MlflowClient().get_run(run.run_id)) / FOLDER
         return made, found
 
     def again(self, *args, **more):
@@ -147,7 +148,7 @@ def test_nothing_is_fitted_twice_and_the_forecasts_are_the_same_to_the_last_bit(
     same(found, made.first[1])
     # The run holds what it has taken up, so the first one may go.
     assert len(list(made.folder.iterdir())) == 15
-    assert copies.is_whole(made.run)
+    assert copies.is_intact(made.run)
 
 
 def test_one_model_more_fits_that_one_alone(made):
@@ -250,12 +251,12 @@ def test_what_vanished_is_a_miss(alone):
 
 
 def test_fits_of_a_deleted_run_are_not_taken(alone):
-    tracking._client().delete_run(alone.run)
+    MlflowClient().delete_run(alone.run)
     assert len(alone.again("")) == 9
 
 
 def test_copies_of_a_reused_backtest_do_not_hide_its_fits(alone, monkeypatch):
-    monkeypatch.setattr("flow_steps.reuse.fits._MOST", 1)
+    monkeypatch.setattr("flow_steps.reuse.fits._MOST_RUNS", 1)
     with tracking.open_run("pipeline", {}, {}):
         for _ in range(3):
             copies.copy_run(alone.run)

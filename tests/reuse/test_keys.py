@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
-from flow_steps import tune
+from flow_steps.cli.commands import FLOWS, STEPS
 from flow_steps.pipeline import chain
 from flow_steps.reuse import closure, fits, keys
 from flow_steps.runs import artifacts
+from flow_steps.tuning.optimize import study_name
 from flow_steps.tuning.trial import Task
 from pricecast import models
 from pricecast.errors import InputError
@@ -57,7 +58,7 @@ def released(patch, name):
 
 
 def typed(step, **params):
-    return chain._typed(step, params)
+    return chain._typed({**STEPS, **FLOWS}[step], params)
 
 
 def test_the_same_project_elsewhere_has_the_same_key(project, monkeypatch):
@@ -166,8 +167,8 @@ def test_a_live_download_has_a_key_only_with_a_closed_end():
 
 
 def test_the_log_names_a_few_of_many_parts():
-    assert keys.shown(["a", "b"]) == "a, b"
-    assert keys.shown(list("abcdef"), limit=4) == "a, b, c, d and 2 more"
+    assert keys.describe(["a", "b"]) == "a, b"
+    assert keys.describe(list("abcdef"), limit=4) == "a, b, c, d and 2 more"
 
 
 def test_what_was_repaired_is_part_of_transforms_key(monkeypatch, tmp_path):
@@ -274,11 +275,11 @@ class Cases:
             "download": self.of_step("download", changes, source="sample"),
             "transform": self.of_step("transform", changes, prices=self.prices),
             **{f"train {name}": self.of_step("train", changes, dataset=dataset, model=name) for name in trained},
-            "evaluate": self.of_step("evaluate", changes, dataset=dataset, bundles=bundles),
+            "evaluate": self.of_step("evaluate", changes, dataset=dataset, models=bundles),
             "backtest": self.of_step("backtest", changes, dataset=dataset, models="har"),
-            "audit": self.of_step("audit", changes, dataset=dataset, audited=self.bundles["har"], quick=True),
+            "audit": self.of_step("audit", changes, dataset=dataset, models=self.bundles["har"], quick=True),
             "fit har": lambda: fits._code(artifacts.digest(dataset), ("har",)),
-            "study xgboost": lambda: tune._key(task, dataset),
+            "study xgboost": lambda: study_name(task, dataset),
         }
 
     def keys(self, **changes):
@@ -398,14 +399,14 @@ def test_a_module_that_is_not_there_is_named(name):
     ],
 )
 def test_an_import_that_is_not_there_is_named_with_its_file(project, line):
-    path = project / "pricecast" / "calendars.py"
+    path = project / "pricecast" / "data" / "calendars.py"
     path.write_text(f"{path.read_text(encoding='utf-8')}\nimport importlib\n{line}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"the module pricecast\.gone that pricecast\.calendars names"):
+    with pytest.raises(InputError, match=r"the module pricecast\.gone that pricecast\.data\.calendars names"):
         parts()
 
 
 def test_a_module_that_is_imported_by_its_name_counts(project):
-    path = project / "pricecast" / "calendars.py"
+    path = project / "pricecast" / "data" / "calendars.py"
     line = 'importlib.import_module("pricecast.report.eda_plots")'
     path.write_text(f"{path.read_text(encoding='utf-8')}\nimport importlib\n{line}\n", encoding="utf-8")
     assert {
@@ -427,14 +428,14 @@ def test_only_models_and_sources_are_imported_by_a_name_that_is_made_up():
         if not isinstance(node.args[0], ast.Constant)
     ]
     assert made_up == [
+        "pricecast/data/sources/__init__.py: f'{__name__}.{source}'",
         "pricecast/models/__init__.py: f'{__name__}.{name}'",
         "pricecast/models/_catalog.py: PACKAGE",
-        "pricecast/data/sources/__init__.py: f'{__name__}.{source}'",
     ]
 
 
 def test_a_library_that_is_not_installed_is_a_part_of_the_key(project):
-    path = project / "pricecast" / "calendars.py"
+    path = project / "pricecast" / "data" / "calendars.py"
     path.write_text(f"{path.read_text(encoding='utf-8')}\nimport brandnew.thing\n", encoding="utf-8")
     assert parts()["version of brandnew"] == "not installed"
 
@@ -442,7 +443,7 @@ def test_a_library_that_is_not_installed_is_a_part_of_the_key(project):
 def test_no_library_is_imported_for_a_key():
     code = """
 import sys
-from flow_steps import keys
+from flow_steps.reuse import keys
 found = keys.parts("train", {}, {}, ("flow_steps.train", "pricecast.models.lstm_keras", "serving.model"))
 assert {"version of keras", "version of h5py", "version of mlflow"} <= found.keys()
 print(*{"keras", "h5py", "mlflow", "sklearn", "torch"} & sys.modules.keys())
@@ -454,5 +455,5 @@ print(*{"keras", "h5py", "mlflow", "sklearn", "torch"} & sys.modules.keys())
 def test_a_tag_holds_the_parts_of_a_walk_of_all_models():
     modules = (f"pricecast.models.{name}" for name in models.names())
     found = keys.parts("backtest", PARAMS, INPUTS, ("flow_steps.backtest", *modules))
-    assert keys.unpacked(keys.packed(found)) == found
-    assert len(keys.packed(found)) <= MAX_TAG_VAL_LENGTH // 2
+    assert keys.unpack(keys.pack(found)) == found
+    assert len(keys.pack(found)) <= MAX_TAG_VAL_LENGTH * 2 // 3

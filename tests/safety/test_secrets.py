@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from flow_steps import transform
 from flow_steps.safety import secrets
 from main import main as pipeline
-from tests.reliability import secrets as trial_secrets
-from tests.support.trials import ROOT
+from tests.reliability import secrets as stress_secrets
+from tests.support.stress import ROOT
 
 KEY = "s3cr/et+key&=="
 FAST = ("a run that succeeds",)
@@ -64,8 +64,8 @@ def test_a_password_within_an_address_of_the_environment_is_secret(monkeypatch, 
 def test_every_spelling_of_a_secret_is_masked(planted, form):
     assert planted[:6] not in secrets.masked(f"<{form(planted)}>")
     assert form(planted)[1:9] not in secrets.masked(f"<{form(planted)}>")
-    assert secrets.source(f"<{form(planted)}>") == "ALPHAVANTAGE_API_KEY"
-    assert secrets.source("an ordinary text") is None
+    assert secrets.variable_of(f"<{form(planted)}>") == "ALPHAVANTAGE_API_KEY"
+    assert secrets.variable_of("an ordinary text") is None
 
 
 def test_a_secret_with_quotes_backslashes_and_lines_is_masked_in_json_and_by_line(monkeypatch):
@@ -95,7 +95,7 @@ GUARDED = """
 import logging, os, sys, warnings
 from flow_steps import transform
 from flow_steps.safety import secrets
-secrets.guard()
+secrets.mask_output()
 key = os.environ["SOME_KEY"]
 logging.basicConfig(format="%(message)s")
 logging.warning("as text %s", key)
@@ -124,18 +124,18 @@ def test_logs_warnings_and_tracebacks_come_masked():
 
 
 def test_a_planted_key_is_found_nowhere(tmp_path):
-    count = trial_secrets.ours(None, tmp_path, FAST)
-    assert (count.tried, count.bad) == (len(FAST) * len(trial_secrets.KEYS), [])
+    count = stress_secrets.ours(None, tmp_path, FAST)
+    assert (count.tried, count.bad) == (len(FAST) * len(stress_secrets.KEYS), [])
 
 
 @pytest.mark.slow
 def test_planted_keys_are_found_nowhere_whatever_goes_wrong(tmp_path):
-    count = trial_secrets.ours(None, tmp_path)
-    assert (count.tried, count.bad) == ((len(trial_secrets.WAYS) + 1) * len(trial_secrets.KEYS), [])
+    count = stress_secrets.ours(None, tmp_path)
+    assert (count.tried, count.bad) == ((len(stress_secrets.WAYS) + 1) * len(stress_secrets.KEYS), [])
 
 
 @pytest.mark.slow
 def test_the_search_finds_what_a_plain_project_leaves(tmp_path):
-    count = trial_secrets.stock(None, tmp_path)
+    count = stress_secrets.stock(None, tmp_path)
     assert any("the key aws" in text and "mlflow.db" in text for text in count.bad)
     assert any("the key vantage" in text and "output" in text for text in count.bad)

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 # Python drops what is raised within a destructor.
 LOST = """
 import os, signal, sys, time
-from flow_steps.safety import signals as stopping
-stopping.listen()
+from flow_steps.safety import signals
+signals.install()
 class Deaf:
     def __del__(self):
         os.kill(os.getpid(), int(sys.argv[1]))
@@ -25,13 +25,13 @@ print("never told")
 # Once a program is ending, a second signal of a scheduler does not come in between; a person who insists does.
 BUSY = """
 import os, signal, sys, time
-from flow_steps.safety import signals as stopping
-stopping.listen()
+from flow_steps.safety import signals
+signals.install()
 try:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)
 finally:
-    stopping.heard()
+    signals.acknowledge()
     os.kill(os.getpid(), int(sys.argv[1]))
     time.sleep(0.01)
     print("ended in order")
@@ -40,9 +40,9 @@ finally:
 # A call to MLflow is let finish, but not for ever.
 IN_MLFLOW = """
 import os, signal, sys, time
-from flow_steps.safety import signals as stopping
-stopping._PATIENCE = float(sys.argv[2])
-stopping.listen()
+from flow_steps.safety import signals
+signals._PATIENCE = float(sys.argv[2])
+signals.install()
 call = "os.kill(os.getpid(), int(sys.argv[1])); time.sleep(1); print('finished', flush=True)"
 exec(call, {"__name__": "mlflow.store.tracking", "os": os, "signal": signal, "sys": sys, "time": time})
 time.sleep(60)
@@ -53,8 +53,8 @@ print("never told")
 FAILED = """
 import os, signal, sys, time
 from flow_steps.runs import tracking
-from flow_steps.safety import signals as stopping
-stopping.listen()
+from flow_steps.safety import signals
+signals.install()
 tracking._end = lambda run_id, status: print(status, flush=True)
 try:
     with tracking.ending("run"):

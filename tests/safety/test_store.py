@@ -17,7 +17,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from flow_steps.runs import tracking
+from flow_steps.runs import records, tracking
 from flow_steps.safety import liveness, store
 from pricecast.errors import InputError
 
@@ -86,7 +86,7 @@ def dead_process():
 
 def running(experiment, beat=None, **changes):
     """A run that stands as RUNNING and says that it belongs to this process, but for the changes."""
-    owner = {**json.loads(liveness.mark()[liveness.OWNER]), **changes}
+    owner = {**json.loads(liveness.owner_tags()[liveness.OWNER]), **changes}
     tags = {liveness.OWNER: json.dumps(owner), **({} if beat is None else {liveness.HEARTBEAT: f"{beat:.0f}"})}
     return MlflowClient().create_run(experiment, tags=tags).info.run_id
 
@@ -224,39 +224,39 @@ def test_a_file_in_the_folders_place_is_refused_in_one_line(tmp_path, monkeypatc
 
 def test_a_run_of_a_dead_process_is_killed(experiment):
     run_id = running(experiment, pid=dead_process())
-    assert liveness.reap(experiment) == [run_id]
+    assert liveness.end_orphaned_runs(experiment) == [run_id]
     assert status(run_id) == "KILLED"
     assert MlflowClient().get_run(run_id).info.end_time is not None
-    assert liveness.reap(experiment) == []
+    assert liveness.end_orphaned_runs(experiment) == []
 
 
 def test_a_run_of_this_process_is_left_alone(experiment):
     run_id = running(experiment)
-    assert liveness.reap(experiment) == []
+    assert liveness.end_orphaned_runs(experiment) == []
     assert status(run_id) == "RUNNING"
 
 
 def test_a_run_of_another_living_process_is_left_alone(experiment, sleeper):
     run_id = running(experiment, pid=sleeper.pid, started=liveness._started(sleeper))
-    assert liveness.reap(experiment) == []
+    assert liveness.end_orphaned_runs(experiment) == []
     assert status(run_id) == "RUNNING"
 
 
 def test_a_run_whose_process_number_was_given_to_another_is_killed(experiment, sleeper):
     run_id = running(experiment, pid=sleeper.pid, started=liveness._started(sleeper) - 100)
-    assert liveness.reap(experiment) == [run_id]
+    assert liveness.end_orphaned_runs(experiment) == [run_id]
     assert status(run_id) == "KILLED"
 
 
 def test_a_run_of_another_boot_is_killed(experiment):
     run_id = running(experiment, boot="before the power cut")
-    assert liveness.reap(experiment) == [run_id]
+    assert liveness.end_orphaned_runs(experiment) == [run_id]
 
 
 def test_a_run_on_another_host_is_left_alone(experiment):
     # Whether that process lives cannot be seen from here.
     run_id = running(experiment, host="elsewhere", pid=dead_process())
-    assert liveness.reap(experiment) == []
+    assert liveness.end_orphaned_runs(experiment) == []
     assert status(run_id) == "RUNNING"
 
 
@@ -266,7 +266,7 @@ def test_a_run_of_another_container_is_judged_by_its_heartbeat(experiment):
     fresh = running(experiment, space="pid:[1]", beat=now - 60)
     silent = running(experiment, space="pid:[1]", beat=now - 3600)
     started_silent = running(experiment, space="pid:[1]", beat=None)
-    assert liveness.reap(experiment) == [silent]
+    assert liveness.end_orphaned_runs(experiment) == [silent]
     assert [status(run_id) for run_id in (fresh, started_silent)] == ["RUNNING"] * 2
 
 
@@ -277,12 +277,12 @@ def test_a_process_that_ended_and_was_not_waited_for_counts_as_gone(experiment):
     while about.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     run_id = running(experiment, pid=zombie.pid, started=started)
-    assert liveness.reap(experiment) == [run_id]
+    assert liveness.end_orphaned_runs(experiment) == [run_id]
     zombie.wait()
 
 
 def test_an_open_run_says_that_it_lives(shared, monkeypatch):
-    monkeypatch.setattr(liveness, "_BEAT", 0.05)
+    monkeypatch.setattr(liveness, "_INTERVAL", 0.05)
     with tracking.open_run("beating", {}, {}) as run:
         first = beat = float(MlflowClient().get_run(run.run_id).data.tags[liveness.HEARTBEAT])
         for _ in range(100):
@@ -299,20 +299,20 @@ def test_runs_of_other_programs_are_left_alone(experiment):
     nobodys = client.create_run(experiment).info.run_id
     alices = client.create_run(experiment, tags={"owner": "alice"}).info.run_id
     odd = client.create_run(experiment, tags={liveness.OWNER: "alice"}).info.run_id
-    assert liveness.reap(experiment) == []
+    assert liveness.end_orphaned_runs(experiment) == []
     assert [status(run_id) for run_id in (nobodys, alices, odd)] == ["RUNNING"] * 3
 
 
 def test_finished_runs_are_left_alone(experiment):
     run_id = running(experiment, pid=dead_process())
     MlflowClient().set_terminated(run_id, "FAILED")
-    assert liveness.reap(experiment) == []
+    assert liveness.end_orphaned_runs(experiment) == []
     assert status(run_id) == "FAILED"
 
 
 def test_other_experiments_are_left_alone(experiment, shared):
     run_id = running("0", pid=dead_process())
-    assert liveness.reap(experiment) == []
+    assert liveness.end_orphaned_runs(experiment) == []
     assert status(run_id) == "RUNNING"
 
 
@@ -336,7 +336,7 @@ def test_a_dataset_that_another_process_logs_at_the_same_moment_is_logged(shared
             raise MlflowException("(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id")
 
     monkeypatch.setattr(MlflowClient, "log_inputs", taken)
-    tracking.log_inputs(run_id, datasets=[])
+    records.log_inputs(run_id, datasets=[])
     assert len(calls) == 3
 
 
@@ -349,5 +349,5 @@ def test_other_refusals_of_an_input_are_not_tried_again(shared, experiment, monk
 
     monkeypatch.setattr(MlflowClient, "log_inputs", broken)
     with pytest.raises(MlflowException, match="no such table"):
-        tracking.log_inputs(running(experiment), datasets=[])
+        records.log_inputs(running(experiment), datasets=[])
     assert len(calls) == 1

@@ -21,11 +21,11 @@ from pricecast.forecasting.formats import FORMAT
 from serving import bundle, check
 from serving.load import load
 from tests.reliability import addresses
-from tests.reliability import bundles as trial_bundles
+from tests.reliability import bundles as stress_bundles
 from tests.reliability.bundles import EVIL, FORECASTER, evil
 from tests.support import hostile_models
 from tests.support.stores import finished
-from tests.support.trials import Count, spread
+from tests.support.stress import Count, spread
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -59,7 +59,12 @@ def test_the_manifest_covers_all_of_a_bundle_and_its_nested_manifest(logged):
     _, place = logged
     files = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
     assert read_manifest(place).keys() == files - {"manifest.json"}
-    assert files >= {"MLmodel", "model.py", "code/pricecast/forecasting/forecaster.py", f"{FORECASTER}/manifest.json"}
+    assert files >= {
+        "MLmodel",
+        "model.py",
+        "code/pricecast/forecasting/forecaster.py",
+        f"{FORECASTER}/manifest.json",
+    }
 
 
 def test_a_bundle_is_logged_as_mlflow_logs_a_model(logged):
@@ -138,7 +143,7 @@ def test_what_stock_mlflow_leaves_in_a_bundle_when_it_loads_it_is_no_damage(logg
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"nobody reads this")
     try:
-        assert copies.is_whole(model.source_run_id)
+        assert copies.is_intact(model.source_run_id)
         assert load(artifacts.bundle_folder(uri)).name == "lstm"
     finally:
         for path in left:
@@ -147,7 +152,7 @@ def test_what_stock_mlflow_leaves_in_a_bundle_when_it_loads_it_is_no_damage(logg
 
 def test_code_of_another_version_in_a_bundle_is_taken_and_never_run(logged, tmp_path, monkeypatch):
     _, place = logged
-    monkeypatch.setitem(EVIL, "other code", trial_bundles.planted("code/pricecast/another.py"))
+    monkeypatch.setitem(EVIL, "other code", stress_bundles.planted("code/pricecast/another.py"))
     copy, canary = evil(place, tmp_path, "other code")
     paths = list(sys.path)
     assert load(copy).name == "lstm"
@@ -194,13 +199,13 @@ def test_a_run_is_repeated_with_its_models_and_without_naming_none(logged, monke
 
 
 def test_evil_bundles_are_refused_and_run_nothing(folder):
-    assert trial_bundles.ours(None, folder, FEW) == Count(len(FEW))
+    assert stress_bundles.ours(None, folder, FEW) == Count(len(FEW))
 
 
 def test_evil_models_are_refused_in_one_line(folder):
     # What once ended the process, or never ended.
     worst = ["trees whose children are one", "a tree as deep as large", "texts of leaves in words"]
-    assert trial_bundles.apart_from_it([*worst, *spread(list(hostile_models.EVIL), 37)], folder) == Count(40)
+    assert stress_bundles.apart_from_it([*worst, *spread(list(hostile_models.EVIL), 37)], folder) == Count(40)
 
 
 @pytest.mark.parametrize("kind", sorted({model for model, _ in hostile_models.EVIL.values()}))
@@ -213,7 +218,7 @@ def test_json_of_many_values_is_refused_before_it_is_read(folder, tmp_path, cont
     place = Path(shutil.copytree(hostile_models.sound("naive", folder / "models"), tmp_path / "model"))
     (place / "model").mkdir()
     (place / "model" / "more.json").write_text(content, encoding="utf-8")
-    trial_bundles.reseal(place)
+    stress_bundles.reseal(place)
     with pytest.raises(InputError, match="more than 8,000,000 values"):
         load(place)
 
@@ -243,7 +248,7 @@ def test_a_bundle_without_its_manifest_is_refused(logged, tmp_path):
     try:
         with pytest.raises(InputError, match="expected a JSON file"):
             artifacts.fetch(f"models:/{model.model_id}")
-        assert not copies.is_whole(model.source_run_id)
+        assert not copies.is_intact(model.source_run_id)
     finally:
         manifest.rename(place / "manifest.json")
 
@@ -257,11 +262,11 @@ def test_settings_hold_against_what_mlflow_writes_now(logged):
 
 @pytest.mark.slow
 def test_every_evil_bundle_is_refused_and_runs_nothing(folder):
-    found = trial_bundles.ours(None, folder)
+    found = stress_bundles.ours(None, folder)
     assert found.bad == []
     assert found.tried == len(EVIL) + len(hostile_models.EVIL)
 
 
 @pytest.mark.slow
 def test_stock_mlflow_runs_some_of_them_though_pickles_are_forbidden(folder):
-    assert len(trial_bundles.stock(None, folder).bad) >= 3
+    assert len(stress_bundles.stock(None, folder).bad) >= 3

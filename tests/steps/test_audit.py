@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from flow_steps.runs import artifacts, lookup, tracking
+from flow_steps.reuse import closure
+from flow_steps.runs import artifacts, lookup, records
 from main import main as pipeline
 from pricecast import models
 from pricecast.audit import audit
@@ -66,8 +67,12 @@ def _few_cuts(monkeypatch):
 @pytest.fixture
 def peek(tmp_path, monkeypatch):
     """A file of a leaky model beside the others."""
-    (tmp_path / "peek.py").write_text(PEEK, encoding="utf-8")
+    file, real = tmp_path / "peek.py", closure.module_path
+    file.write_text(PEEK, encoding="utf-8")
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    monkeypatch.setattr(
+        closure, "module_path", lambda name: file if name == "pricecast.models.peek" else real(name)
+    )
 
 
 def succeed(*args):
@@ -130,7 +135,7 @@ def test_an_audit_of_honest_data_and_models_passes(home):
     values = read_json(artifacts.fetch(f"runs:/{run.info.run_id}/audit.json"))
     assert values["digests"]["dataset"] == artifacts.digest("dataset")
     assert {check["about"] for check in values["checks"]} == {"data", "naive", "drift"}
-    assert run.data.tags[tracking.NOTE].startswith("22 checks passed")
+    assert run.data.tags[records.NOTE].startswith("22 checks passed")
 
 
 def test_a_logged_model_is_tagged_with_what_was_audited(home):
@@ -159,7 +164,7 @@ def test_a_leak_in_the_dataset_fails_the_run_and_leaves_the_page(home, folder, c
     assert run.data.metrics["checks_failed"] >= 1
     assert files(run) == {"audit.html", "audit.json", "manifest.json"}
     assert ">Failed" in page_of(run)
-    assert f"{check}, data: failed" in run.data.tags[tracking.NOTE]
+    assert f"{check}, data: failed" in run.data.tags[records.NOTE]
 
 
 def test_a_leaky_model_file_is_caught_by_name_and_at_the_end_of_the_pipeline(home, peek):

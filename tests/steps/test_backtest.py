@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.projects.utils import load_project
 
 from flow_steps.pipeline import chain
+from flow_steps.pipeline.session import session
 from flow_steps.reuse import copies
 from flow_steps.reuse.fits import FOLDER
 from flow_steps.runs import tracking
@@ -22,7 +23,7 @@ from tests.support import walked
 from tests.support.market_samples import small_dataset
 from tests.support.mlproject import copy_of_project
 from tests.support.stores import environment
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -85,7 +86,7 @@ def test_every_artifact_is_there_and_sealed(first):
         *(f"{name}.csv" for name in TABLES), "forecasts.parquet", "verdict.json", "report.html", "summary.md",
         "manifest.json", "plots", FOLDER,
     }  # fmt: skip
-    assert copies.is_whole(run.info.run_id)
+    assert copies.is_intact(run.info.run_id)
     for name in TABLES:
         assert set(table(run, name)["model"]) >= MODELS, name
 
@@ -140,7 +141,7 @@ def test_nothing_is_left_in_the_working_directory_but_the_store(first, home):
 
 def test_under_a_chain_a_whole_backtest_is_reused(first, home, monkeypatch):
     given = {**GIVEN, "dataset": str(home), "share": 0.3, "vis": True}
-    with walked.counted(monkeypatch) as fits, chain.session(), tracking.open_run("pipeline", {}, {}) as pipeline:
+    with walked.counted(monkeypatch) as fits, session(), tracking.open_run("pipeline", {}, {}) as pipeline:
         # Folds and spans by their defaults where nothing is said, as on the command line.
         assert chain.run_child("backtest", {**given, "tickers": "ignored"}, True) == first[0].info.run_id
         assert fits == []

@@ -15,7 +15,7 @@ from main import main as pipeline
 from pricecast.experiments.comparison import JUDGED, TRAINED
 from pricecast.experiments.config import read
 from tests.support.stores import inside
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 from tests.support.walked import place
 from tests.test_real_data import FOLDER
 

@@ -9,16 +9,15 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from flow_steps import tune
+from flow_steps.cli.types import text
 from flow_steps.reuse import copies
-from flow_steps.runs import tracking
-from flow_steps.tuning import studies
+from flow_steps.tuning import optimize, storage, studies
 from main import main as pipeline
 from pricecast.experiments import search
 from pricecast.files import read_json
 from tests.support.market_samples import market
 from tests.support.stores import inside
-from tests.support.trials import apart
+from tests.support.stress import apart
 from tests.support.walked import place
 
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
@@ -112,7 +111,7 @@ def test_the_best_trial_is_trained_anew_for_its_epochs_without_a_look_at_anythin
             assert trained.metrics["converged_epoch"] == settings["epochs"]
             assert "val_loss" not in trained.metrics
         assert trained.params["early_stopping"] == ("false" if name == "mlp" else "true")
-        shown = {f"{name}.{key}": tracking.text(value) for key, value in settings.items()}
+        shown = {f"{name}.{key}": text(value) for key, value in settings.items()}
         assert shown.items() <= trained.params.items()
         assert run.data.metrics[f"{name}_valid_crps"] == pytest.approx(best["value"])
 
@@ -222,7 +221,7 @@ def test_an_error_that_no_parameters_explain_ends_the_command(home, monkeypatch)
 
 def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
     """Two folds of three epochs: the fourth trial is worse in the first, the fifth in the second."""
-    monkeypatch.setattr(studies, "PRUNER", {"n_startup_trials": 2, "n_warmup_steps": 0})
+    monkeypatch.setattr(storage, "PRUNER", {"n_startup_trials": 2, "n_warmup_steps": 0})
     losses = iter([(1, 1), (1, 1), (1, 1), (9, 1), (1, 9)])
 
     def scripted(candidate, past, walked, metrics, on_epoch):
@@ -262,7 +261,7 @@ def test_the_time_is_shared_by_the_models(home, monkeypatch):
         given.append(until - clock[0])
         clock[0] += 10  # seconds that each takes
 
-    monkeypatch.setattr(tune, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(optimize, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(studies, "work", work)
     call(home / "bars.csv", "--models", "har,mlp,lstm", "--timeout", "300", "--seed", "8")
     assert given == [100, 145, 280]

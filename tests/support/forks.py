@@ -1,4 +1,4 @@
-"""Forked processes: a trial that has paid for the imports once runs each case as a child that computes afresh."""
+"""Forked processes: a stress test pays for the imports once, and runs each case as a child that computes afresh."""
 
 import os
 import signal

@@ -10,7 +10,7 @@ import yaml
 
 from flow_steps.cli.commands import FLOWS, STEPS
 from main import main as pipeline
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 PARTS = ("pricecast", "flow_steps", "serving", "main.py", "MLproject", "conda.yaml", "pyproject.toml")
 TYPES = {"integer range": "int", "float range": "float"}

@@ -221,7 +221,7 @@ def _calendar(name, days, as_of, note):
         bars = [day for day in days if day.year == year]
         weekend = sum(day.weekday() > 4 for day in bars)
         note["weekend"][name] += weekend if weekend / len(bars) < 0.1 else 0
-    # The trials ask while the session of that very day is open, at any market they know.
+    # The stress tests ask while the session of that very day is open, at any market they know.
     note["unfinished"][name] = as_of is not None and days[-1] == as_of.date()
 
 

@@ -17,7 +17,7 @@ def run_up_to(step: str, moment: str) -> None:
     """Runs the pipeline; at a moment of a step it makes the file `ready` and waits for the file `go`."""
     here = {"step": "", "run": "", "uploading": False}
     open_run, upload, end, fsync, tags = (
-        tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.tags,
+        tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.set_tags,
     )  # fmt: skip
 
     def stop(at: str) -> None:
@@ -54,7 +54,7 @@ def run_up_to(step: str, moment: str) -> None:
             stop("before the final status")
         end(run_id, status)
 
-    tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.tags = (
+    tracking.open_run, tracking._upload, tracking._end, os.fsync, tracking.StepRun.set_tags = (
         opening, uploading, ending, syncing, tagging,
     )  # fmt: skip
     warm.run()

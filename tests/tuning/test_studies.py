@@ -15,11 +15,11 @@ import pytest
 from optuna.trial import TrialState
 
 from flow_steps.safety import liveness
-from flow_steps.tuning import studies
+from flow_steps.tuning import storage, studies, takeover
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.experiments import search
-from tests.support.trials import ROOT
+from tests.support.stress import ROOT
 
 FOREVER = math.inf
 FIRST = {"x": 0.5}
@@ -31,7 +31,7 @@ def url(tmp_path):
 
 
 def study_of(url, name="study"):
-    return studies.open_study(name, studies.storage(url))
+    return storage.open_study(name, storage.open_storage(url))
 
 
 def bowl(trial):
@@ -45,7 +45,7 @@ def params(study):
 def dead() -> str:
     """A process that has ended."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    about = json.loads(liveness.me())
+    about = json.loads(liveness.process_identity())
     started = liveness._started(psutil.Process(child.pid))
     child.communicate(b"\n")
     return json.dumps({**about, "pid": child.pid, "started": started})
@@ -58,9 +58,9 @@ def begun(study, owner=None, whole=True):
         trial = study.ask()
     trial.suggest_float("x", -1, 1)
     if whole:
-        trial.set_user_attr(studies.PARAMS, "all of them")
+        trial.set_user_attr(takeover.PARAMS, "all of them")
     if owner:
-        trial.set_user_attr(studies.OWNER, owner)
+        trial.set_user_attr(takeover.OWNER, owner)
     return trial
 
 
@@ -101,7 +101,7 @@ def test_a_trial_that_was_interrupted_is_made_again_with_its_parameters(url, tmp
     with pytest.raises(SystemExit):
         studies.work(study, stop, 6, 0, FOREVER, FIRST)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "RUNNING"]
-    monkeypatch.setattr(liveness, "is_gone", lambda owner: True)
+    monkeypatch.setattr(liveness, "has_ended", lambda owner: True)
     studies.work(study, bowl, 6, 0, FOREVER, FIRST)
     assert sorted(trial["x"] for trial in params(study)) == sorted(trial["x"] for trial in params(whole))
     assert [trial.state.name for trial in study.trials].count("FAIL") == 1
@@ -109,8 +109,8 @@ def test_a_trial_that_was_interrupted_is_made_again_with_its_parameters(url, tmp
 
 def test_a_trial_is_taken_over_only_from_the_dead(url):
     study = study_of(url)
-    gone, alive = begun(study, dead()), begun(study, liveness.me())
-    studies.take_over(study)
+    gone, alive = begun(study, dead()), begun(study, liveness.process_identity())
+    takeover.take_over(study)
     found = {trial.number: trial for trial in study.trials}
     assert found[gone.number].state == TrialState.FAIL
     assert found[alive.number].state == TrialState.RUNNING
@@ -118,7 +118,7 @@ def test_a_trial_is_taken_over_only_from_the_dead(url):
     assert waiting.params == found[gone.number].params
     assert waiting.user_attrs == {"again": gone.number}
     # Whoever comes second finds nothing to take.
-    studies.take_over(study)
+    takeover.take_over(study)
     assert len(study.trials) == 3
 
 
@@ -138,7 +138,7 @@ def test_half_of_the_parameters_are_drawn_anew(url, tmp_path):
         studies.work(study, half, 3, 0, FOREVER, FIRST)
     abandoned = study.trials[-1]
     study.tell(abandoned.number, state=TrialState.FAIL)
-    studies.again(study, abandoned)
+    takeover.requeue(study, abandoned)
     studies.work(study, two, 3, 0, FOREVER, FIRST)
     assert params(study) == params(whole)
 
@@ -147,18 +147,18 @@ def test_half_of_the_parameters_are_drawn_anew(url, tmp_path):
 def test_a_trial_killed_before_it_said_whose_it_is_waits_for_a_while(url, grace, state, monkeypatch):
     study = study_of(url)
     trial = begun(study)
-    monkeypatch.setattr(studies, "_GRACE", grace)
-    studies.take_over(study)
+    monkeypatch.setattr(takeover, "GRACE_PERIOD", grace)
+    takeover.take_over(study)
     assert study.trials[trial.number].state == state
 
 
 def test_a_trial_of_a_process_elsewhere_is_taken_over_when_its_heart_stands_still(url, monkeypatch):
-    monkeypatch.setattr(studies, "_GRACE", 1)
+    monkeypatch.setattr(takeover, "GRACE_PERIOD", 1)
     study = study_of(url)
-    elsewhere = json.dumps({**json.loads(liveness.me()), "host": "elsewhere"})
+    elsewhere = json.dumps({**json.loads(liveness.process_identity()), "host": "elsewhere"})
     trial = begun(study, elsewhere)
     study._storage._backend.record_heartbeat(trial._trial_id)
-    studies.take_over(study)
+    takeover.take_over(study)
     assert study.trials[trial.number].state == TrialState.RUNNING
     time.sleep(3)
     studies.work(study, bowl, 1, 0, time.monotonic() + 20, FIRST)
@@ -174,7 +174,7 @@ def test_a_worker_whose_trial_was_taken_over_goes_on(url):
         if len(calls) == 1:  # another worker takes it for dead
             other = study_of(url)
             other.tell(trial.number, state=TrialState.FAIL)
-            studies.again(other, other.trials[trial.number])
+            takeover.requeue(other, other.trials[trial.number])
         return bowl(trial)
 
     studies.work(study, slow, 2, 0, FOREVER, FIRST)
@@ -201,9 +201,9 @@ def test_a_trial_that_is_made_again_is_the_one_it_would_have_been(url, tmp_path,
     studies.work(whole, bowl, 2, 0, FOREVER, FIRST)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # there is no heartbeat outside of its own loop
-        study.ask().set_user_attr(studies.OWNER, liveness.me())
+        study.ask().set_user_attr(takeover.OWNER, liveness.process_identity())
     studies.work(study_of(url), bowl, 2, 0, time.monotonic() + 1, FIRST)
-    monkeypatch.setattr(liveness, "is_gone", lambda owner: True)
+    monkeypatch.setattr(liveness, "has_ended", lambda owner: True)
     studies.work(study, bowl, 2, 0, FOREVER, FIRST)
     assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert params(study) == params(whole)[::-1]
@@ -212,7 +212,7 @@ def test_a_trial_that_is_made_again_is_the_one_it_would_have_been(url, tmp_path,
 def test_the_last_trial_is_not_made_twice_and_is_waited_for(url):
     study = study_of(url)
     studies.work(study, bowl, 3, 0, FOREVER, FIRST)
-    last = begun(study, liveness.me())
+    last = begun(study, liveness.process_identity())
     threading.Timer(1.5, lambda: study.tell(last, 0.1)).start()
     calls = []
     studies.work(study_of(url), lambda trial: calls.append(trial) or bowl(trial), 4, 0, FOREVER, FIRST)
@@ -222,7 +222,7 @@ def test_the_last_trial_is_not_made_twice_and_is_waited_for(url):
 
 def test_a_trial_too_many_is_given_back(url, monkeypatch):
     study = study_of(url)
-    begun(study, liveness.me())
+    begun(study, liveness.process_identity())
     real, asked = study.get_trials, []
 
     def late(*args, **more):
@@ -238,8 +238,8 @@ def test_a_trial_too_many_is_given_back(url, monkeypatch):
 def test_two_workers_in_one_study_make_no_trial_twice(url, tmp_path):
     program = tmp_path / "worker.py"
     program.write_text(
-        "import sys, math\nfrom flow_steps.tuning import studies\n"
-        "study = studies.open_study('study', studies.storage(sys.argv[1]))\n"
+        "import sys, math\nfrom flow_steps.tuning import storage, studies\n"
+        "study = storage.open_study('study', storage.open_storage(sys.argv[1]))\n"
         "studies.work(study, lambda t: (t.suggest_float('x', -1, 1) - 0.3) ** 2, 12, 0, math.inf, {'x': 0.5})\n",
         encoding="utf-8",
     )
@@ -271,7 +271,7 @@ def test_pruned_trials_count(url):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """One storage for studies that have names of their own."""
-    return studies.storage(f"sqlite:///{tmp_path_factory.mktemp('studies')}/optuna.db")
+    return storage.open_storage(f"sqlite:///{tmp_path_factory.mktemp('studies')}/optuna.db")
 
 
 TUNED = [(name, 120) for name in search.tunable([n for n in models.names() if n != "lstm_keras"])]
@@ -279,7 +279,7 @@ TUNED = [(name, 120) for name in search.tunable([n for n in models.names() if n 
 
 @pytest.mark.parametrize(("name", "longest"), [*TUNED, ("lstm", 45), ("lstm", 5)])
 def test_a_study_begins_with_the_defaults_of_a_model(shared, name, longest):
-    study = studies.open_study(f"{name} {longest}", shared)
+    study = storage.open_study(f"{name} {longest}", shared)
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a default outside of the space is one
@@ -301,11 +301,11 @@ def test_a_study_begins_with_the_defaults_of_a_model(shared, name, longest):
 )
 def test_a_storage_that_cannot_be_used_is_one_line(url, complaint):
     with pytest.raises(InputError, match=complaint) as caught:
-        studies.storage(url)
+        storage.open_storage(url)
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_no_database_is_one_line(tmp_path):
     (tmp_path / "x.db").write_bytes(b"not a database" * 100)
     with pytest.raises(InputError, match="a storage for studies"):
-        studies.storage(f"sqlite:///{tmp_path}/x.db")
+        storage.open_storage(f"sqlite:///{tmp_path}/x.db")

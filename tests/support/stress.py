@@ -1,4 +1,4 @@
-"""What a trial returns, which of its cases it tries, and how it is run as a process of its own."""
+"""Stress tests: the count that one returns, the cases that it tries, and the process of its own that runs it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
-# A trial forks, or restarts MLflow: no threads in it, and the project found without being installed.
+# A stress test forks, or restarts MLflow: no threads in it, and the project found without being installed.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
 SMALL_DISKS = ("unshare", "--user", "--map-root-user", "--mount")
 
@@ -39,7 +39,7 @@ def one_text(case: object, faults: list[str]) -> list[str]:
 
 
 def apart(name: str, way: str = "ours", n: int | None = None, before: tuple[str, ...] = ()) -> Count:
-    """Runs a trial's file as a program, `before` standing before it, and reads the count that it prints last."""
+    """Runs a stress test as a program, with `before` in front, and returns the count that it prints last."""
     words = [way] if n is None else [way, str(n)]
     command = [*before, sys.executable, "-m", f"tests.reliability.{name}", *words]
     environment = {**os.environ, **ENVIRONMENT}
@@ -50,7 +50,7 @@ def apart(name: str, way: str = "ours", n: int | None = None, before: tuple[str,
 
 
 def answer(**ways: Callable[[int | None, Path], Count]) -> None:
-    """What a trial's file does as a program: the way that is named, as many cases as are said, in a new folder."""
+    """Runs a stress test's file as a program: the way that is named, as many cases as are said, in a new folder."""
     way, *number = sys.argv[1:] or ["ours"]
     with tempfile.TemporaryDirectory() as folder:
         count = ways[way](int(number[0]) if number else None, Path(folder))
@@ -58,7 +58,7 @@ def answer(**ways: Callable[[int | None, Path], Count]) -> None:
 
 
 def may_mount() -> bool:
-    """Whether a small disk may be mounted here, as the trial of full disks does."""
+    """Whether a small disk may be mounted here, as the stress test of full disks does."""
     if shutil.which(SMALL_DISKS[0]) is None:
         return False
     mount = "mount -t tmpfs -o size=1m none /mnt"
