@@ -65,8 +65,8 @@ def run_alone(step: Step, params: dict[str, Any]) -> None:
             click.echo(outcome)
 
 
-def step(name: str) -> Step:
-    """Return what the module of a step declares, importing it if need be."""
+def load_step(name: str) -> Step:
+    """Import the module of a step and return its declaration."""
     return importlib.import_module(f"flow_steps.{name}").STEP
 
 
@@ -81,16 +81,16 @@ def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
     Returns:
         The id of the run that holds the artifacts.
     """
-    own = step(name)
+    step = load_step(name)
     typed = _typed(commands.STEPS[name], params)
-    parts = _parts(own, typed)
-    run_id, reason = _find_reusable(own, typed, parts) if allow_reuse else (None, "--reuse false")
+    parts = _parts(step, typed)
+    run_id, reason = _find_reusable(step, typed, parts) if allow_reuse else (None, "--reuse false")
     if run_id:
-        _log.info("%s: reused", own.title(typed))
+        _log.info("%s: reused", step.title(typed))
         copies.copy_run(run_id)
         return run_id
-    _log.info("%s: running (%s)", own.title(typed), reason)
-    return _run(own, typed, parts)
+    _log.info("%s: running (%s)", step.title(typed), reason)
+    return _run(step, typed, parts)
 
 
 def _find_reusable(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
@@ -104,9 +104,9 @@ def _find_reusable(step: Step, params: dict[str, Any], parts: dict[str, str] | N
     if equal:
         return None, f"the artifacts of run {equal[0].info.run_id} are gone or damaged"
     earlier = [
-        keys.unpack(text)
+        keys.unpack(packed)
         for run in copies.recent(step.name, step.title(params))
-        if (text := run.data.tags.get(records.TAG + _PARTS))
+        if (packed := run.data.tags.get(records.TAG + _PARTS))
     ]
     if not earlier:
         return None, "first run"

@@ -57,7 +57,7 @@ class Flow:
         self.run.set_tags({"best_model": verdict["best"]})
         report = lookup.artifact_page(evaluation, REPORT)
         self.run.set_note(f"{console.summary_of(evaluation)}\n[The report]({report})\n")
-        click.echo(console.outcome(evaluation, chain.step("audit").outcome(audit), f"Dataset: {dataset}"))
+        click.echo(console.outcome(evaluation, chain.load_step("audit").outcome(audit), f"Dataset: {dataset}"))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pytest
 from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 from flow_steps.cli.commands import FLOWS, STEPS
+from flow_steps.cli.types import text
 from flow_steps.pipeline import chain
 from flow_steps.reuse import closure, fits, keys
 from flow_steps.runs import artifacts
@@ -92,6 +93,13 @@ def test_switches_and_json_have_one_spelling():
     other = typed("train", dataset="d", model="lstm", model_params='{"a":2,"b":1}', refit=True)
     assert one == other
     assert one["refit"] is True
+
+
+def test_lists_and_json_may_come_as_text_or_as_they_are():
+    as_text = typed("backtest", dataset="d", models="har, naive", model_params='{"har": {"log": true}}')
+    assert as_text == typed("backtest", dataset="d", models=("har", "naive"), model_params={"har": {"log": True}})
+    assert (as_text["models"], as_text["model_params"]) == (("har", "naive"), {"har": {"log": True}})
+    assert [text(as_text[name]) for name in ("models", "model_params")] == ["har,naive", '{"har": {"log": true}}']
 
 
 def test_values_that_look_like_options_stay_values():
