@@ -22,14 +22,14 @@ from pricecast.dataset.dataset import Dataset, build
 from pricecast.evaluation.coverage import PERCENTS, REGIME_NAMES, coverage
 from pricecast.evaluation.evidence import misses
 from pricecast.evaluation.scores import NAIVES, score
-from pricecast.forecasting import walk_forward
+from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.settings import Settings
 
 
 def walked(name: str, data: Dataset, folds: int, share: float, settings: Settings) -> tuple[pd.DataFrame, float]:
     """Return the forecasts of one model, and the seconds they took."""
     started = time.perf_counter()
-    table = walk_forward.walk_forward(name, {}, data, walk_forward.folds(data, folds, share), settings)
+    table = walk_forward.walk_forward(name, {}, data, walk_plan.newest_folds(data, folds, share), settings)
     return table, time.perf_counter() - started
 
 

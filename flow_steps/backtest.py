@@ -20,10 +20,10 @@ from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation import scores
 from pricecast.evaluation.evaluate import judged_walk
-from pricecast.forecasting import walk_forward
+from pricecast.forecasting import walk_plan
 from pricecast.forecasting.executors import local
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.report.assemble import make_report
 
 
@@ -32,12 +32,12 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     _, left_out = choose(params["models"], json.loads(params["model_params"]))
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
-    walked = walk_forward.folds(dataset, plan.folds, plan.share)
+    walked = walk_plan.newest_folds(dataset, plan.folds, plan.share)
     candidates = _candidates(params)
     wanted = {
         each.name: [
-            walk_forward.parity_fit(each, dataset, walked[0]),
-            *walk_forward.fits(each, dataset, walked, plan),
+            walk_plan.parity_fit(each, dataset, walked[0]),
+            *walk_plan.fits(each, dataset, walked, plan),
         ]
         for each in candidates
     }
@@ -58,7 +58,7 @@ def _names(params: dict[str, Any]) -> list[str]:
 
 
 def _fitted(
-    run: StepRun, wanted: dict[str, list[walk_forward.Fit]], dataset: Dataset, digest: str
+    run: StepRun, wanted: dict[str, list[walk_plan.Fit]], dataset: Dataset, digest: str
 ) -> dict[str, list[OutOfFold]]:
     """What all fits forecast, by model: those that were kept, and the others anew."""
     kept = Fits(run, digest)
@@ -70,7 +70,7 @@ def _fitted(
             fit = fits[missing[place]]
             kept.keep(fit, found)
             done[missing[place]] = found
-            bar.set_postfix_str(f"{fit.candidate.name}, {fit.place}")
+            bar.set_postfix_str(f"{fit.candidate.name}, {fit.name}")
             bar.update()
     ordered = iter(done[number] for number in range(len(fits)))
     return {name: [next(ordered) for _ in own] for name, own in wanted.items()}

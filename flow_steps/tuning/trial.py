@@ -21,7 +21,7 @@ from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
 from pricecast.experiments import search
 from pricecast.experiments.search import Assessed
-from pricecast.forecasting.walk_forward import Candidate
+from pricecast.forecasting.walk_plan import Candidate
 
 # What a trial says of itself: its run, and the epochs that were best.
 RUN, EPOCHS = "run", "epochs"

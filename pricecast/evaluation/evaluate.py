@@ -19,11 +19,11 @@ from pricecast.evaluation.questions import answers
 from pricecast.evaluation.ranking import cross_section
 from pricecast.evaluation.trading import money
 from pricecast.evaluation.verdict import verdict
-from pricecast.forecasting import parity, walk_forward
+from pricecast.forecasting import parity, walk_forward, walk_plan
 from pricecast.forecasting.fitting import check_belongs, fit
 from pricecast.forecasting.forecaster import Forecaster, label
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.schema import NAIVE
 
 
@@ -152,19 +152,17 @@ def judged_walk(
         candidates: naive and ewma among them.
         dataset: that was walked through.
         walked: its folds.
-        found: by model what `walk_forward.run` made of `walk_forward.parity_fit` and `walk_forward.fits`.
+        found: by model what `walk_forward.run_fit` made of `walk_plan.parity_fit` and `walk_plan.fits`.
         plan: of the walk.
 
     Raises:
         InputError: a bundle does not forecast what the backtest holds.
     """
-    through = walk_forward.stages(dataset, walked)
-    tables = [walk_forward.forecasts(each, through, found[each.name][1:], plan) for each in candidates]
+    through = walk_forward.fold_data(dataset, walked)
+    tables = [walk_forward.calibrated_forecasts(each, through, found[each.name][1:], plan) for each in candidates]
     for each, table in zip(candidates, tables, strict=True):
         _check_parity(each.name, parity.difference(found[each.name][0], dataset, table))
-    about = {
-        each.name: Contestant(models.params_of(each.name, walk_forward.prototype(each))) for each in candidates
-    }
+    about = {each.name: Contestant(models.params_of(each.name, walk_plan.prototype(each))) for each in candidates}
     result = judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start, plan)
     return replace(
         result, verdict={**result.verdict, "parity": {name: len(found[name][0].origins) for name in about}}

@@ -22,7 +22,7 @@ from pricecast.errors import InputError
 from pricecast.evaluation.metrics import METRICS, Slice
 from pricecast.forecasting import fitting, out_of_fold
 from pricecast.forecasting.table import forecast_table
-from pricecast.forecasting.walk_forward import Candidate, prototype
+from pricecast.forecasting.walk_plan import Candidate, prototype
 from pricecast.models import Forecast
 from pricecast.schema import QUANTILE_LEVELS
 from pricecast.statistics import conformal
@@ -79,7 +79,7 @@ def past_of(dataset: Dataset) -> Dataset:
 
 def folds(past: Dataset, walk: bool) -> list[Fold]:
     """Return the validation span, or all folds of the past, each forecast from what comes before it."""
-    found = out_of_fold.folds(past)
+    found = out_of_fold.past_folds(past)
     return found if walk else found[-1:]
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from pricecast import defaults
 from pricecast.dataset.dataset import Dataset
-from pricecast.forecasting.walk_forward import Plan
+from pricecast.forecasting.walk_plan import Plan
 from pricecast.schema import SPLITS
 from pricecast.text import listed
 

@@ -15,7 +15,7 @@ from pricecast.evaluation.metrics import METRICS, Slice
 from pricecast.experiments import search
 from pricecast.forecasting import out_of_fold
 from pricecast.forecasting.settings import Settings
-from pricecast.forecasting.walk_forward import Candidate
+from pricecast.forecasting.walk_plan import Candidate
 from pricecast.models import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS, QUANTILE_LEVELS
 from tests.support.market_samples import small_dataset
@@ -75,7 +75,7 @@ def test_nothing_of_the_test_span_reaches_a_trial(value):
 
 
 def test_the_folds_are_the_validation_span_or_all_of_the_past():
-    whole = out_of_fold.folds(data())
+    whole = out_of_fold.past_folds(data())
     walked, (last,) = (search.folds(past(), walk) for walk in (True, False))
     assert len(walked) == len(whole) > 1
     ends = data().features.groupby("ticker")["date"].shift(-2)

@@ -32,7 +32,7 @@ def test_a_fit_has_seen_closes_up_to_the_test_span_and_no_further(name):
 
 
 def test_calibration_learns_from_what_was_missed_in_every_fold_of_the_past():
-    panel, folds = data().panel(), out_of_fold.folds(data())
+    panel, folds = data().panel(), out_of_fold.past_folds(data())
     rows = np.concatenate([fold.origins for fold in folds])
     assert len(folds) == 3
     assert made("naive").past.origins.tolist() == rows.tolist()
@@ -52,7 +52,7 @@ def calibration_quantile(scores, level, worth):
 @pytest.mark.parametrize("name", ["drift", "lstm"])
 def test_the_past_is_forecast_by_models_that_did_not_know_it(name):
     # Fold by fold by hand: the model, its scalers and what it may stop on are all from before.
-    folds, seen = out_of_fold.folds(data()), []
+    folds, seen = out_of_fold.past_folds(data()), []
     for fold in folds:
         panel = data().panel(fit_scalers(data().features, data().spec, fold.train))
         rows = (fold.train, fold.valid) if models.about(name).stops_early else (fold.past, fold.past[:0])
@@ -195,7 +195,7 @@ def test_a_model_for_each_ticker_learns_one_that_was_listed_late(name):
     )  # fmt: skip
     tickers = late.features["ticker"].to_numpy()
     assert any(
-        "BBB" in tickers[fold.origins] and "BBB" not in tickers[fold.train] for fold in out_of_fold.folds(late)
+        "BBB" in tickers[fold.origins] and "BBB" not in tickers[fold.train] for fold in out_of_fold.past_folds(late)
     )
     each = fitting.fit(name, small(name), late, settings=Settings(per_ticker=True))
     assert each.model.models_.keys() == {"AAA", "BBB"}

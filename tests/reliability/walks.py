@@ -12,9 +12,9 @@ from pricecast import models
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.evaluation import scores, verdict
 from pricecast.evaluation.evaluate import Evaluation, judged_walk
-from pricecast.forecasting import walk_forward
+from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.models import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
 from pricecast.statistics.confidence_set import SIZE
@@ -59,13 +59,13 @@ def planted(n: int) -> Count:
 
 def walk(data: Dataset, wanted: Mapping[str, dict], plan: Plan = PLAN) -> Evaluation:
     """A backtest in this process; that a bundle forecasts the same is another test's business."""
-    folds = walk_forward.folds(data, plan.folds, plan.share)
+    folds = walk_plan.newest_folds(data, plan.folds, plan.share)
     params = {name: wanted.get(name, {}) for name in (*scores.NAIVES, *wanted)}
     candidates = [Candidate(name, models.settle(name, dict(own), {})) for name, own in params.items()]
     found = {
         each.name: [
             _no_bundle(data),
-            *(walk_forward.run(fit, data) for fit in walk_forward.fits(each, data, folds, plan)),
+            *(walk_forward.run_fit(fit, data) for fit in walk_plan.fits(each, data, folds, plan)),
         ]
         for each in candidates
     }
@@ -108,7 +108,7 @@ def _without_naives(judged: Evaluation) -> bool:
 
 
 def _no_bundle(data: Dataset) -> OutOfFold:
-    """What `walk_forward.parity_fit` leads to where no ticker is old enough: nothing to compare."""
+    """What `walk_plan.parity_fit` leads to where no ticker is old enough: nothing to compare."""
     nothing = np.empty((0, data.spec.horizon, len(QUANTILE_COLUMNS)))
     return OutOfFold(np.empty(0, int), Forecast(nothing[:, :, MEDIAN], quantiles=nothing))
 

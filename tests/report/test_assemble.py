@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from pricecast.dataset.dataset import build
 from pricecast.evaluation.evaluate import evaluate
-from pricecast.forecasting.walk_forward import Plan
+from pricecast.forecasting.walk_plan import Plan
 from pricecast.report import assemble, facts, report
 from pricecast.report.assemble import make_report
 from tests.support.judged_samples import judged, walked

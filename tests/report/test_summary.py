@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from pricecast.dataset.dataset import build
 from pricecast.evaluation.evaluate import evaluate
-from pricecast.forecasting.walk_forward import Plan
+from pricecast.forecasting.walk_plan import Plan
 from pricecast.report import summary, tables
 from pricecast.report.assemble import make_report
 from pricecast.statistics.confidence_set import SIZE

@@ -70,13 +70,13 @@ def forecasts(run: Run) -> pd.DataFrame:
 def counted(patch) -> Iterator[list[str]]:
     """Within it fits stay in this process; yields the model and place of each, as they come."""
     made: list[str] = []
-    run = library.run
+    run = library.run_fit
 
     def spy(fit, dataset):
-        made.append(f"{fit.candidate.name}, {fit.place}")
+        made.append(f"{fit.candidate.name}, {fit.name}")
         return run(fit, dataset)
 
     with patch.context() as within:
         within.setattr(local, "cpu_count", lambda: 1)
-        within.setattr(library, "run", spy)
+        within.setattr(library, "run_fit", spy)
         yield made
