@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -31,7 +32,11 @@ def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> I
         yield from ((number, _alone(fit, dataset)) for number, fit in enumerate(fits))
         return
     parallel = Parallel(jobs, backend="loky", return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
+    with warnings.catch_warnings():
+        # loky replaces a process that has grown, for which importing torch is enough, and no fit is lost. Where a
+        # warning is an error, its thread would die of it, and nobody would hand out the fits that are left.
+        warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
+        yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
 
 
 def _child(parent: int, number: int, fit: Fit, dataset: Dataset) -> tuple[int, OutOfFold]:
