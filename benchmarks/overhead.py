@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-REPORT = ("render", "save_pictures")
+REPORT = ("render", "save_figures")
 # The calls into the library, by step.
 WORK = {
     "download": ("download", "write_parquet"),

@@ -18,8 +18,9 @@ from flow_steps.runs import artifacts
 from flow_steps.runs.lookup import metrics_of
 from flow_steps.runs.tracking import StepRun, data_of, tag_model
 from pricecast import models
-from pricecast.audit import audit, check_model
+from pricecast.audit import audit
 from pricecast.audit.results import FAILED, NOT_TRIED, PASSED
+from pricecast.audit.subjects import Subject
 from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.files import digest_text, read_parquet, write_json
@@ -67,7 +68,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     run.models([model_id for uri in asked.uris if (model_id := artifacts.model_id(uri))])
     if found.outcome() == FAILED:
         run.keep()
-        raise InputError(f"{audit.complaint(found)}; see {PAGE} of run {run.run_id}")
+        raise InputError(f"{audit.failure_message(found)}; see {PAGE} of run {run.run_id}")
 
 
 def _quick(
@@ -91,10 +92,10 @@ def _full(
             "expected --model-params for models that are named, got some for none: name them in --models"
         )
     names, left_out = choose(",".join(asked.words), given) if asked.words else ([], [])
-    subjects = [check_model.of(name, forecaster) for name, forecaster in kept.items()]
+    subjects = [Subject.of(name, forecaster) for name, forecaster in kept.items()]
     for name in names:
         shown = f"{name}, fitted here" if name in kept else name
-        subjects.append(audit.named(name, given.get(name, {}), shown))
+        subjects.append(Subject(shown, name, given.get(name, {})))
     return audit.full(dataset, subjects, [models.lacks(name) for name in left_out], progress)
 
 

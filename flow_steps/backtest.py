@@ -19,7 +19,7 @@ from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation import scores
-from pricecast.evaluation.evaluate import judged_walk
+from pricecast.evaluation.evaluate import evaluate_walk
 from pricecast.forecasting import walk_plan
 from pricecast.forecasting.executors import local
 from pricecast.forecasting.out_of_fold import OutOfFold
@@ -42,7 +42,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         for each in candidates
     }
     found = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
-    result = judged_walk(candidates, dataset, walked, found, plan)
+    result = evaluate_walk(candidates, dataset, walked, found, plan)
     leave(run, result, make_report(result, dataset, params["vis"], [models.lacks(name) for name in left_out]))
     leave_models(run, result, dataset, params["dataset"], {})
 

@@ -21,11 +21,12 @@ from flow_steps.runs import artifacts, console, lookup, tracking
 from flow_steps.runs.results import leave, leave_models, short
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
-from pricecast.evaluation.evaluate import Evaluation, evaluate
+from pricecast.evaluation.evaluate import evaluate
+from pricecast.evaluation.evaluation import Evaluation
 from pricecast.experiments import comparison
 from pricecast.experiments.comparison import Comparison
 from pricecast.experiments.config import SEED, Experiment, read
-from pricecast.experiments.trainings import Seed, Tried, is_random, mean_curve
+from pricecast.experiments.trainings import TrainedExperiment, Training, is_random, mean_curve
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report import plots, summary
 from pricecast.report.assemble import make_report
@@ -46,13 +47,15 @@ class Trained:
     run_id: str
     experiment: Experiment
     forecasters: Sequence[Forecaster]
-    seeds: Sequence[Seed]
+    trainings: Sequence[Training]
 
-    def tried(self) -> Tried:
-        """What the comparison wants to know of it."""
+    def result(self) -> TrainedExperiment:
+        """Return the experiment with its trainings, for the comparison."""
         model, params = self.experiment.model, self.forecasters[0].params
         loss = str(params.get("loss", ""))
-        return Tried(self.experiment, self.seeds, is_random(model, params), params.get("epochs"), loss)
+        return TrainedExperiment(
+            self.experiment, self.trainings, is_random(model, params), params.get("epochs"), loss
+        )
 
 
 def run(params: dict[str, Any]) -> None:
@@ -62,10 +65,10 @@ def run(params: dict[str, Any]) -> None:
         uri = flow.dataset()
         trained = [_train(flow, each, uri, params) for each in experiments]
         dataset = Dataset.load(artifacts.fetch(uri))
-        labels = [seed.label for each in trained for seed in each.seeds]
+        labels = [training.label for each in trained for training in each.trainings]
         forecasters = [forecaster for each in trained for forecaster in each.forecasters]
         result = evaluate(forecasters, dataset, names=labels)
-        found = comparison.compare([each.tried() for each in trained], result.scores, params["metric"])
+        found = comparison.compare([each.result() for each in trained], result.scores, params["metric"])
         _leave(flow, found, result, dataset, trained, params["vis"])
         _leave_naive(flow, result, dataset, uri)
         flow.run.keep()
@@ -102,7 +105,9 @@ def _train(flow: Flow, experiment: Experiment, dataset: str, params: dict[str, A
         found = [load(artifacts.bundle_folder(uri)) for uri in uris]
         names = [experiment.name if len(runs) == 1 else f"{experiment.name} seed {seed}" for seed in seeds]
         learned = [
-            Seed(name, each.curve(), {**each.summary(), "runtime_sec": lookup.metrics_of(run_id)["runtime_sec"]})
+            Training(
+                name, each.curve(), {**each.summary(), "runtime_sec": lookup.metrics_of(run_id)["runtime_sec"]}
+            )
             for name, each, run_id in zip(names, found, runs, strict=True)
         ]
         own.params({name: value for name, value in found[0].params.items() if name != SEED})
@@ -116,13 +121,13 @@ def _leave(
     flow: Flow, found: Comparison, result: Evaluation, dataset: Dataset, trained: Sequence[Trained], vis: bool
 ) -> None:
     report = replace(make_report(result, dataset, vis), comparison=found)
-    curves = {each.experiment.name: [seed.curve for seed in each.seeds] for each in trained}
+    curves = {each.experiment.name: [training.curve for training in each.trainings] for each in trained}
     if vis and (picture := plots.convergence(curves)):
         report = replace(report, figures={CURVES: (picture, CAPTION), **report.figures})
     leave(flow.run, result, report)
     found.table.to_csv(flow.run.folder / "comparison.csv", index=False)
     found.seeds.to_csv(flow.run.folder / "seeds.csv", index=False)
-    text = "\n\n".join(summary.experiments(found, whole=True))
+    text = "\n\n".join(summary.experiment_blocks(found, whole=True))
     (flow.run.folder / "comparison.md").write_text(f"{text}\n", encoding="utf-8")
     for row, each in zip(found.table.to_dict("records")[1:], trained, strict=True):
         tracking.log_metrics(each.run_id, _finite(row))
@@ -136,5 +141,5 @@ def _finite(row: Mapping[Any, Any]) -> dict[str, float]:
 
 def _leave_naive(flow: Flow, result: Evaluation, dataset: Dataset, uri: str) -> None:
     """A run of naive, so that MLflow's tables have it beside the experiments."""
-    naive = {NAIVE: result.contestants[NAIVE]}
-    leave_models(flow.run, replace(result, contestants=naive), dataset, uri, {})
+    naive = {NAIVE: result.models[NAIVE]}
+    leave_models(flow.run, replace(result, models=naive), dataset, uri, {})

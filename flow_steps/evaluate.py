@@ -28,7 +28,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     left_out = [models.lacks(name) for name in params["left_out"].split(",") if name]
     leave(run, result, make_report(result, dataset, params["vis"], left_out))
     # Naive forecasters that were added have no logged model.
-    logged = dict(zip(result.contestants, uris, strict=False))
+    logged = dict(zip(result.models, uris, strict=False))
     leave_models(run, result, dataset, params["dataset"], logged)
 
 

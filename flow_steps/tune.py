@@ -26,7 +26,7 @@ from flow_steps.tuning.trial import EPOCHS, RUN, Task, judge
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
-from pricecast.experiments import search
+from pricecast.experiments import search, search_space
 
 # What a study is about: two commands that agree in these work at the same one.
 _SAME = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
@@ -39,7 +39,7 @@ def run(params: dict[str, Any]) -> None:
     with pipeline("tune", params, f"tune {params['tuned'] or 'all'}") as flow:
         kept = studies.storage(params["storage"])
         chosen, left_out = choose(params["tuned"] or models.ALL, given)
-        names = search.tunable(chosen)
+        names = search_space.tunable(chosen)
         if params["tuned"] and (fixed := [name for name in chosen if name not in names]):
             _log.warning("left out: %s, with nothing to tune", ", ".join(fixed))
         uri = flow.dataset()
@@ -67,6 +67,7 @@ def _key(task: Task, uri: str) -> str:
     """Return the name of a study: the model, and a digest of all that its trials depend on but the machine."""
     modules = (
         "pricecast.experiments.search",
+        "pricecast.experiments.search_space",
         *(f"pricecast.models.{part}" for part in models.parts(task.name, task.given)),
     )
     same = {option: task.params[option] for option in _SAME}
@@ -77,8 +78,8 @@ def _key(task: Task, uri: str) -> str:
 
 
 def _study(flow: Flow, task: Task, study: optuna.Study, until: float) -> optuna.Study:
-    walked = search.folds(task.past, task.params["walk_forward"])
-    first = search.defaults(task.name, task.past.spec.max_lookback)
+    walked = search.search_folds(task.past, task.params["walk_forward"])
+    first = search_space.defaults(task.name, task.past.spec.max_lookback)
     own: set[int] = set()
 
     def objective(trial: Trial) -> float:

@@ -6,12 +6,12 @@ from typing import Any
 from flow_steps.runs import artifacts
 from flow_steps.runs.tracking import Judged, StepRun, data_of
 from pricecast.dataset.dataset import Dataset
-from pricecast.evaluation.evaluate import Contestant, Evaluation
+from pricecast.evaluation.evaluation import EvaluatedModel, Evaluation
 from pricecast.files import write_json, write_parquet
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report import plots
 from pricecast.report.report import Report, render
-from pricecast.report.summary import REPORT, SUMMARY, VERDICT, save_pictures, summary
+from pricecast.report.summary import REPORT, SUMMARY, VERDICT, save_figures, summary
 
 _SHORT = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
 
@@ -30,7 +30,7 @@ def leave(run: StepRun, result: Evaluation, report: Report) -> None:
         table.to_csv(run.folder / f"{name}.csv", index=False)
     (run.folder / REPORT).write_text(render(report), encoding="utf-8")
     (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
-    save_pictures(report.figures, run.folder / "plots")
+    save_figures(report.figures, run.folder / "plots")
     run.metrics(result.best_beside_naive())
     run.tags({"best_model": result.verdict["best"]})
     run.note(summary(report))
@@ -49,19 +49,19 @@ def leave_models(
         logged: URIs of models by label, of those that were logged.
     """
     data = data_of(dataset.features, "dataset", artifacts.digest(dataset_uri))
-    for name, contestant in result.contestants.items():
+    for name, model in result.models.items():
         about = Judged(
-            params={"model": name, "horizon": dataset.spec.horizon, **contestant.params},
+            params={"model": name, "horizon": dataset.spec.horizon, **model.params},
             metrics=result.metrics(name),
             by_fold=result.metrics_by_fold(name),
             tags={"step": "judge model", "model": name},
             note=result.verdict["models"][name]["sentence"],
         )
-        run.judged(_title(name, contestant, dataset.spec.horizon), logged.get(name), data, about)
+        run.judged(_title(name, model, dataset.spec.horizon), logged.get(name), data, about)
 
 
-def _title(name: str, contestant: Contestant, horizon: int) -> str:
-    return " ".join([name, f"h={horizon}", *short(contestant.params)])
+def _title(name: str, model: EvaluatedModel, horizon: int) -> str:
+    return " ".join([name, f"h={horizon}", *short(model.params)])
 
 
 def short(params: Mapping[str, Any]) -> list[str]:

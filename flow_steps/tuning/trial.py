@@ -19,8 +19,8 @@ from pricecast import defaults
 from pricecast.dataset.dataset import Dataset
 from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
-from pricecast.experiments import search
-from pricecast.experiments.search import Assessed
+from pricecast.experiments import search, search_space
+from pricecast.experiments.search import TrialScores
 from pricecast.forecasting.walk_plan import Candidate
 
 # What a trial says of itself: its run, and the epochs that were best.
@@ -53,12 +53,12 @@ class Task:
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
         if timesteps > longest:
             raise InputError(f"expected at most {longest} timesteps, got {timesteps}: give a longer --max-lookback")
-        search.check(self.candidate({}), longest)
+        search_space.check(self.candidate({}), longest)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial; what the command sets is not searched."""
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
-        return search.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
+        return search_space.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
 
 
 def judge(task: Task, trial: Trial, walked: Sequence[Fold]) -> float:
@@ -79,7 +79,7 @@ def judge(task: Task, trial: Trial, walked: Sequence[Fold]) -> float:
 
 def _assessed(
     task: Task, trial: Trial, walked: Sequence[Fold], candidate: Candidate, own: tracking.StepRun
-) -> Assessed | str:
+) -> TrialScores | str:
     """What came of a trial, as its run has it; in words if it was given up."""
     seen = itertools.count(1)
 
@@ -92,7 +92,7 @@ def _assessed(
                 raise optuna.TrialPruned
 
     try:
-        found = search.assess(candidate, task.past, walked, defaults.METRICS, report)
+        found = search.score_candidate(candidate, task.past, walked, defaults.METRICS, report)
     except UpdateFinishedTrialError:
         raise  # another worker has the trial now
     except optuna.TrialPruned:

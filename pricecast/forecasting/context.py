@@ -35,7 +35,7 @@ class Context:
         return pd.Timestamp(self.fitted_until) if self.follows else None
 
     def needed(self, bars: pd.DataFrame) -> pd.DataFrame:
-        """Return the bars that a forecast from the last one of each ticker needs; tickers with too few are left out."""
+        """Return the bars that forecasts from the last bars need; tickers that have too few are left out."""
         counts, _ = self.counts(bars)
         enough = bars["ticker"].map(counts) >= self.bars_needed
         if self.whole_history:

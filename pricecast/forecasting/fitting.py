@@ -79,8 +79,8 @@ def refit(forecaster: Forecaster, dataset: Dataset, report: Report | None = None
     """
     if forecaster.calibration is not None and forecaster.past is None:
         raise InputError(
-            f"expected {forecaster.name} as it was fitted, with the forecasts that it was calibrated on, got one that "
-            "was loaded or refitted: fit it again"
+            f"expected {forecaster.name} as it was fitted, with the forecasts that it was calibrated on, got one "
+            "that was loaded or refitted: fit it again"
         )
     panel = dataset.panel(forecaster.scalers)
     rows = np.flatnonzero(dataset.usable)
@@ -95,7 +95,8 @@ def refit(forecaster: Forecaster, dataset: Dataset, report: Report | None = None
         past = out_of_fold.join([forecaster.past, OutOfFold(test, forecaster.model.predict(panel, test))])
         switches = forecaster.settings.mondrian, forecaster.settings.online
         calibration = calibrate(past.forecast, panel, past.origins, *switches)
-    return replace(forecaster, model=model, calibration=calibration, fitted_until=day(panel.dates.max()), past=None)
+    until = day(panel.dates.max())
+    return replace(forecaster, model=model, calibration=calibration, fitted_until=until, past=None)
 
 
 def _walk_past(
@@ -123,7 +124,7 @@ def seen_until(panel: Panel, fold: Fold) -> str:
 
 
 def check_belongs(name: str, forecaster: Forecaster, dataset: Dataset) -> None:
-    """Refuse a forecaster of another target, other features or horizon, or a longer lookback than a dataset allows.
+    """Refuse a forecaster of another target, other features or horizon, or too long a lookback for a dataset.
 
     Args:
         name: name of the forecaster in the message.

@@ -139,7 +139,7 @@ class Forecaster:
         return np.empty(0, int) if since is None else walked_rows(panel, origins, self.model.lookback, since)
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
-        """Return the forecasts table of origins (n,) in the units of `last_close` (n,), with `actual` where it is known."""
+        """Return the forecasts table of origins (n,) in the units of `last_close` (n,), outcomes included."""
         return forecast_table(panel, origins, last_close, self.quantiles(panel, origins), self.name)
 
     def predict_bars(self, raw: pd.DataFrame) -> pd.DataFrame:

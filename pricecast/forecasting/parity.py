@@ -90,7 +90,7 @@ def quantile_returns(table: pd.DataFrame, suffix: str = "") -> np.ndarray:
 
 
 def relative_difference(live: np.ndarray, backtest: np.ndarray) -> np.ndarray:
-    """Return the largest difference of each row's quantiles (n, q), in widths of the backtest's 90 % interval, (n,).
+    """Return the largest difference of each row's quantiles (n, q), in widths of the 90 % interval, (n,).
 
     >>> relative_difference(np.array([[-2.0, 0.0, 2.5]]), np.array([[-2.0, 0.0, 2.0]]))
     array([0.125])

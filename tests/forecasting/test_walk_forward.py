@@ -10,7 +10,7 @@ from pricecast import models
 from pricecast.audit import protocol
 from pricecast.dataset import dataset, splits
 from pricecast.errors import InputError
-from pricecast.evaluation.evaluate import evaluate, judged_walk
+from pricecast.evaluation.evaluate import evaluate, evaluate_walk
 from pricecast.forecasting import fitting, forecaster, out_of_fold, replay, walk_forward, walk_plan
 from pricecast.forecasting.calibration import calibrate
 from pricecast.forecasting.executors import local
@@ -379,9 +379,9 @@ def test_a_parity_that_fails_stops_the_verdict():
         for each in own
     }
     found = {name: [walk_forward.run_fit(fit, data()) for fit in each] for name, each in fits.items()}
-    judged_walk(own, data(), folds, found, Plan())
+    evaluate_walk(own, data(), folds, found, Plan())
     off = found["naive"][0]
     moved = Forecast(off.forecast.center, quantiles=off.forecast.quantiles + 1e-4)
     found["naive"][0] = OutOfFold(off.origins, moved)
     with pytest.raises(InputError, match="a bundle of naive to forecast what the backtest holds"):
-        judged_walk(own, data(), folds, found, Plan())
+        evaluate_walk(own, data(), folds, found, Plan())

@@ -10,8 +10,10 @@ import numpy as np
 
 from pricecast import models
 from pricecast.dataset.dataset import Dataset, build
-from pricecast.evaluation import scores, verdict
-from pricecast.evaluation.evaluate import Evaluation, judged_walk
+from pricecast.evaluation import scores
+from pricecast.evaluation.claims import ALPHA, claims
+from pricecast.evaluation.evaluate import evaluate_walk
+from pricecast.evaluation.evaluation import Evaluation
 from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.walk_plan import Candidate, Plan
@@ -69,14 +71,14 @@ def walk(data: Dataset, wanted: Mapping[str, dict], plan: Plan = PLAN) -> Evalua
         ]
         for each in candidates
     }
-    return judged_walk(candidates, data, folds, found, plan)
+    return evaluate_walk(candidates, data, folds, found, plan)
 
 
 def told(judged: Evaluation, loss: str) -> list[str]:
     """All places of a verdict that tell of a model better than naive and ewma: of its point forecast, or of any."""
-    claims = verdict.claims(judged.scores).query("sign > 0")
-    claims = claims[claims["loss"] == "point"] if loss == "point" else claims
-    found = [f"{row.model} {row.loss} h{row.horizon} p={row.p:.3f}" for row in claims.itertuples()]
+    table = claims(judged.scores).query("sign > 0")
+    table = table[table["loss"] == "point"] if loss == "point" else table
+    found = [f"{row.model} {row.loss} h{row.horizon} p={row.p:.3f}" for row in table.itertuples()]
     answers = {each["question"]: each["answer"] for each in judged.verdict["answers"]}
     asked = ["Is the point forecast better than naive?", "Is the distribution sharper?"][: 1 + (loss == "crps")]
     found += [question for question in asked if answers[question].startswith("Yes")]
@@ -94,7 +96,7 @@ def picked(judged: Evaluation) -> list[str]:
     return [
         f"{loss} p={own[f'p_{loss}']:.3f}"
         for loss in ("crps", "winkler")
-        if own[f"skill_{loss}"] > 0 and own[f"p_{loss}"] < verdict.ALPHA
+        if own[f"skill_{loss}"] > 0 and own[f"p_{loss}"] < ALPHA
     ]
 
 
@@ -103,7 +105,7 @@ def _against(judged: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def _without_naives(judged: Evaluation) -> bool:
-    kept = scores.at(judged.scores, scores.horizons(judged.scores)[0])["mcs_p"]
+    kept = scores.at_horizon(judged.scores, scores.horizons(judged.scores)[0])["mcs_p"]
     return bool((kept[list(scores.NAIVES)] <= SIZE).all())
 
 

@@ -222,6 +222,7 @@ FILES = {
     "pricecast/statistics/conformal.py": FITTED,
     "pricecast/forecasting/executors/local.py": {"backtest"},
     "pricecast/experiments/search.py": {"study xgboost"},
+    "pricecast/experiments/search_space.py": {"study xgboost"},
     "serving/model.py": TRAIN,
     "serving/bundle.py": TRAIN,
     "serving/check.py": {"evaluate", "audit"},
