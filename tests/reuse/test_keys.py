@@ -226,6 +226,7 @@ FILES = {
     "serving/model.py": TRAIN,
     "serving/bundle.py": TRAIN,
     "serving/check.py": {"evaluate", "audit"},
+    "serving/untrusted.py": {"evaluate", "audit"},
     # Judging: a wording, a colour, a picture, a template, the summary.
     "pricecast/evaluation/verdict.py": JUDGED,
     "pricecast/report/plots/style.py": JUDGED,
