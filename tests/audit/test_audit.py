@@ -10,8 +10,7 @@ import polars as pl
 import pytest
 
 from pricecast import models
-from pricecast.audit import audit, check_model, results
-from pricecast.audit import check_data as data
+from pricecast.audit import audit, check_data, check_model, results
 from pricecast.audit.results import FAILED, NO_MATTER, NOT_TRIED, PASSED, RULES, Check
 from pricecast.audit.subjects import Subject
 from pricecast.audit.violations import Violation
@@ -52,7 +51,7 @@ def kept(name="naive", target="return", per_ticker=False):
 
 
 @cache
-def judged(name="naive"):
+def forecasts_of(name="naive"):
     return evaluate.forecast_test_span({name: kept(name)}, dataset())
 
 
@@ -100,7 +99,7 @@ def test_a_model_for_each_ticker_passes():
 
 def test_the_quick_audit_passes_with_the_forecasts_that_were_judged_and_without():
     made = {"naive": kept()}
-    for forecasts in (judged(), None):
+    for forecasts in (forecasts_of(), None):
         found = audit.quick(dataset(), made, forecasts)
         assert found.outcome() == PASSED
         assert {check.name for check in found.checks} == {
@@ -174,18 +173,18 @@ def without_gap(data, days=1):
 @pytest.mark.parametrize("days", [1, 3])
 def test_a_purge_gap_that_is_too_short_is_named(days, monkeypatch):
     bad = replace(dataset(), features=dataset().features.assign(split=without_gap(dataset(), days)))
-    assert (results.PURGE, "data") in of(data.table_checks(bad), FAILED)
+    assert (results.PURGE, "data") in of(check_data.table_checks(bad), FAILED)
     # Where the code itself leaves the gap out, table and dates agree, and the labels still overlap.
     assign = splits.assign
     monkeypatch.setattr(splits, "assign", lambda table, bounds, horizon, usable: assign(
         table, bounds, horizon - days, usable))  # fmt: skip
-    assert of(data.table_checks(build(market(BARS), **BUILD)), FAILED) == {(results.PURGE, "data")}
+    assert of(check_data.table_checks(build(market(BARS), **BUILD)), FAILED) == {(results.PURGE, "data")}
 
 
 def test_windows_across_tickers_are_named():
     split = dataset().features["split"].where(np.arange(len(dataset().features)) != 805, "train")
     bad = replace(dataset(), features=dataset().features.assign(split=split))
-    assert (results.WINDOWS, "data") in of(data.table_checks(bad), FAILED)
+    assert (results.WINDOWS, "data") in of(check_data.table_checks(bad), FAILED)
 
 
 def test_scalers_that_know_the_test_span_are_named():
@@ -194,7 +193,7 @@ def test_scalers_that_know_the_test_span_are_named():
     X = dataset().features[list(dataset().spec.features)].to_numpy()[every]
     y = targets(dataset().features, every, BUILD["horizon"], "return")
     bad = replace(dataset(), scalers=Scalers.fit("standard", X, y))
-    assert of(data.table_checks(bad), FAILED) == {(results.SCALERS, "data")}
+    assert of(check_data.table_checks(bad), FAILED) == {(results.SCALERS, "data")}
 
 
 LEAKS = {
@@ -239,17 +238,17 @@ def test_a_feature_of_the_other_tickers_is_named(monkeypatch):
     ],
 )
 def test_forecasts_that_were_scored_too_early_are_named(columns):
-    found = audit.quick(dataset(), {}, judged().assign(**columns))
+    found = audit.quick(dataset(), {}, forecasts_of().assign(**columns))
     assert of(found.checks, FAILED) == {(results.LAG, "data")}
 
 
 def test_of_very_many_forecasts_some_tickers_are_looked_up(monkeypatch):
     monkeypatch.setattr(audit, "MOST_FORECASTS", 100)
     monkeypatch.setattr(audit, "QUICK_TICKERS", 1)
-    (check,) = [check for check in audit.quick(dataset(), {}, judged()).checks if check.name == results.LAG]
-    own = (judged()["ticker"] == "AAA").sum()
+    (check,) = [check for check in audit.quick(dataset(), {}, forecasts_of()).checks if check.name == results.LAG]
+    own = (forecasts_of()["ticker"] == "AAA").sum()
     assert (check.result, check.tried) == (
-        PASSED, f"{own:,} of the {len(judged()):,} forecasts that were judged",
+        PASSED, f"{own:,} of the {len(forecasts_of()):,} forecasts that were judged",
     )  # fmt: skip
 
 

@@ -92,8 +92,8 @@ def test_spread_is_the_lowest_the_highest_and_the_count_of_gains():
     rows = folds.to_dict("records")
     for model, row in found.iterrows():
         skills = [x["skill_crps"] for x in rows if (x["model"], x["horizon"]) == (model, 1)]
-        told = (row["skill_crps_low"], row["skill_crps_high"], row["folds_better"])
-        assert told == (min(skills), max(skills), sum(skill > 0 for skill in skills))
+        spread = (row["skill_crps_low"], row["skill_crps_high"], row["folds_better"])
+        assert spread == (min(skills), max(skills), sum(skill > 0 for skill in skills))
     assert with_fold_spread(board, folds.iloc[:0]) is board
 
 

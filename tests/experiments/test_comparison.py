@@ -39,7 +39,7 @@ def experiment(name, model="lstm"):
     return Experiment(name, f"about {name}", model, {})
 
 
-def tried(name, count=3, epochs=10, **about):
+def trained(name, count=3, epochs=10, **about):
     return TrainedExperiment(
         experiment(name), [seed(f"{name} seed {number}", **about) for number in range(count)], True, epochs
     )
@@ -49,7 +49,7 @@ def close(**more) -> tuple[list[TrainedExperiment], pd.DataFrame]:
     """A and B whose seeds overlap."""
     values = {"A": (0.90, 0.96, 0.93), "B": (0.92, 0.95, 0.98)}
     crps = {f"{name} seed {number}": value for name, own in values.items() for number, value in enumerate(own)}
-    return [tried("A"), tried("B", **more)], scores_of(crps)
+    return [trained("A"), trained("B", **more)], scores_of(crps)
 
 
 def said(found: Comparison) -> str:
@@ -87,7 +87,7 @@ def test_a_lead_within_seed_noise_is_called_so():
 def test_a_lead_beyond_seed_noise_is_called_so_after_holm():
     values = {"A": (0.90, 0.901, 0.902), "B": (0.95, 0.951, 0.952), "C": (0.9, 0.91, 0.92)}
     crps = {f"{name} seed {number}": value for name, own in values.items() for number, value in enumerate(own)}
-    found = compare([tried(name) for name in values], scores_of(crps), "crps")
+    found = compare([trained(name) for name in values], scores_of(crps), "crps")
     pairs = (("A", "B"), ("A", "C"), ("B", "C"))
     adjusted = holm(np.array([stats.ttest_ind(values[a], values[b], equal_var=False).pvalue for a, b in pairs]))
     assert adjusted[0] < 0.05 < adjusted[1]
@@ -96,7 +96,7 @@ def test_a_lead_beyond_seed_noise_is_called_so_after_holm():
 
 
 def test_one_seed_tells_nothing_of_noise():
-    found = compare([tried("A", 1), tried("B", 1)], scores_of({"A seed 0": 0.9, "B seed 0": 0.95}), "crps")
+    found = compare([trained("A", 1), trained("B", 1)], scores_of({"A seed 0": 0.9, "B seed 0": 0.95}), "crps")
     assert "How much of its lead to B is seed noise is not known from one training: --seeds 3 tells." in said(found)
     assert np.isnan(found.table["test_crps_sd"]).all()
 
@@ -119,7 +119,7 @@ def test_a_model_without_seeds_is_compared_with_those_that_vary():
         experiment("H", "har"), [Training("H", pd.DataFrame(), {"runtime_sec": 1.0})], random=False
     )
     crps = {"A seed 0": 0.90, "A seed 1": 0.96, "A seed 2": 0.93, "H": 0.89}
-    found = compare([tried("A"), alone], scores_of(crps), "crps")
+    found = compare([trained("A"), alone], scores_of(crps), "crps")
     p = stats.ttest_1samp([0.90, 0.96, 0.93], 0.89).pvalue
     assert f"H's lead is no more than seed noise to A (p = {p:.2f})".replace("0.", ".") in said(found)
     assert "H fits" not in said(found)
@@ -142,7 +142,7 @@ def test_a_model_without_seeds_is_compared_with_those_that_vary():
 )
 def test_the_fit_is_read_off_the_losses(losses, word):
     epochs = losses.pop("epochs", 10)
-    found = compare([tried("A", 1, epochs, **losses)], scores_of({"A seed 0": 0.9}), "crps")
+    found = compare([trained("A", 1, epochs, **losses)], scores_of({"A seed 0": 0.9}), "crps")
     assert word in said(found)
 
 

@@ -154,12 +154,12 @@ def test_a_dividend_of_the_test_span_moves_no_score():
 
 
 def test_every_epoch_of_every_fold_is_told_and_an_end_is_passed_on():
-    told = []
+    epochs = []
     search.score_candidate(
         Candidate("lstm", TINY), past(), search.search_folds(past(), True), ("crps",),
-        lambda fold, epoch, _: told.append((fold, epoch)),
+        lambda fold, epoch, _: epochs.append((fold, epoch)),
     )  # fmt: skip
-    assert told == [(fold, epoch) for fold in range(3) for epoch in (1, 2, 3)]
+    assert epochs == [(fold, epoch) for fold in range(3) for epoch in (1, 2, 3)]
 
     def stop(fold, epoch, losses):
         raise StopIteration

@@ -59,7 +59,12 @@ def test_the_manifest_covers_all_of_a_bundle_and_its_nested_manifest(logged):
     _, place = logged
     files = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
     assert read_manifest(place).keys() == files - {"manifest.json"}
-    assert files >= {"MLmodel", "model.py", "code/pricecast/forecasting/forecaster.py", f"{FORECASTER}/manifest.json"}
+    assert files >= {
+        "MLmodel",
+        "model.py",
+        "code/pricecast/forecasting/forecaster.py",
+        f"{FORECASTER}/manifest.json",
+    }
 
 
 def test_a_bundle_is_logged_as_mlflow_logs_a_model(logged):
