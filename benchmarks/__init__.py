@@ -1,1 +1,1 @@
-"""Timings, as ratios against a stated alternative measured in the same run, and forecasts against the past."""
+"""Benchmarks: timings as ratios of an alternative measured in the same run, and scores of walk-forwards."""

@@ -1,4 +1,4 @@
-"""The forecasters of the direction protocol: an LSTM, and a logistic regression on the last day's features."""
+"""Classifiers of the direction protocol: an LSTM, and a logistic regression on the last day's features."""
 
 import copy
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from pricecast.models._torch import one_thread, seeded
 
 @dataclass(frozen=True)
 class Settings:
-    """How an LSTM is trained.
+    """Settings of an LSTM and its training.
 
     Attributes:
-        units: width of the state.
+        units: width of the hidden state.
         l2: Adam's weight decay, which adds l2 times the weight to its gradient.
-        learning_rate: of Adam.
+        learning_rate: step of Adam.
         batch: samples in a step.
-        epochs: at most.
-        patience: epochs without a better validation accuracy before it stops.
+        epochs: most epochs.
+        patience: epochs without a better validation accuracy after which training stops.
     """
 
     units: int
@@ -36,7 +36,7 @@ class Settings:
 
 
 class Network(nn.Module):
-    """The last state of an LSTM to one logit."""
+    """LSTM with one logit on its last state."""
 
     def __init__(self, inputs: int, units: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Network(nn.Module):
 
 @one_thread()
 def fit_lstm(train: Samples, valid: Samples, settings: Settings, seed: int) -> tuple[Network, float]:
-    """Return the network of the epoch with the best validation accuracy, and that accuracy; of equals the first."""
+    """Return the network of the first epoch with the best validation accuracy, and that accuracy."""
     windows, labels = torch.from_numpy(train.X), torch.from_numpy(train.up.astype(np.float32))
     best, best_epoch, weights = -1.0, 0, {}
     with seeded(seed):
@@ -61,7 +61,7 @@ def fit_lstm(train: Samples, valid: Samples, settings: Settings, seed: int) -> t
                 optimizer.zero_grad(set_to_none=True)
                 nn.functional.binary_cross_entropy_with_logits(network(windows[batch]), labels[batch]).backward()
                 optimizer.step()
-            accuracy = float((lstm_says(network, valid) == valid.up).mean())
+            accuracy = float((predict_lstm(network, valid) == valid.up).mean())
             if accuracy > best:
                 best, best_epoch, weights = accuracy, epoch, copy.deepcopy(network.state_dict())
             elif epoch - best_epoch >= settings.patience:
@@ -71,13 +71,13 @@ def fit_lstm(train: Samples, valid: Samples, settings: Settings, seed: int) -> t
 
 
 @one_thread()
-def lstm_says(network: Network, samples: Samples) -> np.ndarray:
-    """Whether the network says "up", (n,)."""
+def predict_lstm(network: Network, samples: Samples) -> np.ndarray:
+    """Return whether the network forecasts "up" for each sample, (n,)."""
     with torch.inference_mode():
         return (network(torch.from_numpy(samples.X)) > 0).numpy()
 
 
-def logistic_says(train: Samples, samples: Samples) -> np.ndarray:
-    """What a logistic regression on the last day's standardised features says, (n,)."""
+def predict_logistic(train: Samples, samples: Samples) -> np.ndarray:
+    """Return whether a logistic regression on the last day's features forecasts "up" for each sample, (n,)."""
     model = make_pipeline(StandardScaler(), LogisticRegression())
     return model.fit(train.X[:, -1], train.up).predict(samples.X[:, -1])

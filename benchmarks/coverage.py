@@ -1,4 +1,4 @@
-"""Do intervals keep their promise in a walk-forward: `python -m benchmarks.coverage --data bars.parquet`.
+"""Coverage of the intervals in a walk-forward: `python -m benchmarks.coverage --data bars.parquet`.
 
 Each model walks through the newest 60 % of the dates in eight folds; scalers, model and calibration are made anew
 on the past of each fold. All figures are for one day ahead: the coverage of the 50, 80 and 90 % intervals with
@@ -22,27 +22,27 @@ from pricecast.dataset.dataset import Dataset, build
 from pricecast.evaluation.coverage import PERCENTS, REGIME_NAMES, coverage
 from pricecast.evaluation.evidence import misses
 from pricecast.evaluation.scores import NAIVES, score
-from pricecast.forecasting import walk_forward
+from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.settings import Settings
 
 
-def walked(name: str, data: Dataset, folds: int, share: float, settings: Settings) -> tuple[pd.DataFrame, float]:
-    """Return the forecasts of one model, and the seconds they took."""
+def walk(name: str, data: Dataset, folds: int, share: float, settings: Settings) -> tuple[pd.DataFrame, float]:
+    """Walk one model forward; return its forecasts, and the seconds that they took."""
     started = time.perf_counter()
-    table = walk_forward.walk_forward(name, {}, data, walk_forward.folds(data, folds, share), settings)
+    table = walk_forward.walk_forward(name, {}, data, walk_plan.newest_folds(data, folds, share), settings)
     return table, time.perf_counter() - started
 
 
 def cells(covered: pd.DataFrame) -> list[str]:
-    """Coverage of the three intervals, and of the widest one by regime."""
-    everything = covered[covered["by"] == "all"].iloc[0]
-    found = [cell(everything, percent) for percent in PERCENTS]
+    """Return the coverage of the three intervals, and that of the widest one by regime, as texts."""
+    overall = covered[covered["by"] == "all"].iloc[0]
     regimes = covered[covered["by"] == "regime"].set_index("group")
-    return found + [cell(regimes.loc[name], PERCENTS[-1]) for name in REGIME_NAMES]
+    by_regime = [cell(regimes.loc[name], PERCENTS[-1]) for name in REGIME_NAMES]
+    return [cell(overall, percent) for percent in PERCENTS] + by_regime
 
 
 def cell(row: pd.Series, percent: int) -> str:
-    """Return a coverage with its error, marked where it misses its promise."""
+    """Return a coverage with its error as text, marked where it misses its promise."""
     share, error = row[f"coverage_{percent}"], row[f"error_{percent}"]
     return f"{share:.1f} ± {error:.1f}{' !' if misses(row, percent) else ''}"
 
@@ -82,7 +82,7 @@ def main(
     dataset = build(prices(data), horizon=horizon)
     names = list(dict.fromkeys([*NAIVES, *models.choose(wanted.split(","))[0]]))
     work = partial(
-        walked, data=dataset, folds=folds, share=share, settings=Settings(mondrian=mondrian, online=online)
+        walk, data=dataset, folds=folds, share=share, settings=Settings(mondrian=mondrian, online=online)
     )
     with ProcessPoolExecutor(jobs) as pool:
         tables = dict(zip(names, pool.map(work, names), strict=True))

@@ -1,14 +1,14 @@
-"""Rise or fall tomorrow, by a published protocol: `python -m benchmarks.direction --data acl18_raw.parquet`.
+"""Direction of the next day by a published protocol: `python -m benchmarks.direction --data acl18_raw.parquet`.
 
-`benchmarks.protocol` says what a sample is; the file's name says where training, validation and test begin. A
-plain LSTM, over several seeds, stands beside a logistic regression, two constants and the paper's figures.
+`benchmarks.protocol` defines the samples; the name of the file decides where training, validation and test begin.
+A plain LSTM, over several seeds, stands beside a logistic regression, two constants and the paper's figures.
 
 The stocks of a day move together, so thousands of samples are hardly more independent trials than there are days.
 All 95 % intervals come from drawing whole days with all their stocks, in blocks; "less always up" compares the two
 on the same draws. Seeds share their days: the interval of their mean is that of the mean over the seeds in each
 draw, and more seeds do not make it narrower.
 
-`--choose` prints what the settings of the LSTM were chosen by: validation accuracy alone.
+`--choose` prints the validation accuracies by which alone the settings of the LSTM were chosen.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.classifiers import Settings, fit_lstm, logistic_says, lstm_says
+from benchmarks.classifiers import Settings, fit_lstm, predict_logistic, predict_lstm
 from benchmarks.data import bars
 from benchmarks.hits import Figure, counts, drawn_days, figures
 from benchmarks.protocol import SPANS, Samples, Spans, samples, split
@@ -36,66 +36,66 @@ OTHERWISE = Settings(16, 0.0)
 
 
 def forecasts(parts: tuple[Samples, Samples, Samples], settings: Settings, seeds: int) -> dict[str, np.ndarray]:
-    """What each forecaster says of the test samples, (seeds, n) by name."""
+    """Return the forecasts of the test samples, "up" or not, by forecaster, (seeds, n)."""
     train, valid, test = parts
-    says = {
-        f"LSTM, seed {seed}": lstm_says(fit_lstm(train, valid, settings, seed)[0], test)[None]
+    calls = {
+        f"LSTM, seed {seed}": predict_lstm(fit_lstm(train, valid, settings, seed)[0], test)[None]
         for seed in range(seeds)
     }
-    says[f"LSTM, mean of {seeds} seeds"] = np.concatenate(list(says.values()))
-    says["logistic regression"] = logistic_says(train, test)[None]
-    says["always up"] = np.ones((1, len(test.up)), bool)
+    calls[f"LSTM, mean of {seeds} seeds"] = np.concatenate(list(calls.values()))
+    calls["logistic regression"] = predict_logistic(train, test)[None]
+    calls["always up"] = np.ones((1, len(test.up)), bool)
     majority = bool(train.up.mean() >= 0.5)
-    says[f"training majority ({'up' if majority else 'down'})"] = np.full((1, len(test.up)), majority)
-    return says
+    calls[f"training majority ({'up' if majority else 'down'})"] = np.full((1, len(test.up)), majority)
+    return calls
 
 
 def lines(rows: dict[str, tuple[Figure, Figure, Figure]], kind: str) -> Iterator[str]:
-    """Yield the table, the paper's rows last."""
+    """Yield the lines of the table, the paper's rows last."""
     yield "| forecaster | accuracy, % | 95 % | MCC | 95 % | less always up | 95 % |"
     yield f"|---|{'--:|' * 6}"
     for name, (right, matthews, gain) in rows.items():
-        found = [f"{right.value:.2f} | {right.low:.1f} to {right.high:.1f}"]
-        found += [f"{matthews.value:.4f} | {matthews.low:+.3f} to {matthews.high:+.3f}"]
-        found += [f"{gain.value:+.2f} | {gain.low:+.1f} to {gain.high:+.1f}"]
-        yield f"| {name} | {' | '.join(found)} |"
+        cells = [f"{right.value:.2f} | {right.low:.1f} to {right.high:.1f}"]
+        cells += [f"{matthews.value:.4f} | {matthews.low:+.3f} to {matthews.high:+.3f}"]
+        cells += [f"{gain.value:+.2f} | {gain.low:+.1f} to {gain.high:+.1f}"]
+        yield f"| {name} | {' | '.join(cells)} |"
     for name, (share, correlation) in PAPER.get(kind, {}).items():
         yield f"| {name}, as published | {share:.2f} | | {correlation:.4f} | | | |"
 
 
 def verdict(lstm: tuple[Figure, Figure, Figure], up: float, days: int) -> str:
-    """What the interval of the LSTM means."""
+    """Return in words what the interval of the LSTM means."""
     right, _, gain = lstm
-    place = "inside" if right.low <= up <= right.high else "outside"
+    side = "inside" if right.low <= up <= right.high else "outside"
     if gain.low <= 0 <= gain.high:
-        says = f"{days} days cannot tell the LSTM from a forecaster that always says up"
+        words = f"{days} days cannot tell the LSTM from a forecaster that always says up"
     else:
-        says = f"on these {days} days the LSTM is {'better' if gain.value > 0 else 'worse'} than always saying up"
+        words = f"on these {days} days the LSTM is {'better' if gain.value > 0 else 'worse'} than always saying up"
     return (
         f"The LSTM is right on {right.value:.1f} % of the samples, and drawing the days again puts that between "
-        f"{right.low:.1f} and {right.high:.1f} %. Always up, at {up:.1f} %, lies {place} this interval, and the "
-        f"difference between the two is {gain.low:+.1f} to {gain.high:+.1f} points: {says}."
+        f"{right.low:.1f} and {right.high:.1f} %. Always up, at {up:.1f} %, lies {side} this interval, and the "
+        f"difference between the two is {gain.low:+.1f} to {gain.high:+.1f} points: {words}."
     )
 
 
 def choose(parts: tuple[Samples, Samples, Samples], seeds: int) -> None:
-    """Print validation accuracies of the grid."""
+    """Print the validation accuracies of the grid."""
     print("| units | L2 | validation accuracy, % |\n|--:|--:|--:|")
     for units, l2 in product(UNITS, L2):
-        found = [fit_lstm(*parts[:2], Settings(units, l2), seed)[1] for seed in range(seeds)]
-        print(f"| {units} | {l2:g} | {100 * np.mean(found):.2f} ± {100 * np.std(found):.2f} |", flush=True)
+        accuracies = [100 * fit_lstm(*parts[:2], Settings(units, l2), seed)[1] for seed in range(seeds)]
+        print(f"| {units} | {l2:g} | {np.mean(accuracies):.2f} ± {np.std(accuracies):.2f} |", flush=True)
 
 
-def spans_of(kind: str, given: tuple[str, str, str, str]) -> Spans:
-    """Return the spans that are given, else those of the dataset."""
-    if kind not in SPANS and not all(given):
+def spans_of(kind: str, options: tuple[str, str, str, str]) -> Spans:
+    """Return the spans, those of the dataset where an option is empty."""
+    if kind not in SPANS and not all(options):
         raise click.UsageError(
             f"expected a file whose name begins with {' or '.join(SPANS)}, or --train, --valid, --test and --end"
         )
-    found = Spans(*(mine or known for mine, known in zip(given, SPANS.get(kind, given), strict=True)))
-    if not pd.to_datetime(pd.Series(found)).is_monotonic_increasing:
-        raise click.UsageError(f"expected --train, --valid, --test and --end in order of time, got {found}")
-    return found
+    spans = Spans(*(date or known for date, known in zip(options, SPANS.get(kind, options), strict=True)))
+    if not pd.to_datetime(pd.Series(spans)).is_monotonic_increasing:
+        raise click.UsageError(f"expected --train, --valid, --test and --end in order of time, got {spans}")
+    return spans
 
 
 @click.command()
@@ -119,10 +119,10 @@ def main(data: str, seq: int, seeds: int, train: str, valid: str, test: str, end
     print(f"{sizes} samples at seq {seq}; test {spans.test} to {spans.end}, {days} days\n")
     if only_choose:
         return choose(parts, seeds)
-    says = forecasts(parts, CHOSEN.get(kind, OTHERWISE), seeds)
-    cases = {name: np.stack([counts(parts[2], one) for one in each]) for name, each in says.items()}
+    calls = forecasts(parts, CHOSEN.get(kind, OTHERWISE), seeds)
+    cases = {name: np.stack([counts(parts[2], one) for one in seeds_of]) for name, seeds_of in calls.items()}
     times = drawn_days(days)
-    rows = {name: figures(each, cases["always up"][0], times) for name, each in cases.items()}
+    rows = {name: figures(case, cases["always up"][0], times) for name, case in cases.items()}
     print("\n".join(lines(rows, kind)))
     print(f"\n{verdict(rows[f'LSTM, mean of {seeds} seeds'], rows['always up'][0].value, days)}")
 

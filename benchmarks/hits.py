@@ -1,4 +1,4 @@
-"""Accuracy and MCC of "up or down", with intervals that know that the stocks of a day move together."""
+"""Accuracy and MCC of "up or down", with intervals that allow for stocks that move together on a day."""
 
 import math
 from typing import NamedTuple
@@ -12,7 +12,7 @@ LEVELS = (2.5, 97.5)
 
 
 class Figure(NamedTuple):
-    """A figure and its 95 % interval."""
+    """Figure with its 95 % interval."""
 
     value: float
     low: float
@@ -20,7 +20,7 @@ class Figure(NamedTuple):
 
 
 def drawn_days(days: int, seed: int = 0) -> np.ndarray:
-    """How often each of `DRAWS` circular block bootstrap samples holds each day, (DRAWS, days).
+    """Count the days in each of `DRAWS` circular block bootstrap samples of them, (DRAWS, days).
 
     Politis & Romano (1992). Blocks of n^(1/3) days: hits one day ahead hardly hang together over days, and longer
     blocks of a few weeks are too few. On 64 simulated independent days blocks of 4 make intervals that hold the
@@ -34,27 +34,35 @@ def drawn_days(days: int, seed: int = 0) -> np.ndarray:
     return times
 
 
-def counts(test: Samples, says: np.ndarray) -> np.ndarray:
-    """Right ups, wrong ups, wrong downs and right downs of each day, (days, 4), for (n,) forecasts."""
+def counts(test: Samples, up: np.ndarray) -> np.ndarray:
+    """Count right ups, wrong ups, wrong downs and right downs of each day, (days, 4), for (n,) forecasts."""
     _, day = np.unique(test.date, return_inverse=True)
-    cases = (says & test.up, says & ~test.up, ~says & test.up, ~says & ~test.up)
+    cases = (up & test.up, up & ~test.up, ~up & test.up, ~up & ~test.up)
     return np.stack([np.bincount(day, weights=case) for case in cases], axis=1)
 
 
 def accuracy(cases: np.ndarray) -> np.ndarray:
-    """Share in percent that was right, of (..., 4) counts."""
+    """Share in percent that was right, of (..., 4) counts.
+
+    >>> float(accuracy(np.array([40, 10, 20, 30])))
+    70.0
+    """
     return 100 * (cases[..., 0] + cases[..., 3]) / cases.sum(axis=-1)
 
 
 def mcc(cases: np.ndarray) -> np.ndarray:
-    """Matthews correlation coefficient of (..., 4) counts; 0 for a constant."""
+    """Matthews correlation coefficient of (..., 4) counts; 0 for a constant forecast.
+
+    >>> mcc(np.array([[40.0, 10, 20, 30], [50, 50, 0, 0]])).round(2)
+    array([0.41, 0.  ])
+    """
     tp, fp, fn, tn = np.moveaxis(cases, -1, 0)
     scale = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return np.divide(tp * tn - fp * fn, scale, out=np.zeros_like(scale), where=scale > 0)
 
 
 def figures(cases: np.ndarray, constant: np.ndarray, times: np.ndarray) -> tuple[Figure, Figure, Figure]:
-    """Accuracy, MCC and accuracy less that of a constant, each the mean over the seeds.
+    """Return accuracy, MCC and accuracy less that of a constant, each the mean over the seeds.
 
     Args:
         cases: counts of each seed and day, (seeds, days, 4).

@@ -1,4 +1,4 @@
-"""What each model costs: `python -m benchmarks.models --data bars.parquet`.
+"""Time and memory of each model: `python -m benchmarks.models --data bars.parquet`.
 
 Every model runs in a process of its own, on one thread: CPU seconds of one fit on training and validation rows and
 of the forecasts of the test span, without imports; the most memory that the process took, and how much of it came
@@ -24,12 +24,12 @@ MEGABYTE = 1024  # ru_maxrss counts kilobytes on Linux
 
 
 def measure(name: str, path: str) -> dict[str, float]:
-    """One fit and one forecast of the test span."""
+    """Measure one fit, and one forecast of the test span."""
     data = build(prices(path))
     panel, fold, about = data.panel(), data.fold(), models.about(name)
     rows = (fold.train, fold.valid) if about.stops_early else (fold.past, fold.past[:0])
     model = models.create(name, {})
-    model_warm(name)
+    warm(name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.process_time()
     model.fit(panel, *rows)
@@ -43,8 +43,8 @@ def measure(name: str, path: str) -> dict[str, float]:
     }  # fmt: skip
 
 
-def model_warm(name: str) -> None:
-    """Load what a first fit would load: members of an ensemble come only then."""
+def warm(name: str) -> None:
+    """Load what the first fit would load: members of an ensemble come only then."""
     for part in models.parts(name, {}):
         models.load(part)
 
@@ -52,8 +52,8 @@ def model_warm(name: str) -> None:
 def in_a_process(name: str, path: str) -> dict[str, float]:
     """Measure in a fresh process on one thread."""
     line = [sys.executable, "-m", "benchmarks.models", "--data", path, "--only", name]
-    found = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(found.stdout.splitlines()[-1])
+    process = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 @click.command()

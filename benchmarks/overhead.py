@@ -1,4 +1,4 @@
-"""What the steps cost besides their work: `python -m benchmarks.overhead`.
+"""Overhead of the steps beside their work: `python -m benchmarks.overhead`.
 
 Runs the default pipeline on a warm store and takes from each step's time what the library spent on data, fit
 and forecasts. The rest is MLflow, keys, files and digests; drawing the report has a line of its own. The
@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-REPORT = ("render", "save_pictures")
+REPORT = ("render", "save_figures")
 # The calls into the library, by step.
 WORK = {
     "download": ("download", "write_parquet"),
@@ -38,7 +38,7 @@ SHARED = dict.fromkeys(REPORT, "runs.results")
 
 
 def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Callable[..., Any]:
-    """Add the time of every call to `spent`."""
+    """Return a function that adds the time of each call to `spent`."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
@@ -56,7 +56,7 @@ def home(step: str, name: str) -> ModuleType:
 
 
 def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
-    """Run main in this process; returns the times of each step and what its library calls took."""
+    """Run main in this process; return the times of each step, and those of its calls into the library."""
     from flow_steps.pipeline import flow
     from main import main
 
@@ -82,7 +82,7 @@ def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[
 
 
 def new_process() -> float:
-    """Seconds until a fresh Python has imported MLflow."""
+    """Return the seconds until a fresh Python has imported MLflow."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import mlflow"], check=True, cwd=ROOT)
     return time.perf_counter() - started
@@ -90,14 +90,14 @@ def new_process() -> float:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: CPU seconds, user and system, and peak memory in MB."""
+    """Cost of a process: CPU seconds, user and system, and peak memory in MB."""
 
     cpu: float
     peak: float
 
 
 def cost(*words: str, code: int = 0) -> Cost:
-    """Run a fresh Python, which ends with an exit code, in the working directory."""
+    """Run a fresh Python, which is to end with an exit code, in the working directory."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -110,7 +110,7 @@ def cost(*words: str, code: int = 0) -> Cost:
 
 
 def programs() -> None:
-    """Print what whole programs cost."""
+    """Print the cost of whole programs."""
     program = str(ROOT / "main.py")
     naive = ["--models", "naive"]
     mlflow = cost("-c", "import mlflow")

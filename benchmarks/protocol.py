@@ -1,7 +1,7 @@
-"""The samples of a published direction protocol: will a stock rise or fall clearly tomorrow?
+"""Samples of a published direction protocol: does a stock rise or fall clearly on the next day?
 
 Feng et al., "Enhancing Stock Movement Prediction with Adversarial Training" (IJCAI 2019), on the data of Xu & Cohen
-(ACL 2018) and Zhang et al. (KDD 2017). What has to hold for the published numbers of samples to come out:
+(ACL 2018) and Zhang et al. (KDD 2017). Conditions for the published numbers of samples:
 
 - All dates of the file are one calendar, the same for all stocks; "the day before" is the day before in it.
 - r = adj[d] / adj[d-1] - 1. Up where r >= 0.55 %, down where r <= -0.5 %; other days are no samples.
@@ -40,7 +40,7 @@ class Samples(NamedTuple):
     Attributes:
         X: (n, seq, 11) float32, in percent.
         up: (n,) bool, whether the stock rose.
-        date: (n,) datetime64, the day that was to be foretold.
+        date: (n,) datetime64, the day to forecast.
         ticker: (n,) names.
     """
 
@@ -62,7 +62,7 @@ SPANS = {
 
 
 def samples(bars: pd.DataFrame, seq: int) -> Samples:
-    """All samples of (rows, columns of `COLUMNS`, date and ticker) bars, by day and then by ticker.
+    """Return all samples of bars (`COLUMNS`, date and ticker), by day and then by ticker.
 
     Raises:
         ValueError: a ticker has two bars of one date.
@@ -92,13 +92,13 @@ def features(
 
 
 def labels(adj: pd.DataFrame) -> np.ndarray:
-    """1 for a rise, -1 for a fall, 0 for neither of (days, tickers) adjusted closes."""
+    """Return 1 for a rise, -1 for a fall, 0 for neither of (days, tickers) adjusted closes."""
     change = (adj / adj.shift() - 1).to_numpy()
     return np.where(change >= RISE, 1, np.where(change <= FALL, -1, 0))
 
 
 def split(everything: Samples, spans: Spans) -> tuple[Samples, Samples, Samples]:
-    """Samples of training, validation and test."""
+    """Return the samples of training, validation and test."""
     after = str(np.datetime64(spans.end) + 1)
     return (
         everything.between(spans.train, spans.valid),

@@ -20,8 +20,9 @@ from flow_steps.runs.lookup import metrics_of
 from flow_steps.runs.records import as_dataset
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
-from pricecast.audit import audit, check_model
+from pricecast.audit import audit
 from pricecast.audit.results import FAILED
+from pricecast.audit.subjects import Subject
 from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
@@ -44,7 +45,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     run.log_metrics({"runtime_sec": time.perf_counter() - started})
     if result.outcome() == FAILED:
         run.upload_folder()
-        raise InputError(f"{audit.complaint(result)}; see {PAGE} of run {run.run_id}")
+        raise InputError(f"{audit.failure_message(result)}; see {PAGE} of run {run.run_id}")
 
 
 @contextmanager
@@ -82,10 +83,10 @@ def _full(
             "expected --model-params for models that are named, got some for none: name them in --models"
         )
     chosen, left_out = choose(names, given) if names else ([], [])
-    subjects = [check_model.of(name, forecaster) for name, forecaster in saved.items()]
+    subjects = [Subject.of(name, forecaster) for name, forecaster in saved.items()]
     for name in chosen:
         title = f"{name}, fitted here" if name in saved else name
-        subjects.append(audit.named(name, given.get(name, {}), title))
+        subjects.append(Subject(title, name, given.get(name, {})))
     return audit.full(dataset, subjects, [models.lacks(name) for name in left_out], progress)
 
 

@@ -19,11 +19,11 @@ from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation import scores
-from pricecast.evaluation.evaluate import judged_walk
-from pricecast.forecasting import walk_forward
+from pricecast.evaluation.evaluate import evaluate_walk
+from pricecast.forecasting import walk_plan
 from pricecast.forecasting.executors import local
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.report.assemble import make_report
 
 
@@ -32,17 +32,17 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     _, left_out = choose(params["models"], params["model_params"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
-    walked = walk_forward.folds(dataset, plan.folds, plan.share)
+    walked = walk_plan.newest_folds(dataset, plan.folds, plan.share)
     candidates = _candidates(params)
     wanted = {
         each.name: [
-            walk_forward.parity_fit(each, dataset, walked[0]),
-            *walk_forward.fits(each, dataset, walked, plan),
+            walk_plan.parity_fit(each, dataset, walked[0]),
+            *walk_plan.fits(each, dataset, walked, plan),
         ]
         for each in candidates
     }
     forecasts = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
-    result = judged_walk(candidates, dataset, walked, forecasts, plan)
+    result = evaluate_walk(candidates, dataset, walked, forecasts, plan)
     log_evaluation(
         run, result, make_report(result, dataset, params["vis"], [models.lacks(name) for name in left_out])
     )
@@ -60,7 +60,7 @@ def _names(params: dict[str, Any]) -> list[str]:
 
 
 def _fitted(
-    run: StepRun, wanted: dict[str, list[walk_forward.Fit]], dataset: Dataset, digest: str
+    run: StepRun, wanted: dict[str, list[walk_plan.Fit]], dataset: Dataset, digest: str
 ) -> dict[str, list[OutOfFold]]:
     """Return the forecasts of all fits by model: stored ones where there are any, else of new fits."""
     stored = Fits(run, digest)
@@ -72,7 +72,7 @@ def _fitted(
             fit = fits[missing[index]]
             stored.save(fit, forecasts)
             done[missing[index]] = forecasts
-            bar.set_postfix_str(f"{fit.candidate.name}, {fit.place}")
+            bar.set_postfix_str(f"{fit.candidate.name}, {fit.name}")
             bar.update()
     ordered = iter(done[number] for number in range(len(fits)))
     return {name: [next(ordered) for _ in own] for name, own in wanted.items()}

@@ -20,7 +20,7 @@ from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluate import evaluate
 from pricecast.experiments import comparison
 from pricecast.experiments.config import SEED, Experiment, read
-from pricecast.experiments.trainings import Seed, Tried, is_random, mean_curve
+from pricecast.experiments.trainings import TrainedExperiment, Training, is_random, mean_curve
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report.assemble import make_comparison_report
 from pricecast.schema import NAIVE
@@ -36,13 +36,15 @@ class Trained:
     run_id: str
     experiment: Experiment
     forecasters: Sequence[Forecaster]
-    seeds: Sequence[Seed]
+    trainings: Sequence[Training]
 
-    def tried(self) -> Tried:
+    def result(self) -> TrainedExperiment:
         """Return the experiment as the comparison takes it."""
         model, params = self.experiment.model, self.forecasters[0].params
         loss = str(params.get("loss", ""))
-        return Tried(self.experiment, self.seeds, is_random(model, params), params.get("epochs"), loss)
+        return TrainedExperiment(
+            self.experiment, self.trainings, is_random(model, params), params.get("epochs"), loss
+        )
 
 
 def run(params: dict[str, Any]) -> None:
@@ -76,7 +78,9 @@ def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
         forecasters = [load(artifacts.bundle_folder(uri)) for uri in uris]
         labels = [experiment.name if len(runs) == 1 else f"{experiment.name} seed {seed}" for seed in seeds]
         trainings = [
-            Seed(name, each.curve(), {**each.summary(), "runtime_sec": lookup.metrics_of(run_id)["runtime_sec"]})
+            Training(
+                name, each.curve(), {**each.summary(), "runtime_sec": lookup.metrics_of(run_id)["runtime_sec"]}
+            )
             for name, each, run_id in zip(labels, forecasters, runs, strict=True)
         ]
         own.log_params({name: value for name, value in forecasters[0].params.items() if name != SEED})
@@ -89,11 +93,11 @@ def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
 def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
     """Evaluate all trainings together, compare the experiments, and log both, with a run of naive beside them."""
     dataset = Dataset.load(artifacts.fetch(dataset_uri))
-    labels = [seed.label for each in trained for seed in each.seeds]
+    labels = [training.label for each in trained for training in each.trainings]
     result = evaluate([made for each in trained for made in each.forecasters], dataset, names=labels)
-    compared = comparison.compare([each.tried() for each in trained], result.scores, flow.params["metric"])
-    curves = {each.experiment.name: [seed.curve for seed in each.seeds] for each in trained}
+    compared = comparison.compare([each.result() for each in trained], result.scores, flow.params["metric"])
+    curves = {each.experiment.name: [training.curve for training in each.trainings] for each in trained}
     log_evaluation(flow.run, result, make_comparison_report(result, dataset, flow.params["vis"], compared, curves))
     log_comparison(flow.run, compared, [each.run_id for each in trained])
-    naive = replace(result, contestants={NAIVE: result.contestants[NAIVE]})
+    naive = replace(result, models={NAIVE: result.models[NAIVE]})
     log_model_runs(naive, dataset, dataset_uri, {})

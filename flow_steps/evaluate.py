@@ -28,7 +28,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     left_out = [models.lacks(name) for name in params["left_out"]]
     log_evaluation(run, result, make_report(result, dataset, params["vis"], left_out))
     # Naive forecasters that were added have no logged model.
-    logged = dict(zip(result.contestants, uris, strict=False))
+    logged = dict(zip(result.models, uris, strict=False))
     log_model_runs(result, dataset, params["dataset"], logged)
 
 

@@ -25,7 +25,7 @@ from flow_steps.tuning.trial import EPOCHS, Task
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
-from pricecast.experiments import search
+from pricecast.experiments import search, search_space
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def run(params: dict[str, Any]) -> None:
     with pipeline("tune", params, f"tune {text(wanted) or models.ALL}") as flow:
         storage = open_storage(params["storage"])
         chosen, left_out = choose(wanted or (models.ALL,), given)
-        names = search.tunable(chosen)
+        names = search_space.tunable(chosen)
         if wanted and (fixed := [name for name in chosen if name not in names]):
             _log.warning("left out: %s, with nothing to tune", ", ".join(fixed))
         uri = flow.dataset()

@@ -1,1 +1,1 @@
-"""The MLflow model bundle: a pyfunc from code around a forecaster folder."""
+"""The MLflow model bundle: a pyfunc from code around a forecaster folder, its formats and its checks."""

@@ -1,4 +1,4 @@
-"""What goes into a bundle besides the forecaster: code, signature, example and requirements."""
+"""Parts of a bundle besides the forecaster: code, signature, example and requirements."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +40,7 @@ SIGNATURE = ModelSignature(
 
 
 def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
-    """Return the bars behind a forecast for the ticker with the longest history, None where they are too few.
+    """Return the bars of a forecast for the ticker with the longest history, None where they are too few.
 
     A model that looks across tickers gets them all.
     """
@@ -52,7 +52,7 @@ def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
 
 
 def requirements(forecaster: Forecaster) -> list[str]:
-    """Exact pins of what the bundle imports; a local build tag such as +cpu cannot be asked for and is left out."""
+    """Return exact pins of what the bundle imports, without local build tags such as +cpu, which no index has."""
     parts = models.parts(forecaster.name, forecaster.params)
     needed = dict.fromkeys([*_CORE, *(package for name in parts for package in models.about(name).requires)])
     return [f"{name}=={version(name).partition('+')[0]}" for name in needed]

@@ -1,20 +1,16 @@
-"""What a bundle must look like before a library parses it or a step loads it.
+"""Checks of a bundle before a library parses it or a step loads it.
 
 A manifest tells damage, not malice: whoever can write a bundle can seal it, too. So everything here is a list of
-what is allowed, and nothing of a bundle can say what is to be imported or run. `serving.load` goes no further
-than the data: the forecaster is read by the installed `pricecast`. The code that a bundle carries (`model.py` and
-`code/`, for `mlflow models serve`) is never executed by this project.
+what is allowed, and nothing in a bundle decides what is imported or run. `serving.load` reads data only, by the
+installed `pricecast`. The code that a bundle carries (`model.py` and `code/`, for `mlflow models serve`) is never
+executed by this project.
 """
 
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pricecast.errors import InputError
 from pricecast.files import compare, digest_file, digests, read_json, read_manifest, verify
 from pricecast.forecasting import formats
 from pricecast.schema import FORECASTER_FILE
@@ -30,24 +26,23 @@ from serving.formats import (
     is_metadata,
     stated,
 )
+from serving.untrusted import file_sizes, odd, read_yaml
 
-# A thousand tickers with a model of several files each fit in.
-_MAX_ENTRIES, _MAX_DEPTH = 10_000, 20
 # Values in a JSON file, and so commas, colons and brackets: each may take a hundred bytes of memory.
 _MAX_VALUES = 8_000_000
 _PARTS = {"inputs", "outputs", "params"}
 
 
 def check(folder: Path) -> None:
-    """Refuse a bundle, or a forecaster folder, that holds anything but what the train step writes in its format.
+    """Refuse a bundle, or a forecaster folder, with anything that the train step does not write in its format.
 
     Raises:
         InputError: a file is damaged, missing, too big or of a kind that does not belong there, a setting asks
-            for anything but our own model, or the format is not known here; the message says which.
+            for anything but our own model, or the format is unknown; the message says which.
     """
     if not folder.is_dir():
         raise odd(folder, "no folder")
-    sizes = _plain_files(folder)
+    sizes = file_sizes(folder)
     is_bundle = BUNDLE_FILE in sizes
     number = _number(folder, sizes)
     known = FORMATS[number]
@@ -72,33 +67,20 @@ def model_id(folder: Path) -> str | None:
     if not (folder / BUNDLE_FILE).exists():
         return None
     check(folder)
-    return _plain_yaml(folder / BUNDLE_FILE)["model_id"]
-
-
-def _plain_files(folder: Path) -> dict[str, int]:
-    """Return the size of each file by its name, before a byte is read."""
-    sizes = {}
-    for count, (name, entry) in enumerate(_entries(folder), start=1):
-        if count > _MAX_ENTRIES or name.count("/") > _MAX_DEPTH:
-            raise odd(folder, f"more than {_MAX_ENTRIES} files or {_MAX_DEPTH} levels")
-        if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
-            raise odd(folder, f"{name!r}, which is no plain file")
-        if entry.is_file():
-            sizes[name] = entry.stat().st_size
-    return sizes
+    return read_yaml(folder / BUNDLE_FILE)["model_id"]
 
 
 def _number(folder: Path, sizes: Mapping[str, int]) -> int:
     """Return the number of the format that a bundle's MLmodel, or else the forecaster, states.
 
-    A later format may have other files, so this is read before the names are held against it.
+    A later format may have other files, so this is read before the names of all files are checked.
     """
     name = BUNDLE_FILE if BUNDLE_FILE in sizes else FORECASTER_FILE
     limits = NEWEST.bundle_files() if name == BUNDLE_FILE else NEWEST.forecaster_files
     _check_names(folder, {name: sizes.get(name, 0)}, limits)
     if name == FORECASTER_FILE:
         return formats.number_of(read_json(folder / name))
-    return stated(_plain_yaml(folder / name), folder / name)
+    return stated(read_yaml(folder / name), folder / name)
 
 
 def _check_names(folder: Path, sizes: Mapping[str, int], allowed: Mapping[str, int]) -> None:
@@ -110,28 +92,19 @@ def _check_names(folder: Path, sizes: Mapping[str, int], allowed: Mapping[str, i
             raise odd(folder, f"{name!r} of more than {limits[0] // MEGABYTE} MB")
 
 
-def _entries(folder: Path, above: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = above + entry.name
-            yield name, entry
-            if entry.is_dir(follow_symlinks=False):
-                yield from _entries(Path(entry.path), f"{name}/")
-
-
 def _check_bundle(folder: Path, known: Format) -> None:
-    """Hold the seal, MLmodel, the environments and model.py against what the train step writes."""
-    found = {name: value for name, value in digests(folder).items() if not re.fullmatch(LEFTOVERS, name)}
-    compare(folder, read_manifest(folder), found)
-    _check_about(folder / BUNDLE_FILE, _plain_yaml(folder / BUNDLE_FILE), known)
+    """Compare the seal, MLmodel, the environments and model.py with what the train step writes."""
+    written = {name: value for name, value in digests(folder).items() if not re.fullmatch(LEFTOVERS, name)}
+    compare(folder, read_manifest(folder), written)
+    _check_about(folder / BUNDLE_FILE, read_yaml(folder / BUNDLE_FILE), known)
     for name in ("conda.yaml", "python_env.yaml"):
-        _plain_yaml(folder / name)
+        read_yaml(folder / name)
     if digest_file(folder / CODE_FILE) not in known.code:
         raise odd(folder / CODE_FILE, "another model.py than the train step writes")
 
 
 def _check_about(path: Path, about: Any, known: Format) -> None:
-    """Hold MLmodel against what the train step writes there."""
+    """Compare MLmodel with what the train step writes there."""
     rest = dict(about) if isinstance(about, dict) else {}
     flavors, signature = rest.pop("flavors", None), rest.pop("signature", None)
     example, prompts = rest.pop("saved_input_example_info", known.example), rest.pop("prompts", None)
@@ -156,8 +129,8 @@ def _check_about(path: Path, about: Any, known: Format) -> None:
 def _check_forecaster(folder: Path, number: int) -> None:
     verify(folder)
     about, path = read_json(folder / FORECASTER_FILE), folder / FORECASTER_FILE
-    if (own := formats.number_of(about)) != number:
-        raise odd(path, f"format {own} in a bundle of format {number}")
+    if (stated_number := formats.number_of(about)) != number:
+        raise odd(path, f"format {stated_number} in a bundle of format {number}")
     if not isinstance(about, dict) or set(about) != set(formats.KEYS[number]):
         raise odd(path, "other fields")
     if not isinstance(about["params"], dict):
@@ -169,23 +142,3 @@ def _check_forecaster(folder: Path, number: int) -> None:
         if sum(map(data.count, b",:[{")) > _MAX_VALUES:
             raise odd(file, f"more than {_MAX_VALUES:,} values")
         read_json(file)
-
-
-def _plain_yaml(path: Path) -> Any:
-    """Read YAML without tags, anchors or depth: none of ours has any, and each is a way to do harm."""
-    depth = 0
-    try:
-        text = path.read_bytes().decode("utf-8")
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if getattr(event, "anchor", None) or getattr(event, "tag", None) or depth > _MAX_DEPTH:
-                raise yaml.YAMLError("tags, anchors or too many levels")
-        return yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise odd(path, str(error)) from error
-
-
-def odd(path: Path, what: str) -> InputError:
-    """Return the refusal of a file or folder, in one line."""
-    shown = " ".join(what.split())[:200]
-    return InputError(f"expected a model as the train step writes it at {path}, got {shown}: train it again")

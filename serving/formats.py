@@ -1,7 +1,7 @@
-"""The formats of a bundle that this version reads: which files it has, which model.py, and what MLmodel says.
+"""The formats of a bundle that this version reads: its files, its model.py and the content of MLmodel.
 
-`pricecast.forecasting.formats` has the numbers and what forecaster.json holds; docs/compatibility.md says what a
-new one needs.
+`pricecast.forecasting.formats` has the numbers and the keys of forecaster.json; docs/compatibility.md says what a
+new format needs.
 """
 
 import re
@@ -27,14 +27,14 @@ _SOME_VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){1,3}(\.?[a-z]{1,4}\d{0,4})?", re
 
 @dataclass(frozen=True)
 class Format:
-    """What a bundle of one format consists of.
+    """Content of a bundle of one format.
 
     Attributes:
         code: SHA-256 of each model.py that the train step wrote in this format.
-        files: of the bundle but for its forecaster, patterns with the most bytes that a file may have.
-        forecaster_files: the same for the forecaster's folder.
-        flavor: what MLmodel says of python_function, the versions of libraries left out.
-        example: what it says of the input example.
+        files: patterns of the bundle's files without its forecaster, with the most bytes that a file may have.
+        forecaster_files: the same for the folder of the forecaster.
+        flavor: content of python_function in MLmodel, without the versions of libraries.
+        example: content of the input example's entry.
         settings: its other keys but for the signature; None stands for any text or number, or nothing.
     """
 
@@ -98,12 +98,12 @@ NEWEST = FORMATS[FORMAT]
 
 
 def metadata(version: str) -> dict[str, Any]:
-    """Return what MLmodel says of a bundle that is written now: the newest format, and the version."""
+    """Return the metadata in MLmodel of a bundle that is written now: the newest format, and the version."""
     return {_FORMAT: FORMAT, _VERSION: version}
 
 
 def is_metadata(value: Any) -> bool:
-    """Tell whether a value could be what `metadata` returns, here or in another version."""
+    """Tell whether a value has the form that `metadata` returns, here or in another version."""
     return isinstance(value, dict) and set(value) == {_FORMAT, _VERSION} and _version(value) is not None
 
 
@@ -111,7 +111,7 @@ def stated(about: Any, path: Path) -> int:
     """Return the number of the format that the content of an MLmodel states; format 1 stated none.
 
     Raises:
-        InputError: it is the number of a later format, or of none.
+        InputError: the number is that of a later format, or of none.
     """
     if not isinstance(about, dict) or "metadata" not in about:
         return 1

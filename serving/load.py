@@ -1,17 +1,18 @@
-"""The one way from a bundle to a forecaster: checked first, then read by the installed library."""
+"""The one way from a bundle to a forecaster: check it, then read it with the installed library."""
 
 from pathlib import Path
 
 from pricecast.errors import InputError
 from pricecast.forecasting.forecaster import Forecaster
-from serving.check import check, forecaster_folder, odd
+from serving.check import check, forecaster_folder
+from serving.untrusted import odd
 
 
 def load(folder: Path) -> Forecaster:
-    """Check a bundle or a forecaster folder, then loads the forecaster; no code of a bundle is executed.
+    """Check a bundle or a forecaster folder, and load the forecaster; no code of a bundle is executed.
 
     Raises:
-        InputError: `check` refuses it, or its content makes no forecaster.
+        InputError: `check` refuses the folder, or its content makes no forecaster.
     """
     check(folder)
     try:

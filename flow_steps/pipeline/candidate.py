@@ -5,7 +5,7 @@ from typing import Any
 
 from pricecast import models
 from pricecast.forecasting.settings import Settings
-from pricecast.forecasting.walk_forward import Candidate
+from pricecast.forecasting.walk_plan import Candidate
 
 # Options for every model that has such a parameter, by the parameter's name.
 _COMMON = {"lookback": "lookback", "epochs": "epochs", "hidden_dim": "lstm_units", "seed": "seed"}

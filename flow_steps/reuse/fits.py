@@ -20,7 +20,7 @@ from pricecast.errors import InputError
 from pricecast.files import digest_array, digest_file, read_parquet, write_parquet
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.replay import from_table, to_table
-from pricecast.forecasting.walk_forward import PARITY, Fit
+from pricecast.forecasting.walk_plan import PARITY, Fit
 
 FOLDER = "fits"
 _LENGTH = 32
@@ -67,8 +67,8 @@ class Fits:
             "model": candidate.name,
             "params": dict(candidate.params),
             # Only a bundle is calibrated; the forecasts of a fold may be calibrated in any way later.
-            "settings": settings if fit.place == PARITY else {name: settings[name] for name in _FITTED},
-            "bundle": fit.place == PARITY,
+            "settings": settings if fit.name == PARITY else {name: settings[name] for name in _FITTED},
+            "bundle": fit.name == PARITY,
             "start": str(fit.fold.start),
             "window": str(fit.window),
             **{name: digest_array(getattr(fit.fold, name)) for name in ("past", "train", "valid")},

@@ -12,13 +12,13 @@ from mlflow.utils.time import get_current_time_millis
 from flow_steps.runs import artifacts, records
 from flow_steps.runs.tracking import StepRun, plain_run
 from pricecast.dataset.dataset import Dataset
-from pricecast.evaluation.evaluate import Evaluation
+from pricecast.evaluation.evaluation import Evaluation
 from pricecast.experiments.comparison import Comparison
 from pricecast.files import write_json, write_parquet
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report import plots
 from pricecast.report.report import Report, render
-from pricecast.report.summary import REPORT, SUMMARY, VERDICT, experiments, save_pictures, summary
+from pricecast.report.summary import REPORT, SUMMARY, VERDICT, experiment_blocks, save_figures, summary
 
 _ABBREVIATIONS = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
 
@@ -40,7 +40,7 @@ def log_evaluation(run: StepRun, result: Evaluation, report: Report) -> None:
         table.to_csv(run.folder / f"{name}.csv", index=False)
     (run.folder / REPORT).write_text(render(report), encoding="utf-8")
     (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
-    save_pictures(report.figures, run.folder / "plots")
+    save_figures(report.figures, run.folder / "plots")
     run.log_metrics(result.best_beside_naive())
     run.set_tags({"best_model": result.verdict["best"]})
     run.set_note(summary(report))
@@ -56,7 +56,7 @@ def log_model_runs(result: Evaluation, dataset: Dataset, dataset_uri: str, logge
         logged: URIs of the models that were logged, by label.
     """
     data = records.as_dataset(dataset.features, "dataset", artifacts.digest(dataset_uri))
-    for name in result.contestants:
+    for name in result.models:
         model_id = artifacts.model_id(logged[name]) if name in logged else None
         _log_model_run(result, name, dataset.spec.horizon, data, model_id)
 
@@ -64,7 +64,7 @@ def log_model_runs(result: Evaluation, dataset: Dataset, dataset_uri: str, logge
 def _log_model_run(result: Evaluation, name: str, horizon: int, data: DatasetOfRun, model_id: str | None) -> None:
     """Log parameters and metrics of one model, linked to the dataset and to the logged model, if there is one."""
     now = get_current_time_millis()
-    params = result.contestants[name].params
+    params = result.models[name].params
     metrics = [
         Metric(key, value, now, 0, model_id, data.name, data.digest) for key, value in result.metrics(name).items()
     ]
@@ -90,7 +90,7 @@ def log_comparison(run: StepRun, comparison: Comparison, run_ids: Sequence[str])
     """
     comparison.table.to_csv(run.folder / "comparison.csv", index=False)
     comparison.seeds.to_csv(run.folder / "seeds.csv", index=False)
-    markdown = "\n\n".join(experiments(comparison, whole=True))
+    markdown = "\n\n".join(experiment_blocks(comparison, whole=True))
     (run.folder / "comparison.md").write_text(f"{markdown}\n", encoding="utf-8")
     metrics = comparison.table.drop(columns=["experiment", "description", "model", "seeds"]).astype(float)
     for run_id, row in zip(run_ids, metrics.to_dict("records")[1:], strict=True):

@@ -17,7 +17,7 @@ from flow_steps.tuning.pictures import draw
 from flow_steps.tuning.storage import open_study
 from flow_steps.tuning.trial import RUN, Task, judge
 from pricecast import models
-from pricecast.experiments import search
+from pricecast.experiments import search, search_space
 
 # Options that define a study: two commands that agree in these work at the same one.
 _DEFINING = ("metric", "timesteps", "walk_forward", "lookback", "epochs", "lstm_units", "per_ticker", "seed")
@@ -43,6 +43,7 @@ def study_name(task: Task, dataset_uri: str) -> str:
     """Return the model's name with a digest of all that its trials depend on, except for the machine."""
     modules = (
         "pricecast.experiments.search",
+        "pricecast.experiments.search_space",
         *(f"pricecast.models.{part}" for part in models.parts(task.name, task.given)),
     )
     defining = {option: task.params[option] for option in _DEFINING}
@@ -54,8 +55,8 @@ def study_name(task: Task, dataset_uri: str) -> str:
 
 def _work(task: Task, study: optuna.Study, until: float) -> set[int]:
     """Run trials until the study has enough or the time is over; return the numbers of those run here."""
-    folds = search.folds(task.past, task.params["walk_forward"])
-    first = search.defaults(task.name, task.past.spec.max_lookback)
+    folds = search.search_folds(task.past, task.params["walk_forward"])
+    first = search_space.defaults(task.name, task.past.spec.max_lookback)
     own: set[int] = set()
 
     def objective(trial: Trial) -> float:

@@ -19,9 +19,9 @@ from pricecast import defaults
 from pricecast.dataset.dataset import Dataset
 from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
-from pricecast.experiments import search
-from pricecast.experiments.search import Assessed
-from pricecast.forecasting.walk_forward import Candidate
+from pricecast.experiments import search, search_space
+from pricecast.experiments.search import TrialScores
+from pricecast.forecasting.walk_plan import Candidate
 
 # User attributes of a trial: its run, and the best number of epochs.
 RUN, EPOCHS = "run", "epochs"
@@ -60,12 +60,12 @@ class Task:
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
         if timesteps > longest:
             raise InputError(f"expected at most {longest} timesteps, got {timesteps}: give a longer --max-lookback")
-        search.check(self.candidate({}), longest)
+        search_space.check(self.candidate({}), longest)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial; those that the command sets are not searched."""
         longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
-        return search.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
+        return search_space.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
 
 
 def judge(task: Task, trial: Trial, folds: Sequence[Fold]) -> float:
@@ -86,7 +86,7 @@ def judge(task: Task, trial: Trial, folds: Sequence[Fold]) -> float:
 
 def _assess(
     task: Task, trial: Trial, folds: Sequence[Fold], candidate: Candidate, own: tracking.StepRun
-) -> Assessed | str:
+) -> TrialScores | str:
     """Fit and score a candidate, and log the outcome; return the reason in words if it was pruned."""
     epochs = itertools.count(1)
 
@@ -99,7 +99,7 @@ def _assess(
                 raise optuna.TrialPruned
 
     try:
-        assessed = search.assess(candidate, task.past, folds, defaults.METRICS, on_epoch)
+        assessed = search.score_candidate(candidate, task.past, folds, defaults.METRICS, on_epoch)
     except UpdateFinishedTrialError:
         raise  # another worker has the trial now
     except optuna.TrialPruned:

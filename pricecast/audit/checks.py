@@ -1,4 +1,4 @@
-"""The checks of whatever computes a table from bars: features, or a fixed model's forecasts."""
+"""Checks of any function from bars to a table of the same rows: features, or a fixed model's forecasts."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from pricecast.audit.perturb import GARBAGE, RANDOM_CUTS, VALID_GARBAGE, cuts, numbers, plain, replaced
-from pricecast.audit.violations import Violation, day, moved
+from pricecast.audit.perturb import GARBAGE, RANDOM_CUTS, VALID_GARBAGE, cuts, numeric_columns, plain, replace_rows
+from pricecast.audit.violations import Violation, compare_tables, day
 from pricecast.errors import InputError
 
 # From bars (date, ticker and numbers; sorted by ticker and date) to a table of the same rows in the same order.
@@ -22,10 +22,10 @@ def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: i
     """Run every check on the columns of a feature table: `prefix`, `boundary`, `future` and `isolation`.
 
     Args:
-        compute: computes the table; it may not change its rows or their order.
+        compute: function that computes the table; it may not change the rows or their order.
         bars: date, ticker and numbers, sorted by ticker and date.
-        n: how many random cuts, and how many at most of those that matter.
-        seed: of the cuts and of the garbage.
+        n: number of random cuts, and the most of those at which something happens.
+        seed: seed of cuts and garbage.
 
     Raises:
         InputError: the table has other rows than the bars.
@@ -42,10 +42,16 @@ def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: i
 def forecasts(
     compute: Compute, prices: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0, across: bool = False
 ) -> list[Violation]:
-    """Return the same for a fixed model: `compute` lays its forecasts beside their origins, NaN where there is none.
+    """Run `prefix`, `future` and `isolation` on the forecasts of a fixed model.
 
-    A model may refuse broken bars, so all garbage is valid here. One that says it looks `across` tickers may be
-    moved by their past, and is not checked for isolation.
+    A model may refuse broken bars, so all garbage is valid here.
+
+    Args:
+        compute: function that returns the forecasts of each origin in its row, NaN where there is none.
+        prices: prices table, sorted by ticker and date.
+        n: number of random cuts, and the most of those at which something happens.
+        seed: seed of cuts and garbage.
+        across: whether the model may depend on the past of other tickers; then isolation is not checked.
     """
     dates = cuts(prices, n, seed)
     return [
@@ -56,24 +62,24 @@ def forecasts(
 
 
 def prefix(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) -> list[Violation]:
-    """Drop all rows after each cut, of all tickers at once: what is left has the same bits."""
+    """Drop all rows after each cut, of all tickers at once: the values left have the same bits."""
     bars = plain(bars)
     whole = _whole(compute, bars)
-    found: list[Violation] = []
+    violations: list[Violation] = []
     for cut in dates:
         known = _known(bars, cut)
-        found += _watch("prefix", compute, whole, bars, known, bars[known], "later rows dropped", cut)
-    return found
+        violations += _watch("prefix", compute, whole, bars, known, bars[known], "later rows dropped", cut)
+    return violations
 
 
 def boundary(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]) -> list[Violation]:
-    """Return the same with nothing known of the last two rows of every ticker before each cut.
+    """Check as `prefix` does, with the last two rows of every ticker before each cut empty.
 
     A gap is filled from behind only where there is one: on whole bars `bfill` and `interpolate` do nothing.
     """
     bars = plain(bars)
-    columns = numbers(bars)
-    found: list[Violation] = []
+    columns = numeric_columns(bars)
+    violations: list[Violation] = []
     for i, cut in enumerate(dates):
         known = _known(bars, cut)
         recent = bars[known].groupby("ticker", sort=False).tail(2).index
@@ -83,10 +89,10 @@ def boundary(compute: Compute, bars: pd.DataFrame, dates: Sequence[pd.Timestamp]
             broken.loc[recent, names] = np.nan
             how = f"later rows dropped, {', '.join(names)} missing right before"
             whole, failed = _run(compute, broken, how, cut)
-            found += failed
+            violations += failed
             if whole is not None:
-                found += _watch("boundary", compute, whole, broken, known, broken[known], how, cut)
-    return found
+                violations += _watch("boundary", compute, whole, broken, known, broken[known], how, cut)
+    return violations
 
 
 def future(
@@ -95,28 +101,28 @@ def future(
     """Replace all rows after each cut: no value at or before it moves."""
     bars = plain(bars)
     whole = _whole(compute, bars)
-    found: list[Violation] = []
+    violations: list[Violation] = []
     for cut in dates:
         known = _known(bars, cut)
         for way in ways:
-            changed = replaced(bars, ~known, way, seed)
-            found += _watch("future", compute, whole, bars, known, changed, f"later rows {way}", cut)
-    return found
+            changed = replace_rows(bars, ~known, way, seed)
+            violations += _watch("future", compute, whole, bars, known, changed, f"later rows {way}", cut)
+    return violations
 
 
 def isolation(compute: Compute, bars: pd.DataFrame, ways: Sequence[str], seed: int = 0) -> list[Violation]:
-    """Leave a ticker alone, and beside others full of garbage: it has the same bits in any company."""
+    """Compute a ticker alone, and beside others full of garbage: its values have the same bits."""
     bars = plain(bars)
     whole = _whole(compute, bars)
     tickers = bars["ticker"].unique()
-    found: list[Violation] = []
+    violations: list[Violation] = []
     for ticker in np.random.default_rng(seed).permutation(tickers)[: TICKERS if len(tickers) > 1 else 0]:
-        own = (bars["ticker"] == ticker).to_numpy()
-        found += _watch("isolation", compute, whole, bars, own, bars[own], "without other tickers")
+        rows = (bars["ticker"] == ticker).to_numpy()
+        violations += _watch("isolation", compute, whole, bars, rows, bars[rows], "without other tickers")
         for way in ways:
-            changed = replaced(bars, ~own, way, seed)
-            found += _watch("isolation", compute, whole, bars, own, changed, f"other tickers {way}")
-    return found
+            changed = replace_rows(bars, ~rows, way, seed)
+            violations += _watch("isolation", compute, whole, bars, rows, changed, f"other tickers {way}")
+    return violations
 
 
 def adjustment(compute: Compute, prices: pd.DataFrame) -> list[Violation]:
@@ -125,17 +131,17 @@ def adjustment(compute: Compute, prices: pd.DataFrame) -> list[Violation]:
     Columns that stand for returns, ratios or volatilities stay within rounding; price levels cannot.
 
     Args:
-        compute: from a prices table, before its adjustment.
-        prices: with `adj_close`.
+        compute: function of a prices table that adjusts it first.
+        prices: prices table with `adj_close`.
     """
     prices = plain(prices)
     whole, every = _whole(compute, prices), np.ones(len(prices), bool)
-    found: list[Violation] = []
+    violations: list[Violation] = []
     for factor in READJUSTMENTS:
         changed = prices.assign(adj_close=prices["adj_close"] * factor)
         how = f"adj_close times {factor:g}, as after a later split or dividend"
-        found += _watch("adjustment", compute, whole, prices, every, changed, how, tolerance=ROUNDING)
-    return found
+        violations += _watch("adjustment", compute, whole, prices, every, changed, how, tolerance=ROUNDING)
+    return violations
 
 
 def _watch(
@@ -149,13 +155,13 @@ def _watch(
     cut: pd.Timestamp | None = None,
     tolerance: float = 0.0,
 ) -> list[Violation]:
-    """Compute on changed bars, either all rows or the kept ones alone, and compares the kept rows."""
+    """Compute on changed bars, either all rows or the kept ones alone, and compare the kept rows."""
     table, failed = _run(compute, changed, how, cut)
     if table is None:
         return failed
     if len(table) == len(bars):
         table = table[kept]
-    return moved(check, table, whole[kept], bars[kept], how, cut, tolerance)
+    return compare_tables(check, table, whole[kept], bars[kept], how, cut, tolerance)
 
 
 def _whole(compute: Compute, bars: pd.DataFrame) -> pd.DataFrame:
@@ -171,7 +177,7 @@ def _whole(compute: Compute, bars: pd.DataFrame) -> pd.DataFrame:
 def _run(
     compute: Compute, bars: pd.DataFrame, how: str, cut: pd.Timestamp | None
 ) -> tuple[pd.DataFrame | None, list[Violation]]:
-    """Compute on bars of our making: a failure there is something to report, not to die of."""
+    """Compute on changed bars; a failure there becomes a violation."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")

@@ -1,6 +1,6 @@
-"""The leak guard for what comes after the features: fits, splits, windows, scoring and the live forecast.
+"""Checks of what comes after the features: fits, spans, windows, scoring and the live forecast.
 
-As everywhere in the guard, no check raises for a leak; all return what they found.
+As everywhere in the guard, no check raises for a leak; all return violations.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from pricecast.audit.perturb import VALID_GARBAGE, replaced
+from pricecast.audit.perturb import VALID_GARBAGE, replace_rows
 from pricecast.audit.violations import Violation
 from pricecast.forecasting.parity import TOLERANCE, quantile_returns, relative_difference
 from pricecast.schema import SPLITS
@@ -20,26 +20,26 @@ def fits(fit: Callable[[pd.DataFrame], str], prices: pd.DataFrame, test_start: p
     """Replace every row after validation: nothing that is fitted changes.
 
     Args:
-        fit: fits everything (scalers, model, calibration) on prices and returns a digest of its whole state.
-        prices: a valid prices table, and valid it stays.
-        test_start: the first date after validation.
+        fit: function that fits scalers, model and calibration on prices and returns a digest of their state.
+        prices: valid prices table; the replaced rows are valid, too.
+        test_start: first date after validation.
     """
     original = fit(prices.copy())
     later = (prices["date"] >= test_start).to_numpy()
-    found = []
+    violations = []
     for way in VALID_GARBAGE:
         how = f"rows from {test_start:%Y-%m-%d} on {way}"
         try:
-            same = fit(replaced(prices, later, way)) == original
+            same = fit(replace_rows(prices, later, way)) == original
         except Exception as error:
-            found.append(Violation("computes", "(fit)", how=f"{how}: {type(error).__name__}: {error}"))
+            violations.append(Violation("computes", "(fit)", how=f"{how}: {type(error).__name__}: {error}"))
         else:
-            found += [] if same else [Violation("fit", "(state)", how=f"{how}: another state is fitted")]
-    return found
+            violations += [] if same else [Violation("fit", "(state)", how=f"{how}: another state is fitted")]
+    return violations
 
 
 def spans(table: pd.DataFrame, horizon: int) -> list[Violation]:
-    """No label reaches a date that a later span forecasts, whatever the ticker.
+    """Check that no label reaches a date that a later span forecasts, of any ticker.
 
     Args:
         table: date, ticker and `split` (train, valid, test or "" for none), sorted by ticker and date.
@@ -47,18 +47,26 @@ def spans(table: pd.DataFrame, horizon: int) -> list[Violation]:
     """
     dates = table.groupby("ticker", sort=False)["date"]
     first, last = dates.shift(-1), dates.shift(-horizon)
-    found = []
+    violations = []
     for i, span in enumerate(SPLITS[:-1], 1):
-        own = (table["split"] == span).to_numpy()
+        inside = (table["split"] == span).to_numpy()
         start = first[table["split"].isin(SPLITS[i:])].min()
         how = f"its {span} label reaches {str(start)[:10]}, which a later span forecasts"
-        found += _at("purge", table, own & (last >= start), how)
-        found += _at("purge", table, own & last.isna(), f"its {span} label reaches past the ticker's last row")
-    return found
+        violations += _at("purge", table, inside & (last >= start), how)
+        violations += _at(
+            "purge", table, inside & last.isna(), f"its {span} label reaches past the ticker's last row"
+        )
+    return violations
 
 
 def windows(tickers: np.ndarray, origins: np.ndarray, lookback: int) -> list[Violation]:
-    """No window of `lookback` rows up to an origin holds a row of another ticker (rows are sorted by ticker)."""
+    """Check that no window of `lookback` rows up to an origin holds a row of another ticker.
+
+    Args:
+        tickers: ticker of each row, sorted.
+        origins: row numbers, (n,).
+        lookback: number of rows of a window.
+    """
     first = origins - lookback + 1
     spans_two = (first < 0) | (tickers[np.maximum(first, 0)] != tickers[origins])
     how = f"the {lookback} rows up to row {{}} are not all of one ticker"
@@ -66,7 +74,7 @@ def windows(tickers: np.ndarray, origins: np.ndarray, lookback: int) -> list[Vio
 
 
 def scoring(forecasts: pd.DataFrame, closes: pd.DataFrame) -> list[Violation]:
-    """Return a forecast from close t is scored on the close `horizon` rows later, of its own ticker; never on close t.
+    """Check that a forecast from close t is scored on its ticker's close `horizon` rows later, never on close t.
 
     Args:
         forecasts: the forecasts table.
@@ -88,7 +96,7 @@ def scoring(forecasts: pd.DataFrame, closes: pd.DataFrame) -> list[Violation]:
         "actual is there though that row is not": ~known & ~np.isnan(actual),
     }
     rows = table[["ticker"]].assign(date=table["cutoff"])
-    return [found for how, mask in broken.items() for found in _at("scoring", rows, mask, how)]
+    return [violation for how, mask in broken.items() for violation in _at("scoring", rows, mask, how)]
 
 
 def parity(
@@ -99,31 +107,33 @@ def parity(
     n: int = 3,
     seed: int = 0,
 ) -> list[Violation]:
-    """Return the live forecast from the bars it needs is the backtest's of that cutoff, relative to the last close.
+    """Check that a live forecast from the bars it needs is the backtest's, relative to the last close.
 
     Args:
-        predict: from bars to a forecasts table.
-        prices: the prices that the backtest walked over.
-        forecasts: the backtest's table, of one model.
-        needed: from all bars up to a cutoff to those that a forecast needs, without the tickers that have too few.
-        n: how many cutoffs to try.
-        seed: which ones.
+        predict: function from bars to a forecasts table.
+        prices: prices that the backtest walked through.
+        forecasts: the backtest's forecasts table, of one model.
+        needed: function from all bars up to a cutoff to those that a forecast needs; it leaves out tickers that
+            have too few.
+        n: number of cutoffs to try.
+        seed: seed of their choice.
 
     Returns:
-        What differs by more than a millionth of the width of the 90 % interval; and a cutoff without enough bars.
+        Forecasts that differ by more than a millionth of the width of the 90 % interval.
     """
-    found: list[Violation] = []
-    tried = 0
+    violations: list[Violation] = []
+    compared = 0
     for cutoff in np.random.default_rng(seed).permutation(forecasts["cutoff"].unique()):
         expected = forecasts[forecasts["cutoff"] == cutoff]
         # Of all tickers, those of a market that was closed that day, too: a forecast may look across.
         bars = needed(prices[prices["date"] <= cutoff]).reset_index(drop=True)
         if len(bars):
-            tried += 1
-            found += _parity(predict, bars, expected[expected["ticker"].isin(bars["ticker"])])
-        if tried == n:
+            compared += 1
+            violations += _parity(predict, bars, expected[expected["ticker"].isin(bars["ticker"])])
+        if compared == n:
             break
-    return found if tried else [Violation("computes", "(all)", how="no cutoff has the bars that a forecast needs")]
+    nothing = [Violation("computes", "(all)", how="no cutoff has the bars that a forecast needs")]
+    return violations if compared else nothing
 
 
 def _parity(
@@ -146,10 +156,10 @@ def _parity(
 def _at(
     check: str, rows: pd.DataFrame, broken: np.ndarray | pd.Series, how: str, size: float = float("inf")
 ) -> list[Violation]:
-    """One violation for all broken rows, placed at the first."""
+    """Return one violation for all broken rows, with ticker and date of the first."""
     broken = np.asarray(broken)
     if not broken.any():
         return []
     first = rows.iloc[int(broken.argmax())]
-    place = (str(first["ticker"]), f"{first['date']:%Y-%m-%d}")
-    return [Violation(check, "(row)", *place, size=size, how=f"{how}, {broken.sum()} rows")]
+    where = (str(first["ticker"]), f"{first['date']:%Y-%m-%d}")
+    return [Violation(check, "(row)", *where, size=size, how=f"{how}, {broken.sum()} rows")]

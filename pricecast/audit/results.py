@@ -1,4 +1,4 @@
-"""What an audit says of one rule: tried how, with which result."""
+"""Rules of the audit, and the result of checking one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pricecast.errors import InputError
 PASSED, FAILED, NOT_TRIED, NO_MATTER = "passed", "failed", "not tried", "does not apply"
 SHOWN = 3  # violations of a check that are kept in words
 
-# What is checked, and the rule in words.
+# Names of the rules, and the rules in words.
 PREFIX, HOLES, FUTURE, ISOLATION, ADJUSTMENT, STORED = (
     "prefix equality", "holes at the cut", "future perturbation", "cross-ticker isolation", "adjustment",
     "stored features",
@@ -37,15 +37,15 @@ RULES = {
 
 @dataclass(frozen=True)
 class Check:
-    """One rule, tried on the data or on one model.
+    """Result of one rule, tried on the data or on one model.
 
     Attributes:
-        name: of the rule, a key of `RULES`.
-        about: what it was tried on: the data, or a model's label.
+        name: name of the rule, a key of `RULES`.
+        about: the data, or the label of the model that it was tried on.
         result: passed, failed, not tried or does not apply.
         tried: what was tried, or why not.
-        violations: in words, the first ones.
-        count: how many there were.
+        violations: the first violations in words.
+        count: number of violations.
     """
 
     name: str
@@ -57,32 +57,39 @@ class Check:
 
     @property
     def rule(self) -> str:
-        """The rule in words."""
+        """Rule in words."""
         return RULES[self.name]
 
 
-def tried(name: str, about: str, how: str, look: Callable[[], Sequence[Violation]]) -> Check:
-    """Looks, and says what came of it; where the code under audit fails by itself, nothing is known.
+def run_check(name: str, about: str, how: str, find: Callable[[], Sequence[Violation]]) -> Check:
+    """Check a rule; where the code under audit itself fails, nothing is known.
 
     Args:
-        name: of the rule.
-        about: what it is tried on.
-        how: what is tried.
-        look: returns what was found.
+        name: name of the rule.
+        about: the data, or the label of a model.
+        how: what is tried, in words.
+        find: returns the violations.
     """
     try:
-        found = list(look())
+        violations = list(find())
     # Whatever somebody's model or feature raises, the other checks go on.
     except Exception as error:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         return left_out(name, about, f"{kind}{' '.join(str(error).split())[:300]}")
-    leaks = [violation for violation in found if violation.check != "computes"]
-    if found and not leaks:
-        return left_out(name, about, str(found[0]).removeprefix("computes: (all): ")[:400])
+    leaks = [violation for violation in violations if violation.check != "computes"]
+    if violations and not leaks:
+        return left_out(name, about, str(violations[0]).removeprefix("computes: (all): ")[:400])
     words = tuple(str(violation)[:400] for violation in leaks[:SHOWN])
     return Check(name, about, FAILED if leaks else PASSED, how, words, len(leaks))
 
 
 def left_out(name: str, about: str, reason: str, matters: bool = True) -> Check:
-    """Return a check that was not tried; one that does not matter leaves the audit complete."""
+    """Return a check that was not tried.
+
+    Args:
+        name: name of the rule.
+        about: the data, or the label of a model.
+        reason: why it was not tried.
+        matters: whether the audit is incomplete without it.
+    """
     return Check(name, about, NOT_TRIED if matters else NO_MATTER, reason)

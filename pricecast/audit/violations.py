@@ -1,4 +1,4 @@
-"""What the guard reports, and when two tables differ."""
+"""Violations of a rule, and the comparison of tables that finds them."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Violation:
-    """One column that knows what it cannot know.
+    """Column that knows what it cannot know.
 
     Attributes:
-        check: which check found it; `computes` if the function failed on the changed bars, so that it says nothing.
-        column: the column that moved.
-        ticker: of the first row that moved.
-        date: of that row.
-        cut: the last date that was left alone, where there is one.
-        size: the largest move relative to the column's largest value; infinite where a value came or went.
-        how: what was done, and how many rows it moved.
+        check: name of the check; `computes` if the function failed on the changed bars, so that nothing is known.
+        column: column that moved.
+        ticker: ticker of the first row that moved.
+        date: date of that row.
+        cut: last date that was left as it was, where there is one.
+        size: largest move relative to the column's largest value; infinite where a value came or went.
+        how: what was changed, and how many rows moved.
     """
 
     check: str
@@ -35,9 +35,9 @@ class Violation:
         return f"{self.check}: {self.column}{where}{since}: {self.how}{size}"
 
 
-def moved(
+def compare_tables(
     check: str,
-    found: pd.DataFrame,
+    actual: pd.DataFrame,
     expected: pd.DataFrame,
     rows: pd.DataFrame,
     how: str,
@@ -49,28 +49,28 @@ def moved(
     A missing value equals a missing value only, and -0.0 is not 0.0.
     """
     violations = []
-    for name in expected.columns.union(found.columns, sort=False):
-        if name not in expected or name not in found:
+    for name in expected.columns.union(actual.columns, sort=False):
+        if name not in expected or name not in actual:
             violations.append(Violation(check, str(name), cut=day(cut), how=f"{how}: the column comes or goes"))
             continue
-        differs, size = _difference(found[name], expected[name], tolerance)
+        differs, size = _difference(actual[name], expected[name], tolerance)
         if differs.any():
             first = rows.iloc[int(differs.argmax())]
-            place = (str(first["ticker"]), day(first["date"]), day(cut))
-            violations.append(Violation(check, str(name), *place, size, f"{how}, {differs.sum()} rows move"))
+            where = (str(first["ticker"]), day(first["date"]), day(cut))
+            violations.append(Violation(check, str(name), *where, size, f"{how}, {differs.sum()} rows move"))
     return violations
 
 
 def day(moment: pd.Timestamp | None) -> str:
-    """Return the date in words, empty for none."""
+    """Return a date as YYYY-MM-DD, empty for none."""
     return "" if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def _difference(found: pd.Series, expected: pd.Series, tolerance: float) -> tuple[np.ndarray, float]:
-    if not all(pd.api.types.is_numeric_dtype(column) for column in (found, expected)):
-        differs = found.astype(str).to_numpy() != expected.astype(str).to_numpy()
+def _difference(actual: pd.Series, expected: pd.Series, tolerance: float) -> tuple[np.ndarray, float]:
+    if not all(pd.api.types.is_numeric_dtype(column) for column in (actual, expected)):
+        differs = actual.astype(str).to_numpy() != expected.astype(str).to_numpy()
         return differs, float("inf")
-    a, b = (column.to_numpy(float, na_value=np.nan) for column in (found, expected))
+    a, b = (column.to_numpy(float, na_value=np.nan) for column in (actual, expected))
     holes = np.isnan(a) | np.isnan(b)
     with np.errstate(invalid="ignore"):
         step = np.where(a == b, 0.0, np.abs(a - b))

@@ -1,4 +1,4 @@
-"""A model fold by fold: how its scores spread, and what picking the best of the past is worth on the next fold."""
+"""Scores fold by fold, their spread, and the score of a model selected on the folds before."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,55 +6,60 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pricecast.evaluation.aligned_rows import aligned_slices
 from pricecast.evaluation.scored_rows import Slice
-from pricecast.evaluation.scores import NAIVES, measure, slices_of
+from pricecast.evaluation.scores import NAIVES, measure
 from pricecast.schema import NAIVE
 from pricecast.statistics.significance import daily_losses, diebold_mariano
 
 SELECTED = "selected"
-# What a fold is told by.
+# Figures of a fold.
 FOLD_METRICS = ("crps", "skill_crps", "winkler_90", "coverage_90", "rmse", "skill_rmse", "n_days")
 
 
 def by_fold(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Scores of every model in every fold, skill against naive on the same rows.
+    """Score every model in every fold, with its skill against naive on the same rows.
 
     Returns:
-        Columns `model`, `horizon`, `fold`, `FOLD_METRICS`; without rows where there is one fold alone.
+        Columns `model`, `horizon`, `fold`, `FOLD_METRICS`; no rows where there is only one fold.
     """
     columns = ["model", "horizon", "fold", *FOLD_METRICS]
     if _count(forecasts) < 2:
         return pd.DataFrame(columns=columns)
     tables = [
-        measure(own).reset_index().assign(fold=fold)
-        for fold, own in forecasts.groupby("fold")
-        if own["actual"].notna().any()
+        measure(rows).reset_index().assign(fold=fold)
+        for fold, rows in forecasts.groupby("fold")
+        if rows["actual"].notna().any()
     ]
     return pd.concat(tables, ignore_index=True)[columns].sort_values(
         ["model", "horizon", "fold"], ignore_index=True
     )
 
 
-def spread_over(leaderboard: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
-    """Return the leaderboard with each model's spread over the folds, if there are any.
+def with_fold_spread(leaderboard: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """Return the leaderboard with the spread of each model's skill over the folds, if there are any.
 
     Returns:
         With `skill_crps_low`, `skill_crps_high` and `folds_better` (than naive), at the leaderboard's horizon.
     """
     if folds.empty:
         return leaderboard
-    own = folds[folds["horizon"] == leaderboard["horizon"].iloc[0]].groupby("model")["skill_crps"]
+    by_model = folds[folds["horizon"] == leaderboard["horizon"].iloc[0]].groupby("model")["skill_crps"]
     spread = pd.DataFrame({
-        "skill_crps_low": own.min(), "skill_crps_high": own.max(),
-        "folds_better": own.agg(lambda skill: int((skill > 0).sum())),
+        "skill_crps_low": by_model.min(), "skill_crps_high": by_model.max(),
+        "folds_better": by_model.agg(lambda skill: int((skill > 0).sum())),
     })  # fmt: skip
     return leaderboard.join(spread, on="model")
 
 
-def chosen(folds: pd.DataFrame) -> dict[int, str]:
-    """Return the model with the lowest mean CRPS in the folds before, at the shortest horizon, by fold from the second on.
+def select_models(folds: pd.DataFrame) -> dict[int, str]:
+    """Return by fold, from the second on, the model with the lowest mean CRPS in all folds before.
 
-    A day counts as much in one fold as in another; naive is as eligible as any.
+    It is that of the shortest horizon. A day counts as much in one fold as in another; naive is as eligible as any.
+
+    >>> table = {"model": ["naive", "har"] * 2, "horizon": 1, "fold": [1, 1, 2, 2], "n_days": 5}
+    >>> select_models(pd.DataFrame({**table, "crps": [0.6, 0.5, 0.4, 0.7]}))
+    {2: 'har'}
     """
     table = folds[folds["horizon"] == folds["horizon"].min()]
     losses = (table["crps"] * table["n_days"]).groupby([table["fold"], table["model"]]).sum().unstack()
@@ -62,15 +67,20 @@ def chosen(folds: pd.DataFrame) -> dict[int, str]:
     return {int(fold): str(model) for fold, model in before.idxmin(axis=1).items()} if len(before) else {}
 
 
-def select(forecasts: pd.DataFrame, choice: Mapping[int, str]) -> pd.DataFrame:
-    """Return the forecasts of the folds that have a choice, with those of the chosen models once more as "selected"."""
+def selected_forecasts(forecasts: pd.DataFrame, choice: Mapping[int, str]) -> pd.DataFrame:
+    """Return the naive forecasts, and those of the model selected for each fold under the name "selected".
+
+    Args:
+        forecasts: the forecasts table, with a column `fold`.
+        choice: the selected model by fold; other folds are left out.
+    """
     table = forecasts[forecasts["fold"].isin(list(choice))]
-    own = table[table["model"].eq(table["fold"].map(choice))].assign(model=SELECTED)
-    return pd.concat([table[table["model"].isin(NAIVES)], own], ignore_index=True)
+    selected = table[table["model"].eq(table["fold"].map(choice))].assign(model=SELECTED)
+    return pd.concat([table[table["model"].isin(NAIVES)], selected], ignore_index=True)
 
 
-def judge_selected(forecasts: pd.DataFrame, folds: pd.DataFrame) -> dict[str, Any] | None:
-    """What picking the best model of the folds before is worth on the next fold; None where there is one fold.
+def score_selected(forecasts: pd.DataFrame, folds: pd.DataFrame) -> dict[str, Any] | None:
+    """Score the model that was best in the folds before on the next fold; None where there is one fold.
 
     One procedure, fixed beforehand, is tested: its p-values need no correction for the number of models.
 
@@ -79,31 +89,32 @@ def judge_selected(forecasts: pd.DataFrame, folds: pd.DataFrame) -> dict[str, An
         naive and ewma on the same days: `skill_crps`, `p_crps`, `skill_winkler`, `p_winkler`; None where there is
         none.
     """
-    choice = chosen(folds)
+    choice = select_models(folds)
     if not choice:
         return None
     horizon = int(folds["horizon"].min())
-    table = select(forecasts[forecasts["horizon"] == horizon], choice)
-    slices, scores = slices_of(table)[horizon], measure(table).loc[horizon]
-    own = scores.loc[SELECTED]
+    table = selected_forecasts(forecasts[forecasts["horizon"] == horizon], choice)
+    slices, scores = aligned_slices(table)[horizon], measure(table).loc[horizon]
+    selected = scores.loc[SELECTED]
     return {
         "choice": {str(fold): name for fold, name in choice.items()},
-        "n_days": int(own["n_days"]),
-        **{name: float(own[name]) for name in ("crps", "winkler_90", "coverage_90")},
+        "n_days": int(selected["n_days"]),
+        **{name: float(selected[name]) for name in ("crps", "winkler_90", "coverage_90")},
         "against": {name: _against(slices[SELECTED], slices[name], horizon) for name in NAIVES},
     }
 
 
-def _against(own: Slice, other: Slice, horizon: int) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
+def _against(selected: Slice, reference: Slice, horizon: int) -> dict[str, float | None]:
+    result: dict[str, float | None] = {}
     for name in ("crps", "winkler"):
-        ours, theirs = (daily_losses(s.cutoff, getattr(s, f"{name}_losses")) for s in (own, other))
-        mean, reference = (float(getattr(s, f"{name}_losses").mean()) for s in (own, other))
+        pair = [(s.cutoff, getattr(s, f"{name}_losses")) for s in (selected, reference)]
+        ours, theirs = (daily_losses(cutoff, losses) for cutoff, losses in pair)
+        mean, other = (float(losses.mean()) for _, losses in pair)
         p = diebold_mariano(ours, theirs, horizon).p_value
         # A price that stands still leaves naive without a loss.
-        found[f"skill_{name}"] = 1 - mean / reference if reference else None
-        found[f"p_{name}"] = p if np.isfinite(p) else None
-    return found
+        result[f"skill_{name}"] = 1 - mean / other if other else None
+        result[f"p_{name}"] = p if np.isfinite(p) else None
+    return result
 
 
 def _count(forecasts: pd.DataFrame) -> int:

@@ -1,4 +1,4 @@
-"""Do the intervals keep their promise: by level, horizon, volatility regime, year and ticker."""
+"""Coverage of the intervals by level, horizon, volatility regime, year and ticker."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ PERCENTS = tuple(percent for percent, _, _ in INTERVALS)
 def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     """Count how often outcomes fell inside the central intervals.
 
-    A regime is a tercile of the ticker's own `scale` over the judged cutoffs, so that each holds a third of them.
+    A regime is a tercile of the ticker's own `scale` over the scored cutoffs, so that each holds a third of them.
     The errors are block-bootstrap standard errors over days (tickers averaged first, since they move together).
 
     Args:
@@ -41,36 +41,36 @@ def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     table["all"] = "all"
     table["crps"] = crps_losses(table)
     rows = pd.concat([_counts(table, by) for by in GROUPINGS], ignore_index=True)
-    order = {name: place for place, name in enumerate([*known["model"].unique(), *GROUPINGS, *REGIME_NAMES])}
+    order = {name: rank for rank, name in enumerate([*known["model"].unique(), *GROUPINGS, *REGIME_NAMES])}
     ranks = {name: rows[name].map(order).fillna(0) for name in ("model", "by", "group")}
-    place = pd.DataFrame({
+    keys = pd.DataFrame({
         "model": ranks["model"], "horizon": rows["horizon"], "by": ranks["by"], "group": ranks["group"],
         "name": rows["group"],
     })  # fmt: skip
-    return rows.loc[place.sort_values(list(place.columns)).index].reset_index(drop=True)
+    return rows.loc[keys.sort_values(list(keys.columns)).index].reset_index(drop=True)
 
 
 def _groups(known: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Regime and year of every judged cutoff."""
+    """Return the regime and year of every scored cutoff."""
     cutoffs = known[["ticker", "cutoff"]].drop_duplicates()
     scale = features[["date", "ticker", "scale"]].rename(columns={"date": "cutoff"})
     table = cutoffs.merge(scale, on=["ticker", "cutoff"], how="left").dropna()
-    place = table.groupby("ticker")["scale"].rank(method="first") - 1
-    tercile = (len(REGIME_NAMES) * place // table.groupby("ticker")["scale"].transform("size")).astype(int)
+    rank = table.groupby("ticker")["scale"].rank(method="first") - 1
+    tercile = (len(REGIME_NAMES) * rank // table.groupby("ticker")["scale"].transform("size")).astype(int)
     year = table["cutoff"].dt.year.astype(str)
     return table.assign(regime=np.array(REGIME_NAMES)[tercile], year=year).drop(columns="scale")
 
 
 def _counts(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Shares and their errors for every model, horizon and group of one grouping."""
+    """Return shares and their errors for every model, horizon and group of one grouping."""
     keys, names = ["model", "horizon", by], [f"inside_{percent}" for percent in PERCENTS]
     groups = table.groupby(keys, sort=False)
     daily = table.groupby([*keys, "cutoff"], sort=True)[names].mean().groupby(keys, sort=False)
     parts: dict[str, pd.Series] = {"n_rows": groups.size(), "n_days": daily.size(), "crps": groups["crps"].mean()}
     for percent, name in zip(PERCENTS, names, strict=True):
         parts[f"coverage_{percent}"] = groups[name].mean()
-        errors = {key: block_error(own.to_numpy(), int(str(key[1]))) for key, own in daily[name]}
+        errors = {key: block_error(series.to_numpy(), int(str(key[1]))) for key, series in daily[name]}
         parts[f"error_{percent}"] = pd.Series(errors)
-    found = pd.DataFrame(parts).rename_axis(["model", "horizon", "group"]).reset_index()
-    found.insert(2, "by", by)
-    return found
+    counts = pd.DataFrame(parts).rename_axis(["model", "horizon", "group"]).reset_index()
+    counts.insert(2, "by", by)
+    return counts

@@ -1,11 +1,12 @@
-"""Up or down: how often a forecast calls it right, and whether that can be luck."""
+"""Calls of up and down: hit rates, their intervals, and a test that they are better than luck."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pricecast.evaluation.metrics import Slice, calls, majority
+from pricecast.evaluation.metrics import calls, majority
+from pricecast.evaluation.scored_rows import Slice
 from pricecast.statistics.significance import MIN_HORIZONS, block_length
 
 DRAWS = 2000
@@ -15,7 +16,7 @@ COLUMNS = ("model", "horizon", "n_calls", "n_days", "hit_rate", "low", "high", "
 
 
 class PTResult(NamedTuple):
-    """A one-sided test: a large statistic says that calls and outcomes agree more often than by chance."""
+    """Result of a one-sided test: a large statistic means more agreement of calls and outcomes than by chance."""
 
     statistic: float
     p_value: float
@@ -30,18 +31,22 @@ class HitRate(NamedTuple):
 
 
 def hit_rate(cutoff: np.ndarray, right: np.ndarray, horizon: int = 1, seed: int = 0) -> HitRate:
-    """Share of right calls with a percentile interval by the circular block bootstrap over days.
+    """Return the share of right calls, with a percentile interval by the circular block bootstrap over days.
 
     Days are drawn in blocks, all calls of a day together: tickers move together, and calls h days ahead overlap.
 
     Args:
-        cutoff: Dates, (n,).
-        right: Whether each call came true, (n,).
-        horizon: Steps ahead of the calls.
-        seed: Of the bootstrap.
+        cutoff: cutoff dates, (n,).
+        right: whether each call came true, (n,).
+        horizon: trading days ahead of the calls.
+        seed: seed of the bootstrap.
 
     Returns:
         NaN without a call; no interval below ten horizons' worth of days.
+
+    >>> days = np.repeat(np.arange("2024-01-01", "2024-01-21", dtype="datetime64[D]"), 2)
+    >>> hit_rate(days, np.arange(40) % 4 > 0).rate
+    75.0
     """
     if len(right) == 0:
         return HitRate(float("nan"), float("nan"), float("nan"))
@@ -65,11 +70,11 @@ def panel_test(
     deviates from zero.
 
     Args:
-        cutoff: Dates, (n,).
-        forecast_up: Whether each call is up, (n,).
-        actual_up: Whether the price rose, (n,).
-        horizon: Steps ahead of the calls.
-        seed: Of the bootstrap.
+        cutoff: cutoff dates, (n,).
+        forecast_up: whether each call is up, (n,).
+        actual_up: whether the price rose, (n,).
+        horizon: trading days ahead of the calls.
+        seed: seed of the bootstrap.
 
     Returns:
         NaN where calls or outcomes are all alike, or below ten horizons' worth of days.
@@ -77,15 +82,15 @@ def panel_test(
     daily = _per_day(cutoff, np.ones(len(cutoff)), forecast_up, actual_up, forecast_up & actual_up)
     if min(len(np.unique(forecast_up)), len(np.unique(actual_up))) < 2 or len(daily) < MIN_HORIZONS * horizon:
         return PTResult(float("nan"), float("nan"))
-    found = float(_excess(daily.sum(axis=0)))
+    excess = float(_excess(daily.sum(axis=0)))
     draws = _excess(resample_days(daily, horizon, seed))
     # The sample itself is one of the draws: no p-value is zero.
-    p_value = (1 + np.count_nonzero(draws - found >= found)) / (len(draws) + 1)
-    return PTResult(found / float(draws.std()), p_value)
+    p_value = (1 + np.count_nonzero(draws - excess >= excess)) / (len(draws) + 1)
+    return PTResult(excess / float(draws.std()), p_value)
 
 
 def resample_days(daily: np.ndarray, horizon: int, seed: int) -> np.ndarray:
-    """Sums of (days, k) figures over `DRAWS` circular block bootstrap samples of the days, (draws, k)."""
+    """Sum (days, k) figures over each of `DRAWS` circular block bootstrap samples of the days, (draws, k)."""
     n = len(daily)
     length = block_length(n, horizon)
     lengths = np.minimum(length, n - np.arange(0, n, length))
@@ -96,13 +101,13 @@ def resample_days(daily: np.ndarray, horizon: int, seed: int) -> np.ndarray:
 
 
 def direction(forecasts: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Judge the calls of every model at every horizon.
+    """Score the calls of every model at every horizon.
 
     A call is a forecast other than no change, of a price that did change; up against down.
 
     Args:
-        forecasts: The forecasts table; rows without an actual are left out.
-        seed: Of the bootstrap.
+        forecasts: the forecasts table; rows without an actual are left out.
+        seed: seed of the bootstrap.
 
     Returns:
         A row per model and horizon, in order of appearance: `n_calls`, `n_days` (with a call), `hit_rate`, its 95 %
@@ -111,11 +116,11 @@ def direction(forecasts: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """
     known = forecasts[forecasts["actual"].notna()]
     groups = known.groupby(["model", "horizon"], sort=False)
-    rows = [_judge(str(model), int(str(horizon)), Slice.of(group), seed) for (model, horizon), group in groups]
+    rows = [_row(str(model), int(str(horizon)), Slice.of(group), seed) for (model, horizon), group in groups]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _judge(model: str, horizon: int, s: Slice, seed: int) -> tuple[str | int | float, ...]:
+def _row(model: str, horizon: int, s: Slice, seed: int) -> tuple[str | int | float, ...]:
     called = calls(s)
     cutoff, forecast_up, actual_up = s.cutoff[called], s.forecast_return[called] > 0, s.actual_return[called] > 0
     rate = hit_rate(cutoff, forecast_up == actual_up, horizon, seed)
@@ -130,6 +135,6 @@ def _per_day(cutoff: np.ndarray, *figures: np.ndarray) -> np.ndarray:
 
 
 def _excess(sums: np.ndarray) -> np.ndarray:
-    """Hit rate minus that of independent calls, from sums (..., 4) of calls, calls up, outcomes up and both up."""
+    """Return the hit rate less that of independent calls, of counts (..., 4): calls, calls up, rises, both."""
     n, forecast, actual, both = np.moveaxis(sums, -1, 0)
     return 2 * (both / n - forecast / n * (actual / n))

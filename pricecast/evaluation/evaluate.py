@@ -1,7 +1,7 @@
-"""The one evaluator: every model forecasts from every test origin, beside the naive ones, and is judged."""
+"""The one evaluator: every model forecasts from the same origins, beside the naive ones, and is scored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,104 +10,45 @@ from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
-from pricecast.evaluation import scores as judge
-from pricecast.evaluation.by_fold import FOLD_METRICS, by_fold, judge_selected, spread_over
+from pricecast.evaluation.by_fold import by_fold, score_selected, with_fold_spread
 from pricecast.evaluation.coverage import coverage
 from pricecast.evaluation.direction import direction
+from pricecast.evaluation.evaluation import EvaluatedModel, Evaluation
+from pricecast.evaluation.leaderboard import leaderboard
 from pricecast.evaluation.pit import pit_counts
-from pricecast.evaluation.questions import answers
-from pricecast.evaluation.ranking import cross_section
-from pricecast.evaluation.trading import money
+from pricecast.evaluation.questions import answer_questions
+from pricecast.evaluation.ranking import ranking
+from pricecast.evaluation.scores import NAIVES, score
+from pricecast.evaluation.trading import trading
 from pricecast.evaluation.verdict import verdict
-from pricecast.forecasting import parity, walk_forward
+from pricecast.forecasting import parity
 from pricecast.forecasting.fitting import check_belongs, fit
 from pricecast.forecasting.forecaster import Forecaster, label
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.walk_forward import Candidate, Plan
-from pricecast.schema import NAIVE
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """What is known of a model besides its forecasts: its parameters, and its losses by epoch where it has any."""
-
-    params: Mapping[str, Any]
-    curve: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What the evaluator finds.
-
-    Attributes:
-        contestants: by label, naive and ewma among them.
-        forecasts: the forecasts table of all of them.
-        scores: `scores.score` of it.
-        leaderboard: one row per model, naive first.
-        folds: scores by model, horizon and fold (see `by_fold.by_fold`).
-        coverage: how its intervals kept their promise, by group (see `coverage.coverage`).
-        direction: its calls of up and down (see `direction.direction`).
-        cross_section: how it ranks ten tickers or more (see `ranking.cross_section`).
-        money: what a plain rule on it would have earned (see `trading.money`).
-        pit: where outcomes fell in its distributions (see `pit.pit_counts`).
-        verdict: in words and figures.
-        plan: of the walk, None where the folds are the dataset's own test span.
-    """
-
-    contestants: Mapping[str, Contestant]
-    forecasts: pd.DataFrame
-    scores: pd.DataFrame
-    leaderboard: pd.DataFrame
-    folds: pd.DataFrame
-    coverage: pd.DataFrame
-    direction: pd.DataFrame
-    cross_section: pd.DataFrame
-    money: pd.DataFrame
-    pit: pd.DataFrame
-    verdict: dict[str, Any]
-    plan: Plan | None = None
-
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """What a judgement leaves as files, by their names; a table without rows is none."""
-        names = ("leaderboard", "folds", "coverage", "direction", "cross_section", "money", "pit")
-        return {name: table for name in names if len(table := getattr(self, name))}
-
-    def metrics_by_fold(self, model: str) -> dict[int, dict[str, float]]:
-        """Return a model's figures at the shortest horizon by fold, none where there is one fold."""
-        own = self.folds[(self.folds["model"] == model) & (self.folds["horizon"] == self.folds["horizon"].min())]
-        rows = own.set_index("fold")[list(FOLD_METRICS)].to_dict("index")
-        return {int(fold): {f"fold_{name}": value for name, value in row.items()} for fold, row in rows.items()}
-
-    def metrics(self, model: str) -> dict[str, float]:
-        """Return a model's figures under plain names."""
-        return judge.headline(self.scores, model)
-
-    def best_beside_naive(self) -> dict[str, float]:
-        """Return the figures of the best model by CRPS, and naive's with `naive_` before their names."""
-        naive = {f"naive_{name}": value for name, value in self.metrics(NAIVE).items()}
-        return {**self.metrics(self.verdict["best"]), **naive}
+from pricecast.forecasting.walk_forward import calibrated_forecasts, fold_data
+from pricecast.forecasting.walk_plan import Candidate, Plan, prototype
 
 
 def evaluate(
-    given: list[Forecaster], dataset: Dataset, trials: int = 0, names: Sequence[str] | None = None
+    forecasters: list[Forecaster], dataset: Dataset, trials: int = 0, names: Sequence[str] | None = None
 ) -> Evaluation:
-    """Walk every test origin with every model; naive and ewma are fitted where they are missing.
+    """Forecast from every test origin with every model, and score them; naive and ewma are fitted where missing.
 
     Args:
-        given: to judge.
-        dataset: on whose test span.
-        trials: settings that were tried on earlier data to choose the models.
-        names: to show them under, by default those of their models.
+        forecasters: forecasters to evaluate.
+        dataset: dataset whose test span they forecast.
+        trials: number of settings that were tried on earlier data to choose the models.
+        names: labels of the forecasters, by default the names of their models.
 
     Raises:
         InputError: a model has seen the test span, or was made for other features or another horizon.
     """
-    shown = set(names) if names else {forecaster.name for forecaster in given}
-    missing = [name for name in judge.NAIVES if name not in shown]
-    naives = {name: fit(name, {}, dataset) for name in missing}
-    forecasters = {**(dict(zip(names, given, strict=True)) if names else label(given)), **naives}
-    about = {name: Contestant(_params(found), found.curve()) for name, found in forecasters.items()}
-    return judged(walk(forecasters, dataset), dataset, about, pd.Timestamp(dataset.spec.valid_start), trials=trials)
+    shown = set(names) if names else {forecaster.name for forecaster in forecasters}
+    missing = {name: fit(name, {}, dataset) for name in NAIVES if name not in shown}
+    labelled = {**(dict(zip(names, forecasters, strict=True)) if names else label(forecasters)), **missing}
+    about = {name: EvaluatedModel(_params(made), made.curve()) for name, made in labelled.items()}
+    forecasts = forecast_test_span(labelled, dataset)
+    return evaluate_forecasts(forecasts, dataset, about, pd.Timestamp(dataset.spec.valid_start), trials=trials)
 
 
 def _params(forecaster: Forecaster) -> dict[str, Any]:
@@ -115,64 +56,64 @@ def _params(forecaster: Forecaster) -> dict[str, Any]:
     return forecaster.params if forecaster.name in models.names() else {}
 
 
-def judged(
-    forecasts: pd.DataFrame, dataset: Dataset, contestants: Mapping[str, Contestant], known: pd.Timestamp,
+def evaluate_walk(
+    candidates: Sequence[Candidate], dataset: Dataset, folds: Sequence[Fold],
+    results: Mapping[str, Sequence[OutOfFold]], plan: Plan,
+) -> Evaluation:  # fmt: skip
+    """Calibrate and score the forecasts of a walk-forward.
+
+    Args:
+        candidates: models that walked, naive and ewma among them.
+        dataset: dataset that they walked through.
+        folds: folds of the walk.
+        results: by model, the result of `walk_plan.parity_fit` and those of `walk_plan.fits`.
+        plan: plan of the walk.
+
+    Raises:
+        InputError: a live forecast differs from the walk's.
+    """
+    data = fold_data(dataset, folds)
+    tables = []
+    for candidate in candidates:
+        live, *fitted = results[candidate.name]
+        table = calibrated_forecasts(candidate, data, fitted, plan)
+        _check_parity(candidate.name, parity.difference(live, dataset, table))
+        tables.append(table)
+    about = {each.name: EvaluatedModel(models.params_of(each.name, prototype(each))) for each in candidates}
+    forecasts = pd.concat(tables, ignore_index=True)
+    result = evaluate_forecasts(forecasts, dataset, about, folds[0].valid_start, plan)
+    compared = {candidate.name: len(results[candidate.name][0].origins) for candidate in candidates}
+    return replace(result, verdict={**result.verdict, "parity": compared})
+
+
+def evaluate_forecasts(
+    forecasts: pd.DataFrame, dataset: Dataset, about: Mapping[str, EvaluatedModel], known: pd.Timestamp,
     plan: Plan | None = None, trials: int = 0,
 ) -> Evaluation:  # fmt: skip
-    """Judge forecasts of one fold or many.
+    """Score forecasts of one fold or many.
 
     Args:
         forecasts: the forecasts table.
-        dataset: they are about.
-        contestants: by label.
-        known: what every model has learned from ends before this date.
-        plan: of the walk that they come from, if from one.
-        trials: as in `evaluate`.
+        dataset: dataset that they are about.
+        about: the models by label.
+        known: date before which all training data of every model ends.
+        plan: plan of the walk-forward that they come from, if from one.
+        trials: number of settings that were tried on earlier data to choose the models.
     """
-    scores = judge.score(forecasts, insample_mae(dataset, known))
+    scores = score(forecasts, insample_mae(dataset, known))
     covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
-    selected = judge_selected(forecasts, folds)
-    board = spread_over(judge.leaderboard(scores), folds)
-    said = {"answers": answers(scores, covered, folds, selected, trials), "selected": selected, "trials": trials}
+    selected = score_selected(forecasts, folds)
+    answers = answer_questions(scores, covered, folds, selected, trials)
     return Evaluation(
-        contestants=contestants, forecasts=forecasts, scores=scores, leaderboard=board,
-        folds=folds, coverage=covered, direction=direction(forecasts), cross_section=cross_section(forecasts),
-        money=money(forecasts, trials=trials), pit=pit_counts(forecasts),
-        verdict={**verdict(scores), **said}, plan=plan,
+        models=about, forecasts=forecasts, scores=scores, leaderboard=with_fold_spread(leaderboard(scores), folds),
+        folds=folds, coverage=covered, direction=direction(forecasts), ranking=ranking(forecasts),
+        trading=trading(forecasts, trials=trials), pit=pit_counts(forecasts),
+        verdict={**verdict(scores), "answers": answers, "selected": selected, "trials": trials}, plan=plan,
     )  # fmt: skip
 
 
-def judged_walk(
-    candidates: Sequence[Candidate], dataset: Dataset, walked: Sequence[Fold],
-    found: Mapping[str, Sequence[OutOfFold]], plan: Plan,
-) -> Evaluation:  # fmt: skip
-    """Judge a backtest.
-
-    Args:
-        candidates: naive and ewma among them.
-        dataset: that was walked through.
-        walked: its folds.
-        found: by model what `walk_forward.run` made of `walk_forward.parity_fit` and `walk_forward.fits`.
-        plan: of the walk.
-
-    Raises:
-        InputError: a bundle does not forecast what the backtest holds.
-    """
-    through = walk_forward.stages(dataset, walked)
-    tables = [walk_forward.forecasts(each, through, found[each.name][1:], plan) for each in candidates]
-    for each, table in zip(candidates, tables, strict=True):
-        _check_parity(each.name, parity.difference(found[each.name][0], dataset, table))
-    about = {
-        each.name: Contestant(models.params_of(each.name, walk_forward.prototype(each))) for each in candidates
-    }
-    result = judged(pd.concat(tables, ignore_index=True), dataset, about, walked[0].valid_start, plan)
-    return replace(
-        result, verdict={**result.verdict, "parity": {name: len(found[name][0].origins) for name in about}}
-    )
-
-
-def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:
-    """Forecasts from all test origins, in units of the adjusted close.
+def forecast_test_span(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:
+    """Return the forecasts of all forecasters from all test origins, in units of the adjusted close.
 
     Raises:
         InputError: a forecaster does not belong to the dataset.
@@ -188,7 +129,7 @@ def walk(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFram
 
 
 def insample_mae(dataset: Dataset, before: pd.Timestamp) -> pd.Series:
-    """Mean absolute daily change of the adjusted close before a date, by ticker (the scale of MASE)."""
+    """Return the mean absolute daily change of the adjusted close before a date, by ticker (the scale of MASE)."""
     table = dataset.features
     past = table[table["date"] < before]
     change = past.groupby("ticker", sort=False)["close"].diff().abs()

@@ -1,7 +1,20 @@
-"""The metrics: one function each over the judged rows of one model at one horizon.
+"""Metrics: one function each over the scored rows of one model at one horizon.
 
 Price metrics are computed per ticker, then averaged (a pooled one would be the dearest ticker's). Return
 metrics are pooled, in log-return percent, 100 * log(price / last_close): there, all tickers share one unit.
+
+Two days of a close at 100, with quantiles of 97 to 103 for the next; then 101 and 104 came:
+
+>>> import pandas as pd
+>>> levels = {name: 97.0 + level for level, name in enumerate(QUANTILE_COLUMNS)}
+>>> days = {"ticker": "A", "cutoff": ["2024-01-02", "2024-01-03"], "actual": [101.0, 104.0]}
+>>> s = Slice.of(pd.DataFrame({**days, **levels, "last_close": 100.0, "forecast": 100.0}))
+>>> mae(s), mse(s), theils_u(s)
+(2.5, 8.5, 1.0)
+>>> coverage(s, 90), round(width(s, 90), 3), round(winkler(s, 90), 3)
+(50.0, 6.002, 15.664)
+>>> round(pinball(s), 4), round(crps(s), 4)
+(0.7639, 1.7917)
 """
 
 from collections.abc import Callable
@@ -14,7 +27,7 @@ from pricecast.schema import QUANTILE_COLUMNS
 
 
 def _over_tickers(values: np.ndarray) -> float:
-    """Mean over the tickers for which the metric is defined; NaN if it is for none."""
+    """Return the mean over the tickers for which a metric is defined; NaN if it is for none."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else float("nan")
 
@@ -84,7 +97,7 @@ def return_r2(s: Slice) -> float:
 
 
 def calls(s: Slice) -> np.ndarray:
-    """Rows on which the model names a direction and there was one."""
+    """Return the rows on which the model names a direction and there was one, as a mask (n,)."""
     return (s.forecast_return != 0) & (s.actual_return != 0)
 
 
@@ -110,7 +123,7 @@ def pinball(s: Slice) -> float:
 
 
 def pinball_at(s: Slice, level: int) -> float:
-    """Mean pinball loss of one quantile, log-return percent; `level` is its place among the levels."""
+    """Mean pinball loss of one quantile, log-return percent; `level` is its index in `QUANTILE_LEVELS`."""
     return float(s.pinball_losses[:, level].mean())
 
 

@@ -1,4 +1,4 @@
-"""Where outcomes fell in their forecast distributions: a histogram that is flat where these were right."""
+"""Probability integral transform: where outcomes fell in their forecast distributions, flat if these were right."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ NUDGE = 1e-9
 
 
 def pit(s: Slice) -> np.ndarray:
-    """Probability that each row's forecast gave to less than the outcome, in [0, 1], (n,).
+    """Return the probability that each row's forecast gave to less than the outcome, in [0, 1], (n,).
 
     The probability integral transform (Dawid 1984; Diebold, Gunther & Tay 1998) by the distribution of `density`:
     uniform for right forecasts, heaped at both ends for overconfident ones and in the middle for timid ones.
@@ -34,14 +34,14 @@ def pit_counts(forecasts: pd.DataFrame) -> pd.DataFrame:
         InputError: a price is not finite and above zero.
     """
     rows = [
-        (model, horizon, place, share)
-        for model, horizon, own in slices(forecasts)
-        for place, share in enumerate(_shares(own), start=1)
+        (model, horizon, number, share)
+        for model, horizon, s in slices(forecasts)
+        for number, share in enumerate(_shares(s), start=1)
     ]
     return pd.DataFrame(rows, columns=["model", "horizon", "bin", "share"])
 
 
 def _shares(s: Slice) -> np.ndarray:
-    """Percent of the outcomes in each bin, (bins,)."""
-    place = np.minimum(BINS * pit(s) + NUDGE, BINS - 1).astype(int)
-    return 100 * np.bincount(place, minlength=BINS) / len(place)
+    """Return the percent of the outcomes in each bin, (bins,)."""
+    number = np.minimum(BINS * pit(s) + NUDGE, BINS - 1).astype(int)
+    return 100 * np.bincount(number, minlength=BINS) / len(number)

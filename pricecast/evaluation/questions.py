@@ -1,4 +1,4 @@
-"""What a sceptic asks of a verdict, and the answers that the figures support."""
+"""Questions of a sceptic about a verdict, with the answers that the figures support."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ import pandas as pd
 from pricecast.evaluation import evidence
 from pricecast.evaluation.coverage import PERCENTS
 from pricecast.evaluation.evidence import Sharpness
-from pricecast.evaluation.scores import at, horizons, value
-from pricecast.evaluation.verdict import listed, p_text
+from pricecast.evaluation.scores import at_horizon, entry, horizons
+from pricecast.evaluation.verdict import horizons_text, p_text
 from pricecast.schema import NAIVE
 from pricecast.statistics.confidence_set import SIZE
 
@@ -17,24 +17,24 @@ from pricecast.statistics.confidence_set import SIZE
 FEWEST = 20
 
 
-def answers(
+def answer_questions(
     scores: pd.DataFrame, coverage: pd.DataFrame, folds: pd.DataFrame, selected: Mapping[str, Any] | None,
     trials: int = 0,
 ) -> list[dict[str, str]]:  # fmt: skip
-    """Questions and answers in the order of the page.
+    """Return questions and answers in the order of the page.
 
     Args:
-        scores: of `scores.score`.
-        coverage: of `coverage.coverage`.
-        folds: of `by_fold.by_fold`.
-        selected: of `by_fold.judge_selected`.
-        trials: settings that were tried on earlier data to choose the models.
+        scores: result of `scores.score`.
+        coverage: result of `coverage.coverage`.
+        folds: result of `by_fold.by_fold`.
+        selected: result of `by_fold.score_selected`.
+        trials: number of settings that were tried on earlier data to choose the models.
 
     Returns:
-        A list of `question` and `answer`.
+        A `question` and its `answer` each; a question without an answer is left out.
     """
-    shown = evidence.shown_model(scores)
-    said = {
+    shown = evidence.featured_model(scores)
+    answers = {
         "Is the point forecast better than naive?": _point(evidence.point_claims(scores), horizons(scores)[0]),
         "Is the distribution sharper?": _distribution(shown, evidence.sharpness(scores, shown)),
         "Are the intervals honest?": _honest(shown, evidence.overall_coverage(coverage, shown)),
@@ -44,17 +44,17 @@ def answers(
         "What is picking the best worth?": _selected(selected),
         "How sure are we?": _sure(scores, evidence.confidence_set(scores), trials),
     }
-    return [{"question": question, "answer": answer} for question, answer in said.items() if answer]
+    return [{"question": question, "answer": answer} for question, answer in answers.items() if answer]
 
 
-def _point(own: pd.DataFrame, first: int) -> str:
-    better = own[own["sign"] > 0]
-    if own.empty:
+def _point(claims: pd.DataFrame, first: int) -> str:
+    better = claims[claims["sign"] > 0]
+    if claims.empty:
         return ""
-    if own["p"].isna().all():
+    if claims["p"].isna().all():
         return "Not known: too few days to test."
     if better.empty:
-        return _no_better(own)
+        return _no_better(claims)
     now, later = (better[rule] for rule in (better["horizon"] == first, better["horizon"] != first))
     word = (
         "Yes" if len(now) else f"Not at horizon {first}; the tests of longer ones do not correct for their number"
@@ -62,9 +62,9 @@ def _point(own: pd.DataFrame, first: int) -> str:
     return f"{word}: {', '.join(map(_better, [*now.to_dict('records'), *later.to_dict('records')]))}."
 
 
-def _no_better(own: pd.DataFrame) -> str:
-    count, worse = own["model"].nunique(), own[own["sign"] < 0]["model"].nunique()
-    none = f"none of {count} models has a" if count > 1 else f"{own['model'].iloc[0]} has no"
+def _no_better(claims: pd.DataFrame) -> str:
+    count, worse = claims["model"].nunique(), claims[claims["sign"] < 0]["model"].nunique()
+    none = f"none of {count} models has a" if count > 1 else f"{claims['model'].iloc[0]} has no"
     return f"No: {none} lower error by more than chance" + (f"; {worse} worse than naive." if worse else ".")
 
 
@@ -73,14 +73,14 @@ def _better(claim: Mapping[Any, Any]) -> str:
     return f"{claim['model']} at horizon {claim['horizon']} ({figures})"
 
 
-def _distribution(shown: str, found: Sharpness | None) -> str:
-    if found is None:
+def _distribution(shown: str, sharpness: Sharpness | None) -> str:
+    if sharpness is None:
         return ""
     figures = (
-        f"{shown}'s CRPS is {_change(found.crps)} than {found.reference}'s ({p_text(found.p)}), the Winkler score "
-        f"of its 90 % interval {_change(found.winkler)}"
+        f"{shown}'s CRPS is {_change(sharpness.crps)} than {sharpness.reference}'s ({p_text(sharpness.p)}), "
+        f"the Winkler score of its 90 % interval {_change(sharpness.winkler)}"
     )
-    word = "Not known" if pd.isna(found.p) else {1: "Yes", 0: "Not shown", -1: "No"}[found.sign]
+    word = "Not known" if pd.isna(sharpness.p) else {1: "Yes", 0: "Not shown", -1: "No"}[sharpness.sign]
     return f"{word}: {figures}."
 
 
@@ -94,14 +94,14 @@ def _honest(shown: str, row: "pd.Series[Any]") -> str:
     return f"{word}: {shown}'s {promised} % intervals held {held} (± one standard error)."
 
 
-def _horizons(winners: Mapping[int, list[str] | None], together: list[str] | None) -> str:
+def _horizons(winners: Mapping[int, list[str] | None], over_all: list[str] | None) -> str:
     if len(winners) == 1:
         return ""
     by_outcome: dict[str, list[int]] = {}
     for horizon, names in winners.items():
         by_outcome.setdefault(_outcome(names, "nothing"), []).append(horizon)
-    text = "; ".join(f"{outcome} at {listed(where)}" for outcome, where in by_outcome.items())
-    return f"Better than the reference: {text}. Over all horizons together: {_outcome(together, 'none')}."
+    text = "; ".join(f"{outcome} at {horizons_text(shared)}" for outcome, shared in by_outcome.items())
+    return f"Better than the reference: {text}. Over all horizons together: {_outcome(over_all, 'none')}."
 
 
 def _outcome(names: list[str] | None, nobody: str) -> str:
@@ -119,12 +119,12 @@ def _regimes(shown: str, regimes: pd.DataFrame) -> str:
 
 
 def _folds(folds: pd.DataFrame, shown: str) -> str:
-    own = folds[(folds["model"] == shown) & (folds["horizon"] == folds["horizon"].min())]
-    if own.empty or shown == NAIVE:
+    rows = folds[(folds["model"] == shown) & (folds["horizon"] == folds["horizon"].min())]
+    if rows.empty or shown == NAIVE:
         return ""
-    skill = own["skill_crps"]
+    skill = rows["skill_crps"]
     return (
-        f"{shown}'s CRPS is below naive's in {int((skill > 0).sum())} of {len(own)} folds; its skill runs from "
+        f"{shown}'s CRPS is below naive's in {int((skill > 0).sum())} of {len(rows)} folds; its skill runs from "
         f"{_signed(skill.min())} to {_signed(skill.max())}."
     )
 
@@ -134,28 +134,28 @@ def _selected(selected: Mapping[str, Any] | None) -> str:
         return ""
     counts = pd.Series(list(selected["choice"].values())).value_counts()
     names = ", ".join(f"{name} in {count}" for name, count in counts.items())
-    parts = [_against(name, found, set(counts.index) == {name}) for name, found in selected["against"].items()]
+    parts = [_against(name, row, set(counts.index) == {name}) for name, row in selected["against"].items()]
     return (
         f"The best of the folds before ({names}), judged on the next, {selected['n_days']:,} days in all: "
         f"{'; '.join(parts)}. That is what a choice made without hindsight gets."
     )
 
 
-def _against(name: str, found: Mapping[str, float | None], is_it: bool) -> str:
-    if is_it:
+def _against(name: str, comparison: Mapping[str, float | None], is_itself: bool) -> str:
+    if is_itself:
         return f"that is {name} itself"
-    crps, winkler = found["skill_crps"], found["skill_winkler"]
+    crps, winkler = comparison["skill_crps"], comparison["skill_winkler"]
     if crps is None or winkler is None:
         return f"{name} has no loss to compare with"
     return (
-        f"its CRPS is {_change(crps)} than {name}'s ({_p(found['p_crps'])}), its Winkler score {_change(winkler)} "
-        f"({_p(found['p_winkler'])})"
+        f"its CRPS is {_change(crps)} than {name}'s ({_p(comparison['p_crps'])}), "
+        f"its Winkler score {_change(winkler)} ({_p(comparison['p_winkler'])})"
     )
 
 
 def _sure(scores: pd.DataFrame, inside: list[str] | None, trials: int) -> str:
-    table = at(scores, horizons(scores)[0])
-    n = int(value(table, NAIVE, "n_days"))
+    table = at_horizon(scores, horizons(scores)[0])
+    n = int(entry(table, NAIVE, "n_days"))
     text = f"The verdict rests on {n:,} days and {len(table)} models, all corrected for."
     if trials:
         text += f" {trials:,} trials on earlier dates chose their settings; these days had no part in it."

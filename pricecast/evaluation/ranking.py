@@ -1,4 +1,4 @@
-"""Does a model rank tickers: information coefficients and the quintile spread, day by day."""
+"""Ranking of tickers: information coefficients and the quintile spread, day by day."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import pandas as pd
 from pricecast.evaluation.scored_rows import Slice, slices
 from pricecast.statistics.significance import block_error
 
-# Fewer tickers have no fifth worth the name.
+# Fewer tickers have no fifth that is worth a mean.
 MIN_TICKERS = 10
 FIFTH = 5
 # Log returns in percent that differ by less are equal: one forecast for all tickers must not be ranked by rounding.
@@ -18,12 +18,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def cross_section(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Sum up how every model ranked the tickers of a day, over the days with ten or more known outcomes.
+def ranking(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Summarise how every model ranked the tickers of a day, over the days with ten or more known outcomes.
 
     IC is the correlation over tickers of forecast and actual log return (Grinold & Kahn 2000), rank IC that of
     their ranks, ties averaged. The spread is the mean log return of the fifth of the tickers with the highest
-    forecasts less that of the lowest fifth; equal forecasts share the places that they take up. Errors are
+    forecasts less that of the lowest fifth; equal forecasts share their ranks. Errors are
     block-bootstrap standard errors over days.
 
     Args:
@@ -41,26 +41,26 @@ def cross_section(forecasts: pd.DataFrame) -> pd.DataFrame:
     known = forecasts[forecasts["actual"].notna()]
     sizes = known.groupby(["model", "horizon", "cutoff"], sort=False)["ticker"].transform("size")
     wide = known[sizes >= MIN_TICKERS]
-    rows = [(model, horizon, *_summary(_daily(own), horizon)) for model, horizon, own in slices(wide)]
+    rows = [(model, horizon, *_summary(_daily(s), horizon)) for model, horizon, s in slices(wide)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 class _Daily(NamedTuple):
-    """One figure for each day on which it exists, in order of date."""
+    """Figures of each day on which they exist, in order of date."""
 
     ic: np.ndarray
     rank_ic: np.ndarray
     spread: np.ndarray
 
 
-class _Places(NamedTuple):
-    """The first and last place, from 1 upwards, that a row and its equals take up on their day, (n,) each."""
+class _Ranks(NamedTuple):
+    """First and last rank, from 1 upwards, that a row and its equals share on their day, (n,) each."""
 
     first: np.ndarray
     last: np.ndarray
 
     @classmethod
-    def of(cls, day: np.ndarray, values: np.ndarray) -> "_Places":
+    def of(cls, day: np.ndarray, values: np.ndarray) -> "_Ranks":
         order = np.lexsort((values, day))
         new_day = np.diff(day[order]) > 0
         group = np.empty(len(day), int)
@@ -71,36 +71,38 @@ class _Places(NamedTuple):
         return cls(last - np.bincount(group)[group] + 1, last)
 
     @property
-    def rank(self) -> np.ndarray:
+    def mean(self) -> np.ndarray:
         return (self.first + self.last) / 2
 
     def share(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Part of each row that stands on the places above `low` up to `high`, (n,)."""
+        """Return the part of each row that has the ranks above `low` up to `high`, (n,)."""
         inside = np.minimum(self.last, high) - np.maximum(self.first - 1, low)
         return np.maximum(inside, 0) / (self.last - self.first + 1)
 
 
 def _daily(s: Slice) -> _Daily:
     _, day = np.unique(s.cutoff, return_inverse=True)
-    forecast, actual = _Places.of(day, s.forecast_return), _Places.of(day, s.actual_return)
+    forecast, actual = _Ranks.of(day, s.forecast_return), _Ranks.of(day, s.actual_return)
     n = np.bincount(day)
     fifth = n // FIFTH
     top, bottom = forecast.share((n - fifth)[day], n[day]), forecast.share(0 * n[day], fifth[day])
     spread = np.bincount(day, weights=(top - bottom) * s.actual_return) / fifth
-    # Where all are equal, the first of them takes up all places.
-    equal = [
-        np.bincount(day, weights=places.last - places.first + 1 == n[day]) > 0 for places in (forecast, actual)
-    ]
-    told = ~(equal[0] | equal[1])
+    # Where all are equal, the first of them shares all ranks.
+    equal = [np.bincount(day, weights=ranks.last - ranks.first + 1 == n[day]) > 0 for ranks in (forecast, actual)]
+    defined = ~(equal[0] | equal[1])
     return _Daily(
-        ic=_correlation(day, s.forecast_return, s.actual_return)[told],
-        rank_ic=_correlation(day, forecast.rank, actual.rank)[told],
-        spread=spread[told],
+        ic=_correlation(day, s.forecast_return, s.actual_return)[defined],
+        rank_ic=_correlation(day, forecast.mean, actual.mean)[defined],
+        spread=spread[defined],
     )
 
 
 def _correlation(day: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of two (n,) series within each day, (days,); NaN where one does not vary."""
+    """Return Pearson's correlation of two (n,) series within each day, (days,); NaN where one does not vary.
+
+    >>> _correlation(np.array([0, 0, 0, 1, 1]), np.array([1.0, 2, 3, 1, 1]), np.array([2.0, 4, 6, 1, 2]))
+    array([ 1., nan])
+    """
     n = np.bincount(day)
     x, y = (values - (np.bincount(day, weights=values) / n)[day] for values in (x, y))
     xy, xx, yy = (np.bincount(day, weights=product) for product in (x * y, x * x, y * y))
@@ -108,7 +110,7 @@ def _correlation(day: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _summary(daily: _Daily, horizon: int) -> tuple[float, ...]:
-    """Everything from `n_days` on."""
+    """Return the figures of `COLUMNS` from `n_days` on."""
     n = len(daily.ic)
     if n == 0:
         return (0, *[float("nan")] * (len(COLUMNS) - 3))

@@ -1,4 +1,4 @@
-"""The judged rows of one model at one horizon, and what several metrics and tests read from them."""
+"""The scored rows of one model at one horizon, and the returns and losses that metrics and tests share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ PRICE_FIELDS = ("last_close", "forecast", *QUANTILE_COLUMNS, "actual")
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """The rows of one model at one horizon whose future is known: the one shape every metric takes.
+    """Rows of one model at one horizon whose outcome is known: the one shape that every metric takes.
 
     Attributes:
-        ticker: Codes 0..k-1, (n,).
-        cutoff: Dates, (n,).
-        last_close: Prices, (n,); so are `forecast` and `actual`.
-        quantiles: Prices, (n, levels).
-        insample_mae: Mean absolute one-day change of each ticker's training prices, (k,); NaN where unknown.
+        ticker: codes 0..k-1, (n,).
+        cutoff: dates, (n,).
+        last_close: prices, (n,); so are `forecast` and `actual`.
+        quantiles: prices, (n, q).
+        insample_mae: mean absolute one-day change of each ticker's training prices, (k,); NaN where unknown.
     """
 
     ticker: np.ndarray
@@ -75,12 +75,12 @@ class Slice:
 
     @cached_property
     def actual_return(self) -> np.ndarray:
-        """Log return that came in percent, (n,)."""
+        """Log return of the outcome in percent, (n,)."""
         return 100 * np.log(self.actual / self.last_close)
 
     @cached_property
     def quantile_returns(self) -> np.ndarray:
-        """Log returns of the quantiles in percent, (n, levels)."""
+        """Log returns of the quantiles in percent, (n, q)."""
         return 100 * np.log(self.quantiles / self.last_close[:, None])
 
     @cached_property
@@ -90,13 +90,13 @@ class Slice:
 
     @cached_property
     def pinball_losses(self) -> np.ndarray:
-        """Pinball loss of each row and level in percent, (n, levels)."""
+        """Pinball loss of each row and level in percent, (n, q)."""
         error = self.actual_return[:, None] - self.quantile_returns
         return np.maximum(LEVELS * error, (LEVELS - 1) * error)
 
     @cached_property
     def crps_losses(self) -> np.ndarray:
-        """CRPS of each row from its quantiles in percent, (n,); see `crps`."""
+        """CRPS of each row from its quantiles in percent, (n,); see `metrics.crps`."""
         return 2 * self.pinball_losses @ LEVEL_WEIGHTS
 
     @cached_property
@@ -106,17 +106,17 @@ class Slice:
 
     @cached_property
     def log_losses(self) -> np.ndarray:
-        """Negative log density of each row's outcome, (n,); see `log_loss`."""
+        """Negative log density of each row's outcome, (n,); see `metrics.log_loss`."""
         return -density.log_density(self.quantile_returns, self.actual_return)
 
     @cached_property
     def qlike_losses(self) -> np.ndarray:
-        """QLIKE of each row, (n,); see `qlike`."""
+        """QLIKE of each row, (n,); see `metrics.qlike`."""
         variance = density.variance(self.quantile_returns)
         return np.log(variance) + self.actual_return**2 / variance
 
     def bounds(self, percent: int) -> tuple[np.ndarray, np.ndarray]:
-        """Log returns of the ends of a central interval in percent, (n,) each."""
+        """Return the log returns of the ends of a central interval in percent, (n,) each."""
         low, high = BOUNDS[percent]
         return self.quantile_returns[:, low], self.quantile_returns[:, high]
 
@@ -127,7 +127,7 @@ class Slice:
         return high - low + 2 / (1 - percent / 100) * outside
 
     def per_ticker(self, values: np.ndarray) -> np.ndarray:
-        """Mean of (n,) values for each ticker, (k,)."""
+        """Return the mean of (n,) values for each ticker, (k,)."""
         return np.bincount(self.ticker, weights=values) / np.bincount(self.ticker)
 
 
@@ -138,7 +138,7 @@ def crps_losses(forecasts: pd.DataFrame) -> np.ndarray:
 
 
 def slices(forecasts: pd.DataFrame) -> Iterator[tuple[str, int, Slice]]:
-    """Yield model, horizon and rows of all models (in the table's order) and horizons that have a known actual.
+    """Yield model, horizon and scored rows, models in the order of the table, horizons from the shortest on.
 
     Raises:
         InputError: a price is not finite and above zero.

@@ -1,4 +1,4 @@
-"""A sanity check in money: would a plain rule on the forecasts have paid, after costs and luck?"""
+"""Sanity check in money: what a plain rule on the forecasts would have earned after costs, and how much is luck."""
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,8 @@ YEAR, YEAR_WITH_WEEKENDS = 252, 365
 SATURDAY = 5
 
 
-def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0) -> pd.DataFrame:
-    """What each model's forecasts one day ahead would have earned, long or flat. A sanity check, no strategy.
+def trading(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0) -> pd.DataFrame:
+    """Compute what each model's forecasts one day ahead would have earned, long or flat: a check, no strategy.
 
     The rule, for each ticker by itself: at the close of the cutoff t, from what was known then, hold the ticker
     until the next bar t + 1 if the log return of the median (q50) exceeds the cost of buying and selling; else hold
@@ -29,10 +29,10 @@ def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0) 
     cutoffs are missing, a position is kept over the gap, and the gap counts for nothing.
 
     Args:
-        forecasts: The forecasts table; rows without an actual are left out.
-        cost_bps: Cost of a purchase or a sale in basis points (1/10,000) of its value.
-        trials: How many rules were tried besides those of the table (its models with a Sharpe ratio), for the
-            deflated Sharpe ratio.
+        forecasts: the forecasts table; rows without an actual are left out.
+        cost_bps: cost of a purchase or a sale in basis points (1/10,000) of its value.
+        trials: number of rules that were tried besides those of the table (its models with a Sharpe ratio), for
+            the deflated Sharpe ratio.
 
     Returns:
         A row per model and one of `buy and hold` (all the tickers, always). `return` (compound) and `volatility`,
@@ -52,22 +52,22 @@ def money(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0) 
         return pd.DataFrame(columns=list(COLUMNS))
     cost = cost_bps / 1e4
     held = table["q50"] / table["last_close"] > np.exp(2 * cost)
-    books = {str(name): _book(own, held[own.index], cost) for name, own in table.groupby("model", sort=False)}
+    days = {str(name): _daily(rows, held[rows.index], cost) for name, rows in table.groupby("model", sort=False)}
     every = table.drop_duplicates(["ticker", "cutoff"])
-    books[HOLD] = _book(every, pd.Series(True, every.index), cost)
+    days[HOLD] = _daily(every, pd.Series(True, every.index), cost)
     dates = pd.DatetimeIndex(table["date"])
     year = YEAR_WITH_WEEKENDS if (dates.dayofweek >= SATURDAY).any() else YEAR
-    sharpes = [_sharpe(book["earned"].to_numpy()) for name, book in books.items() if name != HOLD]
-    tried = np.array(sharpes)[np.isfinite(sharpes)]
-    chance = (len(tried) + trials, float(tried.var(ddof=1)) if len(tried) > 1 else float("nan"))
+    ratios = [sharpe(daily["earned"].to_numpy()) for name, daily in days.items() if name != HOLD]
+    known = np.array(ratios)[np.isfinite(ratios)]
+    luck = (len(known) + trials, float(known.var(ddof=1)) if len(known) > 1 else float("nan"))
     rows = [
-        {"model": name, **_row(book, year, *((1, 0.0) if name == HOLD else chance))} for name, book in books.items()
+        {"model": name, **_row(daily, year, *((1, 0.0) if name == HOLD else luck))} for name, daily in days.items()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def deflated_sharpe(earned: np.ndarray, trials: int = 1, variance: float = 0.0) -> float:
-    """Deflated Sharpe ratio (Bailey & Lopez de Prado 2014): can it be the best of many lucky ones?
+    """Deflated Sharpe ratio (Bailey & Lopez de Prado 2014): probability that it is not luck alone.
 
     The best of N rules without skill is expected to show a Sharpe ratio of
 
@@ -82,14 +82,18 @@ def deflated_sharpe(earned: np.ndarray, trials: int = 1, variance: float = 0.0) 
     true ratio is above zero. Days count as independent.
 
     Args:
-        earned: Simple returns, (n,), one a day.
+        earned: simple returns, one a day, (n,).
         trials: N, taken as independent; models that trade alike make it too strict.
-        variance: Of the daily Sharpe ratios over the trials.
+        variance: variance of the daily Sharpe ratios over the trials.
 
     Returns:
         NaN where there is no Sharpe ratio, or no variance for more than one trial.
+
+    >>> earned = np.tile([0.02, -0.01], 100)
+    >>> round(deflated_sharpe(earned), 3), round(deflated_sharpe(earned, trials=50, variance=0.04), 3)
+    (1.0, 0.042)
     """
-    ratio, n = _sharpe(earned), len(earned)
+    ratio, n = sharpe(earned), len(earned)
     best = 0.0
     if trials > 1:
         quantiles = stats.norm.ppf([1 - 1 / trials, 1 - 1 / (trials * np.e)])
@@ -101,19 +105,19 @@ def deflated_sharpe(earned: np.ndarray, trials: int = 1, variance: float = 0.0) 
 
 
 def _exceeds(ratio: float, best: float, n: int, skew: float, kurtosis: float) -> float:
-    """Probability that a true daily Sharpe ratio lies above `best`."""
+    """Return the probability that the true daily Sharpe ratio lies above `best`."""
     # Never below zero, but for rounding: kurtosis >= 1 + skew^2.
     spread = np.sqrt(max(1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2, np.finfo(float).tiny))
     return float(stats.norm.cdf((ratio - best) * np.sqrt(n - 1) / spread))
 
 
-def _book(rows: pd.DataFrame, held: pd.Series, cost: float) -> pd.DataFrame:
-    """One rule's days in order: the return `earned`, the shares `traded` and `invested`, means over tickers.
+def _daily(rows: pd.DataFrame, held: pd.Series, cost: float) -> pd.DataFrame:
+    """Return one rule's days in order: the return `earned`, shares `traded` and `invested`, means over tickers.
 
     Args:
         rows: ticker, cutoff, date, last_close and actual of one day ahead.
-        held: Whether the position decided at each row's cutoff is long.
-        cost: Of a purchase or a sale, a share of its value.
+        held: whether the position decided at each row's cutoff is long.
+        cost: cost of a purchase or a sale, a share of its value.
     """
     rows = rows.sort_values("cutoff", kind="stable")
     position = held[rows.index].astype(float)
@@ -124,27 +128,31 @@ def _book(rows: pd.DataFrame, held: pd.Series, cost: float) -> pd.DataFrame:
     return days.groupby("date").mean()
 
 
-def _row(book: pd.DataFrame, year: int, trials: int, variance: float) -> dict[str, float]:
-    """Return the figures of one rule; see `money`."""
-    earned = book["earned"].to_numpy()
+def _row(daily: pd.DataFrame, year: int, trials: int, variance: float) -> dict[str, float]:
+    """Return the figures of one rule; see `trading`."""
+    earned = daily["earned"].to_numpy()
     growth = np.concatenate([[0.0], np.log1p(earned).cumsum()])
     with np.errstate(over="ignore"):  # A few wild days, carried on for a year, may end beyond all numbers.
         annual = np.expm1(growth[-1] * year / len(earned))
     return {
         "return": 100 * float(annual),
-        "volatility": 100 * float(book["earned"].std() * np.sqrt(year)),
-        "sharpe": _sharpe(earned) * np.sqrt(year),
+        "volatility": 100 * float(daily["earned"].std() * np.sqrt(year)),
+        "sharpe": sharpe(earned) * np.sqrt(year),
         "deflated_sharpe": deflated_sharpe(earned, trials, variance),
         "max_drawdown": 100 * float(abs(np.expm1((growth - np.maximum.accumulate(growth)).min()))),
-        "turnover": float(book["traded"].mean() * year),
-        "invested": 100 * float(book["invested"].mean()),
+        "turnover": float(daily["traded"].mean() * year),
+        "invested": 100 * float(daily["invested"].mean()),
         "n_days": len(earned),
         "n_trials": trials,
     }
 
 
-def _sharpe(earned: np.ndarray) -> float:
-    """Mean over standard deviation, per day; NaN where nothing moves."""
+def sharpe(earned: np.ndarray) -> float:
+    """Sharpe ratio of daily returns (n,), per day: mean over standard deviation; NaN where nothing moves.
+
+    >>> round(sharpe(np.array([0.02, -0.01, 0.02, -0.01])), 4)
+    0.2887
+    """
     if len(earned) < 2 or np.ptp(earned) <= 1e-12:
         return float("nan")
     return float(earned.mean() / earned.std(ddof=1))

@@ -1,4 +1,4 @@
-"""Named configurations of models out of a YAML file, to be compared with one another."""
+"""Experiments: named configurations of models in a YAML file, to be compared with one another."""
 
 import re
 from collections.abc import Hashable
@@ -15,7 +15,7 @@ from pricecast.text import short
 
 SEED = "seed"
 MODEL = "lstm"
-# A name becomes part of run names and file names, and more experiments than these fit no page.
+# A name becomes part of run names and file names; more experiments than these fit no page.
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,39}")
 _MOST, _LONGEST = 26, 500
 _DEFAULTS: dict[str, Any] = {"description": "", "model": MODEL, "params": {}}
@@ -23,7 +23,7 @@ _DEFAULTS: dict[str, Any] = {"description": "", "model": MODEL, "params": {}}
 
 @dataclass(frozen=True)
 class Experiment:
-    """A model, what differs from its defaults, and in words what that is for."""
+    """Model with the parameters that differ from its defaults, and the purpose in words."""
 
     name: str
     description: str
@@ -32,7 +32,7 @@ class Experiment:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe part, without names that come twice: the first would be lost without a word."""
+    """Loader of safe YAML that refuses names that come twice: the first would be lost without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         names = [str(key.value) for key, _ in node.value]
@@ -51,20 +51,21 @@ def read(path: Path) -> list[Experiment]:
     """Read a file of experiments.
 
     Args:
-        path: YAML, by name `description`, `model` (by default lstm) and `params`, what differs from its defaults.
+        path: YAML file with `description`, `model` (by default lstm) and `params` (that differ from its defaults)
+            by name.
 
     Raises:
-        InputError: the file is none, or names a model or a parameter that there is not.
+        InputError: the file is no such file, or names an unknown model or parameter.
     """
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"expected a YAML file of experiments at {path}, got: {_line(error)}") from error
-    if not isinstance(found, dict) or not 1 <= len(found) <= _MOST:
+    if not isinstance(content, dict) or not 1 <= len(content) <= _MOST:
         raise InputError(
-            f"expected 1 to {_MOST} experiments by name in {path}, got {short(found)}: see experiments/abc.yaml"
+            f"expected 1 to {_MOST} experiments by name in {path}, got {short(content)}: see experiments/abc.yaml"
         )
-    return [_experiment(name, about) for name, about in found.items()]
+    return [_experiment(name, about) for name, about in content.items()]
 
 
 def _experiment(name: Any, about: Any) -> Experiment:
@@ -73,19 +74,19 @@ def _experiment(name: Any, about: Any) -> Experiment:
             "expected a name of letters, digits, _, . and - (at most 40, none of the naive models) for an "
             f"experiment, got {short(name)}"
         )
-    whole = {**_DEFAULTS, **about} if isinstance(about, dict) else {}
-    if whole.keys() != _DEFAULTS.keys() or any(type(whole[key]) is not type(_DEFAULTS[key]) for key in whole):
+    fields = {**_DEFAULTS, **about} if isinstance(about, dict) else {}
+    if fields.keys() != _DEFAULTS.keys() or any(type(fields[key]) is not type(_DEFAULTS[key]) for key in fields):
         raise InputError(
             f"expected of experiment {name} a description and a model in words and params by name, got "
             f"{short(about)}: see experiments/abc.yaml"
         )
-    made = Experiment(name, **whole)
-    if len(made.description) > _LONGEST or not made.description.isprintable():
+    experiment = Experiment(name, **fields)
+    if len(experiment.description) > _LONGEST or not experiment.description.isprintable():
         raise InputError(f"expected a description of {name} in {_LONGEST} printable characters on one line")
-    if SEED in made.params:
+    if SEED in experiment.params:
         raise InputError(f"expected no seed in the params of {name}, got one: --seeds and --seed give them")
-    models.create(made.model, made.params)
-    return made
+    models.create(experiment.model, experiment.params)
+    return experiment
 
 
 def _line(error: BaseException) -> str:

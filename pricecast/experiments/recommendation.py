@@ -1,4 +1,4 @@
-"""What a comparison says in words: the best, whether seeds alone explain its lead, and what to take."""
+"""The recommendation of a comparison in words: the best, whether seeds alone explain its lead, and what to take."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -9,42 +9,44 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pricecast.evaluation.scores import at, horizons, reference_of
-from pricecast.evaluation.verdict import ALPHA, claims, p_text
-from pricecast.experiments.trainings import GAP, Fit, Tried
+from pricecast.evaluation.claims import ALPHA, claims
+from pricecast.evaluation.scores import at_horizon, horizons, reference_of
+from pricecast.evaluation.verdict import p_text
+from pricecast.experiments.trainings import GAP, FitQuality, TrainedExperiment
 from pricecast.schema import NAIVE
 from pricecast.statistics.significance import holm
 
-# What the best is chosen by: label and, of the verdict's claims, the loss that says whether it beats naive.
+# Metrics to choose the best by: label and, of the verdict's claims, the loss that says whether it beats naive.
 CHOSEN_BY = {"crps": ("CRPS", "crps"), "rmse": ("RMSE", "point"), "mape": ("MAPE", "point")}
 
 
 def recommend(
-    tried: Sequence[Tried], table: pd.DataFrame, seeds: pd.DataFrame, scores: pd.DataFrame, metric: str
-) -> list[str]:
-    """Return the best, how far seeds alone explain its lead, how each was fitted, and what to take, in sentences.
+    experiments: Sequence[TrainedExperiment], table: pd.DataFrame, seeds: pd.DataFrame, scores: pd.DataFrame,
+    metric: str,
+) -> list[str]:  # fmt: skip
+    """Return sentences: the best, how far seeds alone explain its lead, how each was fitted, and what to take.
 
     Args:
-        tried: each with the same seeds.
-        table: of the comparison.
-        seeds: of the comparison.
-        scores: of `scores.score`.
+        experiments: experiments, each with the same seeds.
+        table: table of the comparison, naive included.
+        seeds: table of the trainings.
+        scores: result of `scores.score`.
         metric: a key of `CHOSEN_BY`.
     """
     column = f"test_{metric}"
-    own = table[table["experiment"] != NAIVE]
-    own = own.assign(rank=own[column].rank(method="first"))
-    best = str(own.loc[own[column].idxmin(), "experiment"])
-    alike = _alike({each.experiment.name: each.random for each in tried}, seeds, column, best)
-    beating = _beating(tried, scores, metric)
-    choice = Choice.of(own, best, alike, beating)
-    reference = reference_of(at(scores, horizons(scores)[0]))
+    rows = table[table["experiment"] != NAIVE]
+    rows = rows.assign(rank=rows[column].rank(method="first"))
+    best = str(rows.loc[rows[column].idxmin(), "experiment"])
+    alike = _alike({trained.experiment.name: trained.random for trained in experiments}, seeds, column, best)
+    beating = _beating(experiments, scores, metric)
+    choice = Choice.of(rows, best, alike, beating)
+    reference = reference_of(at_horizon(scores, horizons(scores)[0]))
     return [
         _best(table, best, metric),
         *_noise(seeds, alike, best),
-        *_foreseen(_choice_by_loss(own, {each.loss for each in tried}), best),
-        *[_fit(each.experiment.name, Fit.of(each)) for each in tried if len(each.seeds[0].curve)],
-        _so(choice, beating[choice.name], _by_name(own)[choice.name]["seeds"], reference),
+        *_by_validation(_lowest_loss(rows, {trained.loss for trained in experiments}), best),
+        *[_fit(each.experiment.name, FitQuality.of(each)) for each in experiments if len(each.trainings[0].curve)],
+        _conclusion(choice, beating[choice.name], _by_name(rows)[choice.name]["seeds"], reference),
     ]
 
 
@@ -58,7 +60,7 @@ def _best(table: pd.DataFrame, best: str, metric: str) -> str:
 
 
 def _alike(random: Mapping[str, bool], seeds: pd.DataFrame, column: str, best: str) -> dict[str, float]:
-    """By other experiment, how often seeds alone differ so much (Holm-adjusted); NaN where there is one seed."""
+    """Return by other experiment the Holm-adjusted p-value that it is as good; NaN where there is one seed."""
     values = {str(name): rows[column].to_numpy(float) for name, rows in seeds.groupby("experiment", sort=False)}
     known = {name: len(values[name]) > 1 or not random[name] for name in values}
     # All pairs, since it is the best that is compared: the more there are, the further ahead the luckiest one is.
@@ -69,7 +71,7 @@ def _alike(random: Mapping[str, bool], seeds: pd.DataFrame, column: str, best: s
 
 
 def _p(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Welch's test (1947), or Student's where one side does not vary."""
+    """Return the p-value of Welch's test (1947), or of Student's where one side does not vary."""
     if np.ptp(ours) == np.ptp(theirs) == 0:
         return 1.0 if ours[0] == theirs[0] else 0.0
     if min(len(ours), len(theirs)) > 1:
@@ -84,30 +86,30 @@ def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str) -> list[str]
     beyond = [f"{name} ({p_text(p)})" for name, p in alike.items() if p < ALPHA]
     parts = [f"no more than seed noise to {_listed(within)}"] * bool(within)
     parts += [f"more than seed noise to {_listed(beyond)}"] * bool(beyond)
-    told = [f"{best}'s lead is {', '.join(parts)} (Welch's test over the seeds, Holm-adjusted)."] * bool(parts)
+    sentences = [f"{best}'s lead is {', '.join(parts)} (Welch's test over the seeds, Holm-adjusted)."] * bool(parts)
     if unknown:
         advice = ": --seeds 3 tells" if seeds["experiment"].is_unique else ""
-        told.append(
+        sentences.append(
             f"How much of its lead to {_listed(unknown)} is seed noise is not known from one training{advice}."
         )
-    return told
+    return sentences
 
 
-def _choice_by_loss(own: pd.DataFrame, units: set[str]) -> str | None:
-    """Return the experiment that the validation loss alone would have chosen; None where the losses do not compare."""
-    losses = own.set_index("experiment")["final_val_loss"]
-    if len(own) < 2 or losses.isna().any() or own["model"].nunique() > 1 or len(units) > 1:
+def _lowest_loss(rows: pd.DataFrame, loss_names: set[str]) -> str | None:
+    """Return the experiment with the lowest validation loss; None where the losses cannot be compared."""
+    losses = rows.set_index("experiment")["final_val_loss"]
+    if len(rows) < 2 or losses.isna().any() or rows["model"].nunique() > 1 or len(loss_names) > 1:
         return None
     return str(losses.idxmin())
 
 
-def _foreseen(choice: str | None, best: str) -> list[str]:
+def _by_validation(choice: str | None, best: str) -> list[str]:
     word = "the same" if choice == best else f"{choice} instead"
     sentence = f"The validation loss, which is known beforehand, would have chosen {word}."
     return [] if choice is None else [sentence]
 
 
-def _fit(name: str, fit: Fit | None) -> str:
+def _fit(name: str, fit: FitQuality | None) -> str:
     if fit is None:
         return f"{name} had no validation loss to judge its fit by."
     where = f"best at epoch {fit.epochs.mean():.0f}" + (f" of {fit.most}" if fit.most else "")
@@ -120,22 +122,25 @@ def _fit(name: str, fit: Fit | None) -> str:
     return f"{name} fits about as well on validation as in training ({where}; {size})."
 
 
-def _beating(tried: Sequence[Tried], scores: pd.DataFrame, metric: str) -> dict[str, int]:
-    """By experiment: in how many seeds it beats the reference by more than chance."""
-    found = claims(scores)
-    found = found[(found["horizon"] == horizons(scores)[0]) & (found["loss"] == CHOSEN_BY[metric][1])]
-    better = set(found.loc[found["sign"] > 0, "model"])
-    return {each.experiment.name: sum(seed.label in better for seed in each.seeds) for each in tried}
+def _beating(experiments: Sequence[TrainedExperiment], scores: pd.DataFrame, metric: str) -> dict[str, int]:
+    """Count the trainings of each experiment that beat the reference by more than chance."""
+    table = claims(scores)
+    table = table[(table["horizon"] == horizons(scores)[0]) & (table["loss"] == CHOSEN_BY[metric][1])]
+    better = set(table.loc[table["sign"] > 0, "model"])
+    return {
+        trained.experiment.name: sum(training.label in better for training in trained.trainings)
+        for trained in experiments
+    }
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to take.
+    """Experiment to take.
 
     Attributes:
-        name: the experiment.
-        proved: most of its trainings beat the reference by more than chance.
-        others: those that seeds cannot tell from it.
+        name: name of the experiment.
+        proved: whether most of its trainings beat the reference by more than chance.
+        others: experiments that seeds cannot tell from it.
     """
 
     name: str
@@ -143,9 +148,9 @@ class Choice:
     others: list[str]
 
     @classmethod
-    def of(cls, own: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int]) -> "Choice":
-        """Choose the best by mean of those that seeds cannot tell from it, if most trainings of one are proved."""
-        rows = _by_name(own)
+    def of(cls, table: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int]) -> "Choice":
+        """Choose, of the best and those that seeds cannot tell from it, the first that is proved, else the best."""
+        rows = _by_name(table)
         near = [best, *(name for name, p in alike.items() if p >= ALPHA)]
         within = sorted(near, key=lambda name: rows[name]["rank"])
         proved = [name for name in within if 2 * beating[name] > rows[name]["seeds"]]
@@ -153,7 +158,7 @@ class Choice:
         return cls(chosen, bool(proved), [name for name in within if name != chosen])
 
 
-def _so(choice: Choice, beating: int, seeds: int, reference: str) -> str:
+def _conclusion(choice: Choice, beating: int, seeds: int, reference: str) -> str:
     cases = f"beats {reference} by more than chance in {beating} of {seeds} trainings"
     if not choice.proved:
         return f"Recommendation: none. {choice.name} {cases}; take {reference}'s forecast."

@@ -1,1 +1,1 @@
-"""Forecasters: fitted, calibrated, walked forward through the past, kept in files and loaded again."""
+"""Forecasters: how they are fitted, calibrated, walked forward, saved and loaded."""

@@ -1,4 +1,4 @@
-"""What a forecaster keeps of its calibration: offsets by volatility regime, and how they go on after the fit."""
+"""Calibration of a forecaster: offsets by volatility regime, and their updates after the fit."""
 
 import math
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ _KEYS = {"offsets", "thresholds", "rate"}
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far each quantile of a model has to move.
+    """Offsets that calibrate the quantiles of a model.
 
     Attributes:
         offsets: (1, h, q) for all regimes together, or (1 + REGIMES, h, q) with one more row for each; in units of
             the forecast's volatility.
-        thresholds: by ticker, the scales that part its regimes; a ticker that is not here has the first row.
+        thresholds: by ticker, the scales that part its regimes; a ticker without any has the first row.
         rate: step of the online calibration, 0 for none.
     """
 
@@ -40,21 +40,21 @@ class Calibration:
     rate: float
 
     def apply(self, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
-        """Calibrated quantiles of log returns (n, h, q), as they are at the fit."""
+        """Return the calibrated quantiles of log returns (n, h, q), with the offsets of the fit."""
         rows = self.offsets[regimes(panel.tickers[origins], panel.scale[origins], self.thresholds)]
         return conformal.apply(forecast, rows, panel.unit(origins))
 
     def follow(self, quantiles: np.ndarray, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
-        """Move the quantiles of origins that follow one another by what came out before, ticker by ticker."""
+        """Move the quantiles (n, h, q) of consecutive origins by the outcomes before them, ticker by ticker."""
         actual, unit = panel.returns(origins), conformal.own_unit(forecast, panel.unit(origins))
         names, result = panel.tickers[origins], quantiles.copy()
         for ticker in np.unique(names):
-            own = names == ticker
-            result[own] = conformal.follow(quantiles[own], actual[own], unit[own], self.rate)
+            rows = names == ticker
+            result[rows] = conformal.follow(quantiles[rows], actual[rows], unit[rows], self.rate)
         return result
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """Return the calibration as `from_json` reads it."""
         thresholds = {ticker: list(values) for ticker, values in self.thresholds.items()}
         return {"offsets": self.offsets.tolist(), "thresholds": thresholds, "rate": self.rate}
 
@@ -63,7 +63,7 @@ class Calibration:
         """Read what `to_json` wrote.
 
         Raises:
-            InputError: it is nothing of the kind, or of another horizon.
+            InputError: the values are no calibration, or one of another horizon.
         """
         try:
             assert set(values) == _KEYS  # noqa: S101 - caught below
@@ -88,37 +88,43 @@ def _in_order(values: tuple[float, ...]) -> bool:
 
 
 def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: bool, online: bool) -> Calibration:
-    """Learn from forecasts of origins whose outcomes they did not know.
+    """Fit the calibration on out-of-fold forecasts and their outcomes.
 
     Args:
-        forecast: of the origins.
-        panel: that holds the outcomes.
-        origins: (n,) row numbers.
+        forecast: the model's forecasts from the origins.
+        panel: the panel that holds the outcomes.
+        origins: row numbers of the panel, (n,).
         mondrian: calibrate each volatility regime of a ticker by itself ("Mondrian": Vovk, Lindsay, Nouretdinov &
             Gammerman 2003), where it has days enough.
-        online: let the calibration go on after the fit.
+        online: update the calibration after the fit.
     """
     actual, unit, days = panel.returns(origins), panel.unit(origins), panel.dates[origins]
     tickers, scale = panel.tickers[origins], panel.scale[origins]
-    together = conformal.fit(forecast, actual, unit, days)
-    rows = [together]
+    pooled = conformal.fit(forecast, actual, unit, days)
+    offsets = [pooled]
     thresholds = _terciles(tickers, scale) if mondrian else {}
     for regime in range(1, 1 + REGIMES) if mondrian else ():
-        own = regimes(tickers, scale, thresholds) == regime
-        few = len(np.unique(days[own])) / np.arange(1, panel.spec.horizon + 1) < MIN_DAYS
-        alone = together if few.all() else conformal.fit(forecast.take(own), actual[own], unit[own], days[own])
-        rows.append(np.where(few[:, None], together, alone))
-    return Calibration(np.stack(rows), thresholds, RATE if online else 0.0)
+        rows = regimes(tickers, scale, thresholds) == regime
+        few = len(np.unique(days[rows])) / np.arange(1, panel.spec.horizon + 1) < MIN_DAYS
+        alone = pooled if few.all() else conformal.fit(forecast.take(rows), actual[rows], unit[rows], days[rows])
+        offsets.append(np.where(few[:, None], pooled, alone))
+    return Calibration(np.stack(offsets), thresholds, RATE if online else 0.0)
 
 
 def regimes(tickers: np.ndarray, scale: np.ndarray, thresholds: Mapping[str, tuple[float, ...]]) -> np.ndarray:
-    """Return the regime of each row by its ticker's thresholds, 1 (calm) to `REGIMES` (wild), 0 without any; (n,)."""
-    found = np.zeros(len(tickers), dtype=int)
+    """Return the volatility regime of each row by its ticker's thresholds, (n,).
+
+    It is 1 (calm) to `REGIMES` (wild), and 0 for a ticker without thresholds.
+
+    >>> regimes(np.array(["A", "A", "B"]), np.array([0.01, 0.03, 0.03]), {"A": (0.015, 0.025)})
+    array([1, 3, 0])
+    """
+    result = np.zeros(len(tickers), dtype=int)
     for ticker in np.unique(tickers):
-        own = tickers == ticker
+        rows = tickers == ticker
         if ticker in thresholds:
-            found[own] = 1 + np.searchsorted(thresholds[ticker], scale[own])
-    return found
+            result[rows] = 1 + np.searchsorted(thresholds[ticker], scale[rows])
+    return result
 
 
 def _terciles(tickers: np.ndarray, scale: np.ndarray) -> dict[str, tuple[float, ...]]:

@@ -1,4 +1,4 @@
-"""The bars that a forecast needs: enough for recursive features, and all those that moved its calibration."""
+"""Bars that a forecast needs: enough for recursive features, and all that moved its calibration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from pricecast.dataset.panel import Panel
 
 @dataclass(frozen=True)
 class Context:
-    """The history that a forecaster needs.
+    """History that a forecaster needs.
 
     Attributes:
-        bars_needed: bars per ticker that make the forecast from the last of them the one of the full history.
-        whole_history: its model looks at all the bars there are.
-        tickers: that it was calibrated on.
-        starts: the first bar of each ticker that it learned from.
-        fitted_until: the last date whose close it has seen, in fit or in calibration.
-        follows: its calibration goes on after the fit.
+        bars_needed: bars per ticker from which a forecast is the same as from the full history.
+        whole_history: whether the model looks at all the bars there are.
+        tickers: tickers that the forecaster was calibrated on.
+        starts: date of the first bar that it learned from, by ticker.
+        fitted_until: last date whose close it has seen, in fit or in calibration.
+        follows: whether its calibration is updated after the fit.
     """
 
     bars_needed: int
@@ -31,11 +31,11 @@ class Context:
 
     @property
     def follows_from(self) -> pd.Timestamp | None:
-        """The first cutoff whose outcome moves later quantiles; None if none does."""
+        """First cutoff whose outcome moves later quantiles; None if none does."""
         return pd.Timestamp(self.fitted_until) if self.follows else None
 
     def needed(self, bars: pd.DataFrame) -> pd.DataFrame:
-        """Return the bars that a forecast from each ticker's last one needs, none of a ticker that has too few."""
+        """Return the bars that forecasts from the last bars need; tickers that have too few are left out."""
         counts, _ = self.counts(bars)
         enough = bars["ticker"].map(counts) >= self.bars_needed
         if self.whole_history:
@@ -44,13 +44,13 @@ class Context:
         if since is not None:
             ends = bars.groupby("ticker", sort=False)["date"].transform("max")
             early = bars["date"] <= ends.where(ends <= since, since)
-        # How many there are from each bar on.
+        # The number of bars from each one on.
         later = early[::-1].astype(int).groupby(bars["ticker"], sort=False).cumsum()[::-1]
         recent = later.le(self.bars_needed) | self._is_whole(bars)
         return bars[enough & recent]
 
     def counts(self, table: pd.DataFrame) -> tuple[pd.Series, str]:
-        """Return the bars of each ticker up to where its first forecast is needed, and that moment in words."""
+        """Count the bars of each ticker up to its first forecast that is needed, and name that moment in words."""
         since = self.follows_from
         ends = table.groupby("ticker", sort=False)["date"].transform("max")
         # A ticker that was not there to be calibrated on starts where its own bars allow it.
@@ -62,7 +62,7 @@ class Context:
         return counts, f"{self.fitted_until}, from where on its calibration follows the outcomes"
 
     def _is_whole(self, table: pd.DataFrame) -> pd.Series:
-        """Mark the rows of tickers whose bars are all there: from fewer, some came of what is missing now."""
+        """Mark the rows of tickers that are short because they are young: none of their bars is missing."""
         first = table.groupby("ticker", sort=False)["date"].transform("min")
         counts = table[table["date"] <= pd.Timestamp(self.fitted_until)].groupby("ticker", sort=False).size()
         few = table["ticker"].map(counts).fillna(0) < self.bars_needed
@@ -70,7 +70,7 @@ class Context:
 
 
 def walked_rows(panel: Panel, origins: np.ndarray, lookback: int, since: pd.Timestamp) -> np.ndarray:
-    """Return the rows since a fit, up to each ticker's last origin, whose outcomes may move the quantiles; (n,)."""
+    """Return the rows from a fit to the last origin of each ticker, whose outcomes may move the quantiles, (n,)."""
     rows = np.flatnonzero(panel.context(lookback) & (panel.dates >= since.to_datetime64()))
     last = pd.Series(origins).groupby(panel.tickers[origins]).max()
     ends = last.reindex(panel.tickers[rows], fill_value=-1).to_numpy()

@@ -1,4 +1,4 @@
-"""A forecaster: a fitted model with its calibration, scalers and feature spec, as one thing to keep and to use."""
+"""The forecaster: a fitted model with its calibration, scalers and feature spec, from raw bars to forecasts."""
 
 import logging
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
 from pricecast.statistics import conformal
 from pricecast.table_checks import require
 
-# A price that moves farther is none, and its square no number any more.
+# A log return beyond this is no price any more, and its square no number.
 _FARTHEST = 300.0
 _NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
 _log = logging.getLogger(__name__)
@@ -38,19 +38,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Forecaster:
-    """What predicts.
+    """Fitted model with all that a forecast from raw bars needs.
 
     Attributes:
-        name: of the model.
-        model: fitted.
-        calibration: None for a model that keeps its own quantiles.
-        spec: of the dataset it learned from.
-        scalers: of that dataset.
-        fitted_until: the last date whose close it has seen, in fit or in calibration.
-        history: one entry per epoch: epoch, train_loss, and val_loss where there was something to stop on.
-        settings: how it was made.
-        starts: the first bar of each ticker that it learned from.
-        past: the forecasts it was calibrated on; not kept in files.
+        name: name of the model.
+        model: the fitted model.
+        calibration: offsets of its quantiles; None for a model that keeps its own.
+        spec: spec of the dataset that it learned from.
+        scalers: scalers of that dataset.
+        fitted_until: last date whose close it has seen, in fit or in calibration.
+        history: one entry per epoch: epoch, train_loss, and val_loss where it stops early.
+        settings: how it was made of the model.
+        starts: date of the first bar that it learned from, by ticker.
+        past: out-of-fold forecasts that it was calibrated on; not kept in files.
     """
 
     name: str
@@ -66,7 +66,9 @@ class Forecaster:
 
     @property
     def about(self) -> About:
-        """The facts of its model, and of the members that it may have."""
+        """Facts about its model, with those of the members of an ensemble; the defaults for a model without a file."""
+        if self.name not in models.names():
+            return About()
         parts = [models.about(name) for name in models.parts(self.name, self.params)]
         return replace(
             parts[0],
@@ -76,12 +78,12 @@ class Forecaster:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The model's hyperparameters."""
+        """Hyperparameters of the model."""
         return models.params_of(self.name, self.model)
 
     @property
     def context(self) -> Context:
-        """The bars that its forecasts need."""
+        """Bars that its forecasts need."""
         return Context(
             bars_needed=self.spec.warmup + self.model.lookback - 1,
             whole_history=self.about.whole_history,
@@ -96,7 +98,7 @@ class Forecaster:
         return pd.DataFrame(list(self.history))
 
     def summary(self) -> dict[str, float]:
-        """Losses of the epoch whose weights were kept, and that epoch; nothing for a model without epochs."""
+        """Return the epoch whose weights were kept and its losses; nothing for a model without epochs."""
         if not self.history:
             return {}
         if "val_loss" not in self.history[-1]:
@@ -112,7 +114,7 @@ class Forecaster:
         """Quantiles of the log returns from each origin, (n, h, q).
 
         Raises:
-            InputError: the model does not forecast there, or something that is no forecast.
+            InputError: the model cannot forecast from an origin, or returns something that is no forecast.
         """
         # Whatever overflows on the way shows in the end.
         with np.errstate(all="ignore"):
@@ -140,7 +142,7 @@ class Forecaster:
         return np.empty(0, int) if since is None else walked_rows(panel, origins, self.model.lookback, since)
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
-        """Return the forecasts of origins in the units of `last_close` (n,), `actual` where it is known."""
+        """Return the forecasts table of origins (n,) in the units of `last_close` (n,), outcomes included."""
         return forecast_table(panel, origins, last_close, self.quantiles(panel, origins), self.name)
 
     def predict_bars(self, raw: pd.DataFrame) -> pd.DataFrame:
@@ -148,8 +150,8 @@ class Forecaster:
 
         Args:
             raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted.
-                At least `context.bars_needed` bars a ticker; where the calibration goes on, as many up to
-                `context.follows_from` and all later ones.
+                At least `context.bars_needed` bars a ticker; where the calibration is updated after the fit, as
+                many up to `context.follows_from` and all later ones.
 
         Returns:
             The forecasts table without `actual`, in the units of `close`.
@@ -175,22 +177,22 @@ class Forecaster:
         return self.table(panel, origins, panel.quote[origins]).drop(columns="actual")
 
     def save(self, folder: Path) -> Path:
-        """Write the folder in formats that cannot run code, and seal it with a manifest."""
+        """Write a folder of files that cannot run code, sealed with a manifest."""
         kept = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "past"}
         return saved.write(folder, **kept)
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """Verify and load what `save` wrote, here or in an earlier version.
+        """Verify and load a folder that `save` wrote, in this or an earlier version.
 
         Raises:
-            InputError: a file is missing or damaged, or the format or the model is not known here.
+            InputError: a file is missing or damaged, or the format or the model is unknown.
         """
         return cls(**saved.read(folder))
 
 
 def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
-    """Name forecasters by their model, numbered where one model comes more than once."""
+    """Return forecasters by the name of their model, numbered where one model comes more than once."""
     labels: dict[str, Forecaster] = {}
     for forecaster in forecasters:
         taken = sum(other.name == forecaster.name for other in labels.values())
@@ -203,7 +205,7 @@ def _own_quantiles(forecast: Forecast) -> np.ndarray:
 
 
 def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Forecast:
-    """Refuse what no model of ours forecasts: other shapes, moves beyond any price, NaN."""
+    """Return the forecast; refuse other shapes, returns beyond any price and NaN."""
     sizes = {"center": shape, "sigma": shape, "quantiles": (*shape, len(QUANTILE_COLUMNS))}
     parts = {part: getattr(forecast, part) for part in sizes}
     sound = all(

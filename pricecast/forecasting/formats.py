@@ -1,4 +1,4 @@
-"""The formats of a forecaster's folder: what forecaster.json holds in each, and how an older one is upgraded."""
+"""The formats of a forecaster's folder: the keys of forecaster.json in each, and the upgrades of older ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def read(folder: Path) -> dict[str, Any]:
     """Return the content of forecaster.json as the newest format has it.
 
     Raises:
-        InputError: the file is of no known format, or holds anything else than its format says.
+        InputError: the file is of no known format, or holds other keys or types than its format says.
     """
     content = read_json(folder / FORECASTER_FILE)
     number = number_of(content)
@@ -46,12 +46,12 @@ def check_number(number: object, where: object, writer: str = "a newer pricecast
     """Return the number of a format unchanged if this version reads it.
 
     Args:
-        number: as it was read, of whatever type.
-        where: it was read.
-        writer: the version that is to be installed where the number is that of a later format.
+        number: the number as it was read, of whatever type.
+        where: the file that it was read from.
+        writer: the version to install if the number is that of a later format.
 
     Raises:
-        InputError: it is the number of a later format, or of none.
+        InputError: the number is that of a later format, or of none.
     """
     if type(number) is int and number in KEYS:
         return number

@@ -1,4 +1,4 @@
-"""Forecasts of the past that were made without knowing it: what calibration and ensemble weights learn from."""
+"""Out-of-fold forecasts of the past: data for calibration and ensemble weights."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,78 +15,78 @@ from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
 from pricecast.models import Forecast, Model
 
-# Shares of the training dates at which the walk through the past starts anew; the validation span is its last fold.
+# Shares of the training dates at which a fold starts; the validation span is the last fold.
 CUTS = (0.5, 0.75)
 Learn = Callable[[Panel, Fold], Model]
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Origins (n,) and the forecasts that were made from them."""
+    """Origins (n,) and the forecasts made from them by models that had not learned from them."""
 
     origins: np.ndarray
     forecast: Forecast
 
     def before(self, dataset: Dataset, start: pd.Timestamp) -> "OutOfFold":
-        """Return the part whose outcomes are known before a date."""
+        """Return the forecasts whose outcomes are known before a date."""
         inside = np.isin(self.origins, known(dataset, self.origins, start))
         return OutOfFold(self.origins[inside], self.forecast.take(inside))
 
 
-def folds(dataset: Dataset) -> list[Fold]:
-    """Return the folds of a dataset's past: expanding windows over training and validation, nothing of the test span.
+def past_folds(dataset: Dataset) -> list[Fold]:
+    """Cut the past of a dataset, its training and validation spans, into folds with expanding windows.
 
     Raises:
-        InputError: the past is too short for one.
+        InputError: the past is too short for a fold.
     """
     spec, table, usable = dataset.spec, dataset.features, dataset.usable
     valid_start, end = pd.Timestamp(spec.valid_start), pd.Timestamp(spec.test_start)
     dates = np.sort(table.loc[usable & (table["date"] < valid_start), "date"].unique())
     starts = [pd.Timestamp(dates[int(share * len(dates))]) for share in CUTS if len(dates)]
-    found = [
+    folds = [
         replace(fold, origins=known(dataset, fold.origins, end))
         for fold in cut(dataset, [*starts, valid_start], end)
     ]
-    if not any(len(fold.origins) for fold in found):
+    if not any(len(fold.origins) for fold in folds):
         raise InputError(
             f"expected a past before {end:%Y-%m-%d} that can be cut into folds of {MIN_TRAIN} training origins and "
             "more a ticker, got less: take a longer history"
         )
-    return [fold for fold in found if len(fold.origins)]
+    return [fold for fold in folds if len(fold.origins)]
 
 
 def cut(dataset: Dataset, starts: Sequence[pd.Timestamp], end: pd.Timestamp | None = None) -> list[Fold]:
-    """Consecutive folds; a ticker is forecast from the one on that has enough of it to learn from.
+    """Cut a dataset into consecutive folds; each forecasts the tickers that it can learn enough about.
 
     Args:
-        dataset: to walk through.
-        starts: the first forecast date of each fold.
-        end: the first date behind the last one, None for all there are.
+        dataset: dataset to cut.
+        starts: first forecast date of each fold.
+        end: first date after the last fold, by default the end of the dataset.
     """
-    names, found = dataset.features["ticker"].to_numpy(), []
+    names, folds = dataset.features["ticker"].to_numpy(), []
     for fold in splits.walk_forward(dataset.features, dataset.usable, dataset.spec.horizon, starts, end):
         learned, counts = np.unique(names[fold.past], return_counts=True)
         enough = np.isin(names[fold.origins], learned[counts >= MIN_TRAIN])
-        found.append(replace(fold, origins=fold.origins[enough]))
-    return found
+        folds.append(replace(fold, origins=fold.origins[enough]))
+    return folds
 
 
 def known(dataset: Dataset, origins: np.ndarray, start: pd.Timestamp) -> np.ndarray:
-    """Those of the origins all of whose labels are known before a date."""
+    """Return the origins whose labels are all known before a date."""
     last = dataset.features.groupby("ticker", sort=False)["date"].shift(-dataset.spec.horizon)
     return origins[(last < start).to_numpy()[origins]]
 
 
-def collect(learn: Learn, dataset: Dataset, walked: Sequence[Fold]) -> OutOfFold:
-    """Learn from each fold's past, scalers included, and forecasts from its origins."""
+def collect(learn: Learn, dataset: Dataset, folds: Sequence[Fold]) -> OutOfFold:
+    """Fit scalers and model on the past of each fold, and forecast from its origins."""
     parts = []
-    for fold in walked:
+    for fold in folds:
         panel = dataset.panel(fit_scalers(dataset.features, dataset.spec, fold.train))
         parts.append(OutOfFold(fold.origins, learn(panel, fold).predict(panel, fold.origins)))
     return join(parts)
 
 
 def join(parts: Sequence[OutOfFold]) -> OutOfFold:
-    """Put forecasts of one model under one another."""
+    """Concatenate forecasts of one model."""
     origins = np.concatenate([part.origins for part in parts])
     return OutOfFold(origins, model_output.join([part.forecast for part in parts]))

@@ -1,4 +1,4 @@
-"""Live equals backtest: a bundle made without any later row forecasts what the backtest holds for a cutoff."""
+"""Live equals backtest: a bundle made without any later row gives the backtest's forecast for a cutoff."""
 
 import tempfile
 from pathlib import Path
@@ -17,41 +17,41 @@ from pricecast.forecasting.settings import Settings
 from pricecast.models import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
 
-# How far a live forecast may be from the one of the backtest, in widths of its 90 % interval.
+# Largest difference of a live forecast from the backtest's, in widths of its 90 % interval.
 TOLERANCE = 1e-6
 
 
 def forecast(
     dataset: Dataset, name: str, params: dict[str, Any], settings: Settings, fold: Fold, rows: np.ndarray
 ) -> OutOfFold:
-    """Make a bundle as of a fold's start out of the rows up to one cutoff, and lets it forecast from raw bars.
+    """Make a forecaster as of a fold's start from the rows up to one cutoff, and forecast from raw bars.
 
-    Features, scalers, calibration and model are made anew, kept in files and read again; the bundle gets as many
-    bars as it says it needs.
+    Features, scalers, calibration and model are made anew, saved and loaded again; the forecaster gets only the
+    bars that it asks for.
 
     Args:
-        dataset: of all rows.
-        name: of the model.
-        params: of the model.
-        settings: how to make its forecaster.
-        fold: whose forecaster it is.
-        rows: the last rows of that cutoff, (n,).
+        dataset: dataset with all rows.
+        name: name of the model.
+        params: hyperparameters of the model.
+        settings: how the forecaster is made of the model.
+        fold: fold at whose start the forecaster is made.
+        rows: rows of the cutoff, one a ticker, (n,).
 
     Returns:
-        The calibrated quantiles, of those rows whose tickers have bars enough for a live forecast.
+        The calibrated quantiles of the rows whose tickers have enough bars for a live forecast.
     """
     known_bars = dataset.bars[dataset.bars["date"] <= dataset.features["date"].iloc[rows[0]]].reset_index(drop=True)
-    own = subsets.unspanned(dataset, known_bars).as_of(fold.valid_start, fold.start)
-    made = fit(name, params, own, settings=settings)
+    past = subsets.unspanned(dataset, known_bars).as_of(fold.valid_start, fold.start)
+    fitted = fit(name, params, past, settings=settings)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = Forecaster.load(made.save(Path(folder) / "forecaster"))
+        live = Forecaster.load(fitted.save(Path(folder) / "forecaster"))
     prices = subsets.prices(known_bars)
-    bars = bundle.context.needed(prices).reset_index(drop=True)
-    if bars.empty or (bundle.about.across and bars["ticker"].nunique() < prices["ticker"].nunique()):
+    bars = live.context.needed(prices).reset_index(drop=True)
+    if bars.empty or (live.about.across and bars["ticker"].nunique() < prices["ticker"].nunique()):
         # A ticker is too young for a live forecast, and the model looks at all of them.
         nothing = np.empty((0, dataset.spec.horizon, len(QUANTILE_COLUMNS)))
         return OutOfFold(rows[:0], Forecast(nothing[:, :, MEDIAN], quantiles=nothing))
-    table = bundle.predict_bars(bars)
+    table = live.predict_bars(bars)
     tickers = dataset.features["ticker"].to_numpy()[rows]
     known = rows[np.isin(tickers, table["ticker"].unique())]
     order = pd.Index(table["ticker"].unique()).get_indexer(dataset.features["ticker"].to_numpy()[known])
@@ -59,28 +59,41 @@ def forecast(
     return OutOfFold(known, Forecast(quantiles[:, :, MEDIAN], quantiles=quantiles))
 
 
-def difference(found: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> float:
-    """Return the largest difference from a backtest's table of one model, relative to its 90 % interval; NaN if empty."""
-    rows = dataset.features.iloc[found.origins][["ticker", "date"]].rename(columns={"date": "cutoff"})
-    held = rows.merge(forecasts, on=["ticker", "cutoff"], how="left")
-    returns = quantile_returns(held)
-    assert found.forecast.quantiles is not None  # noqa: S101 - made by `forecast`
-    relative = relative_difference(found.forecast.quantiles.reshape(returns.shape), returns)
-    return float(relative.max(initial=np.nan if held.empty else 0.0))
+def difference(live: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> float:
+    """Return the largest difference of live forecasts from a backtest's, in widths of its 90 % interval.
+
+    Args:
+        live: forecasts of one model.
+        dataset: dataset that the origins are rows of.
+        forecasts: the backtest's forecasts table of that model.
+
+    Returns:
+        NaN if there is no live forecast.
+    """
+    rows = dataset.features.iloc[live.origins][["ticker", "date"]].rename(columns={"date": "cutoff"})
+    backtest = rows.merge(forecasts, on=["ticker", "cutoff"], how="left")
+    returns = quantile_returns(backtest)
+    assert live.forecast.quantiles is not None  # noqa: S101 - made by `forecast`
+    relative = relative_difference(live.forecast.quantiles.reshape(returns.shape), returns)
+    return float(relative.max(initial=np.nan if backtest.empty else 0.0))
 
 
 def quantile_returns(table: pd.DataFrame, suffix: str = "") -> np.ndarray:
-    """Log returns from the last close to the quantiles of a forecasts table, (n, levels).
+    """Log returns from the last close to the quantiles of a forecasts table, (n, q).
 
     Args:
         table: `last_close` and the quantile columns, n rows.
-        suffix: of those columns' names, where the table holds two sets of them.
+        suffix: suffix of the column names, where the table holds two sets of them.
     """
     prices = table[[f"{name}{suffix}" for name in QUANTILE_COLUMNS]].to_numpy()
     return np.log(prices / table[[f"last_close{suffix}"]].to_numpy())
 
 
 def relative_difference(live: np.ndarray, backtest: np.ndarray) -> np.ndarray:
-    """Largest difference of a forecast's quantiles (n, levels), in widths of the backtest's 90 % interval, (n,)."""
+    """Return the largest difference of each row's quantiles (n, q), in widths of the 90 % interval, (n,).
+
+    >>> relative_difference(np.array([[-2.0, 0.0, 2.5]]), np.array([[-2.0, 0.0, 2.0]]))
+    array([0.125])
+    """
     width = np.maximum(backtest[:, -1] - backtest[:, 0], 1e-12)
     return np.abs(live - backtest).max(axis=1) / width

@@ -1,4 +1,4 @@
-"""Forecasts that were made before, as a model: what a backtest keeps of a fit, and calibrates later."""
+"""Recorded forecasts as a model: a backtest keeps them of each fit, and calibrates them later."""
 
 from pathlib import Path
 from typing import Self
@@ -15,15 +15,15 @@ from pricecast.schema import QUANTILE_COLUMNS
 _PARTS = ("center", "sigma", "quantiles")
 
 
-class Recorded:
-    """Answers as the fitted model did, for the origins that it was asked for."""
+class Replay:
+    """Model that returns the forecasts of a fitted one, for the origins that this was asked for."""
 
     def __init__(self, past: OutOfFold, prototype: Model) -> None:
         self.past, self.prototype = past, prototype
         self.lookback = prototype.lookback
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:
-        """Have learned already."""
+        """Return self: the fitted model has learned already."""
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
@@ -33,13 +33,15 @@ class Recorded:
             InputError: an origin is not among them.
         """
         at = np.searchsorted(self.past.origins, origins)
-        found = self.past.origins[np.minimum(at, len(self.past.origins) - 1)] if len(self.past.origins) else at - 1
-        if (found != origins).any():
-            raise InputError(f"expected origins that were forecast, got {np.sum(found != origins)} others")
+        nearest = (
+            self.past.origins[np.minimum(at, len(self.past.origins) - 1)] if len(self.past.origins) else at - 1
+        )
+        if (nearest != origins).any():
+            raise InputError(f"expected origins that were forecast, got {np.sum(nearest != origins)} others")
         return self.past.forecast.take(at)
 
     def save(self, folder: Path) -> None:
-        """There is nothing to keep: the forecasts are no model.
+        """Refuse: recorded forecasts are no model to keep.
 
         Raises:
             InputError: always.
@@ -47,15 +49,15 @@ class Recorded:
         raise InputError("expected a model to keep, got forecasts that it made: fit it again")
 
     def load(self, folder: Path) -> Self:
-        """There is nothing to read."""
+        """Return self: there is no file to read."""
         return self
 
 
-def to_table(found: OutOfFold) -> pd.DataFrame:
-    """One row an origin: its row number, then `center_1`, `sigma_1`, `q05_1` and so on, by horizon."""
-    columns: dict[str, np.ndarray] = {"row": found.origins}
+def to_table(past: OutOfFold) -> pd.DataFrame:
+    """Return one row for each origin: its row number, then `center_1`, `sigma_1`, `q05_1` and so on, by horizon."""
+    columns: dict[str, np.ndarray] = {"row": past.origins}
     for part in _PARTS:
-        values = getattr(found.forecast, part)
+        values = getattr(past.forecast, part)
         if values is not None:
             for name, column in _columns(part, values.shape[1]).items():
                 columns[name] = values[(slice(None), *column)]
@@ -63,7 +65,7 @@ def to_table(found: OutOfFold) -> pd.DataFrame:
 
 
 def from_table(table: pd.DataFrame) -> OutOfFold:
-    """Read what `to_table` wrote."""
+    """Return the forecasts of a table that `to_table` made."""
     horizon = sum(name.startswith("center_") for name in table.columns)
     parts: dict[str, np.ndarray | None] = {}
     for part in _PARTS:
@@ -76,7 +78,7 @@ def from_table(table: pd.DataFrame) -> OutOfFold:
 
 
 def _columns(part: str, horizon: int) -> dict[str, tuple[int, ...]]:
-    """Names of a part's columns, and their places in its array behind the origins."""
+    """Return the column names of a part, with their indices in its array after the axis of origins."""
     if part != "quantiles":
         return {f"{part}_{step + 1}": (step,) for step in range(horizon)}
     return {

@@ -1,4 +1,4 @@
-"""The folder of a forecaster: written in formats that cannot run code, verified and checked when it is read."""
+"""The folder of a forecaster: written in formats that cannot run code, verified when it is read."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -51,7 +51,7 @@ def read(folder: Path) -> dict[str, Any]:
     """Verify a folder of any known format, and return the fields of its `Forecaster` by name.
 
     Raises:
-        InputError: a file is missing or damaged, or the format or the model is not known here.
+        InputError: a file is missing or damaged, or the format or the model is unknown.
     """
     verify(folder)
     content = formats.read(folder)
@@ -68,38 +68,38 @@ def read(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _check_calibration(given: dict[str, Any] | None, calibrate: bool, horizon: int) -> Calibration | None:
-    """Return the calibration, if there is one exactly where the model needs one."""
-    if (given is None) == calibrate:
+def _check_calibration(values: dict[str, Any] | None, calibrate: bool, horizon: int) -> Calibration | None:
+    """Return the calibration; there is one exactly where the model is to be calibrated."""
+    if (values is None) == calibrate:
         raise InputError(
             f"expected a calibration (none for a model that keeps its own quantiles) in {FORECASTER_FILE}, got "
-            f"{short(given)}: run the step that writes it"
+            f"{short(values)}: run the step that writes it"
         )
-    return None if given is None else Calibration.from_json(given, horizon)
+    return None if values is None else Calibration.from_json(values, horizon)
 
 
-def _check_starts(given: dict[str, str]) -> dict[str, str]:
-    """First days by ticker."""
+def _check_starts(starts: dict[str, str]) -> dict[str, str]:
+    """Return the first days by ticker, unchanged."""
     try:
-        pd.to_datetime(list(given.values()), format="%Y-%m-%d")
+        pd.to_datetime(list(starts.values()), format="%Y-%m-%d")
     except ValueError as error:
         raise InputError(
-            f"expected dates as starts in {FORECASTER_FILE}, got {short(given)}: run the step that writes it"
+            f"expected dates as starts in {FORECASTER_FILE}, got {short(starts)}: run the step that writes it"
         ) from error
-    return given
+    return starts
 
 
-def _check_day(given: str) -> str:
-    """Return the last date that was seen."""
-    if not is_day(given):
+def _check_day(date: str) -> str:
+    """Return the last date that was seen, unchanged."""
+    if not is_day(date):
         raise InputError(
-            f"expected a date as fitted_until in {FORECASTER_FILE}, got {short(given)}: run the step that writes it"
+            f"expected a date as fitted_until in {FORECASTER_FILE}, got {short(date)}: run the step that writes it"
         )
-    return given
+    return date
 
 
 def _check_lookback(model: Model, spec: Spec) -> Model:
-    """Return a model that looks no farther back than its dataset."""
+    """Return the model, which looks no farther back than its dataset."""
     if not 1 <= model.lookback <= spec.max_lookback:
         raise InputError(
             f"expected a lookback of 1 to {spec.max_lookback} days in {FORECASTER_FILE}, got {model.lookback}: "
@@ -108,13 +108,13 @@ def _check_lookback(model: Model, spec: Spec) -> Model:
     return model
 
 
-def _check_history(given: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
-    """Losses by epoch."""
-    # One set of keys, or as a table the entries would be as wide as they are many.
-    alike = {"epoch", "train_loss"}.union(*given[:1])
-    if odd := [entry for entry in given if entry.keys() != alike]:
+def _check_history(history: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
+    """Return the losses by epoch, unchanged."""
+    # One set of keys for all, or a table of the entries could get as many columns as rows.
+    keys = {"epoch", "train_loss"}.union(*history[:1])
+    if odd := [entry for entry in history if entry.keys() != keys]:
         raise InputError(
             f"expected epoch, train_loss and perhaps val_loss by epoch in {FORECASTER_FILE}, got {short(odd[0])}: "
             "run the step that writes it"
         )
-    return tuple(given)
+    return tuple(history)

@@ -1,4 +1,4 @@
-"""How a forecaster is made of a model, and the unfitted model that is so made."""
+"""Settings by which a forecaster is made of a model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,14 @@ from pricecast.models._per_ticker import PerTicker
 
 @dataclass(frozen=True)
 class Settings:
-    """How a forecaster is made of a model.
+    """Settings by which a forecaster is made of a model.
 
     Attributes:
-        per_ticker: one model for each ticker instead of one for all.
+        per_ticker: fit one model for each ticker instead of one for all.
         mondrian: calibrate each volatility regime by itself.
-        online: let the calibration go on after the fit.
-        early_stopping: let a model that can stop where the loss on the newest part of its past is lowest; without,
-            it learns from all of its past for all of its epochs.
+        online: update the calibration after the fit.
+        early_stopping: stop a model that can where the loss on the newest part of its past is lowest; otherwise it
+            learns from all of its past for all of its epochs.
     """
 
     per_ticker: bool = False
@@ -26,7 +26,7 @@ class Settings:
     early_stopping: bool = True
 
     def stops(self, name: str) -> bool:
-        """Whether a model so made holds out a part of its past to stop on."""
+        """Tell whether the named model holds out a part of its past to stop on."""
         return self.early_stopping and models.about(name).stops_early
 
 
@@ -34,5 +34,5 @@ DEFAULTS = Settings()
 
 
 def make(name: str, params: dict[str, Any], settings: Settings) -> Model:
-    """Return a model that is not fitted yet: one for all tickers, or one for each."""
+    """Return an unfitted model: one for all tickers, or one for each."""
     return PerTicker(name, params) if settings.per_ticker else models.create(name, params)

@@ -1,4 +1,4 @@
-"""The forecasts table of quantiles of returns, with the trading days that it is about."""
+"""The forecasts table, made of quantiles of returns, with the trading days that are forecast."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,15 @@ from pricecast.schema import FORECASTS, MEDIAN, QUANTILE_COLUMNS
 def forecast_table(
     panel: Panel, origins: np.ndarray, last_close: np.ndarray, quantiles: np.ndarray, name: str
 ) -> pd.DataFrame:
-    """Return the forecasts table of quantiles of log returns (n, h, q), in the units of `last_close` (n,)."""
+    """Return the forecasts table of quantiles of log returns.
+
+    Args:
+        panel: panel that the origins are rows of.
+        origins: row numbers, (n,).
+        last_close: close of each origin, (n,); the table has its units.
+        quantiles: quantiles of the log returns from it, (n, h, q).
+        name: name of the model.
+    """
     n, horizon = quantiles.shape[:2]
     flat = (last_close[:, None, None] * np.exp(quantiles)).reshape(n * horizon, -1)
     table = pd.DataFrame({
@@ -29,7 +37,7 @@ def forecast_table(
 
 
 def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
-    """Return the trading days that are forecast, (n, horizon): the panel's own where known, then the calendar's."""
+    """Return the trading days that are forecast, (n, h): the panel's where it has them, then the calendar's."""
     horizon = panel.spec.horizon
     steps = np.arange(1, horizon + 1)
     ahead = panel.ahead[origins, None]

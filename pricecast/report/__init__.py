@@ -1,1 +1,1 @@
-"""Pages, tables and pictures for people."""
+"""Reports for people: pages, tables and figures."""

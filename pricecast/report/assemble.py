@@ -1,4 +1,4 @@
-"""What the report shows of an evaluation and of the data that it is about."""
+"""From an evaluation, and the data that it is about, to a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,8 +6,8 @@ from dataclasses import replace
 import pandas as pd
 
 from pricecast.dataset.dataset import Dataset
-from pricecast.evaluation.evaluate import Evaluation
-from pricecast.evaluation.evidence import shown_model
+from pricecast.evaluation.evaluation import Evaluation
+from pricecast.evaluation.evidence import featured_model
 from pricecast.experiments.comparison import Comparison
 from pricecast.report.facts import facts, kicker
 from pricecast.report.figures import draw
@@ -21,10 +21,17 @@ CAPTION = "Loss of each epoch, a line for each seed of an experiment."
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
-def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_out: Sequence[str] = ()) -> Report:
-    """Put the evaluation and the facts about its data into a report."""
-    spec, shown = dataset.spec, shown_model(evaluation.scores)
-    curves = {name: contestant.curve for name, contestant in evaluation.contestants.items()}
+def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool, left_out: Sequence[str] = ()) -> Report:
+    """Put the evaluation and the facts about its data into a report.
+
+    Args:
+        evaluation: evaluation to report.
+        dataset: dataset of the evaluation.
+        figures: whether to draw figures.
+        left_out: reasons for which models were left out.
+    """
+    spec, shown = dataset.spec, featured_model(evaluation.scores)
+    curves = {name: model.curve for name, model in evaluation.models.items()}
     # Whoever ranks first, a person came to see a model beside the naive forecasts.
     others = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
     ranked = list(dict.fromkeys([shown, *map(str, others)]))
@@ -33,14 +40,15 @@ def make_report(evaluation: Evaluation, dataset: Dataset, pictures: bool, left_o
         kicker=kicker(evaluation.forecasts, evaluation.plan),
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
-        coverage=_shown_coverage(evaluation, shown),
+        coverage=_coverage_beside_naive(evaluation, shown),
         direction=evaluation.direction,
-        money=evaluation.money,
-        cross_section=evaluation.cross_section,
-        warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)] + _untried(evaluation),
+        trading=evaluation.trading,
+        ranking=evaluation.ranking,
+        warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)]
+        + _without_parity(evaluation),
         facts=facts(dataset, evaluation.forecasts, evaluation.plan),
         quality=dataset.quality,
-        figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if pictures else {},
+        figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if figures else {},
     )
 
 
@@ -63,15 +71,15 @@ def make_comparison_report(
     return report
 
 
-def _untried(evaluation: Evaluation) -> list[str]:
-    """What a backtest could not hold against a live forecast."""
+def _without_parity(evaluation: Evaluation) -> list[str]:
+    """Name the models of a backtest that have no live forecast to compare with."""
     names = [name for name, rows in evaluation.verdict.get("parity", {}).items() if not rows]
     young = "tickers have too few bars for a live forecast at the first fold's end"
     return [f"Live forecasts were not compared for {', '.join(names)}: {young}."] if names else []
 
 
-def _shown_coverage(evaluation: Evaluation, model: str) -> pd.DataFrame:
-    """Coverage of a model beside naive's at the shortest horizon; tickers only where they are few, but not one."""
+def _coverage_beside_naive(evaluation: Evaluation, model: str) -> pd.DataFrame:
+    """Return the coverage of a model and naive at the shortest horizon; by ticker only where they are few."""
     table = evaluation.coverage
     table = table[table["horizon"] == table["horizon"].min()]
     few = 1 < table.loc[table["by"] == "ticker", "group"].nunique() <= MAX_TICKERS

@@ -7,7 +7,7 @@ from pricecast.audit.results import FAILED, NO_MATTER, NOT_TRIED, PASSED
 from pricecast.report import html
 
 TEMPLATE = Path(__file__).with_name("audit_page.html.jinja")
-# What went wrong is read first.
+# Failures are read first.
 _ORDER = (FAILED, NOT_TRIED, PASSED, NO_MATTER)
 
 

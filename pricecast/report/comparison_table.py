@@ -1,4 +1,4 @@
-"""Experiments as a table for people: means over seeds, their spread beside them, naive first."""
+"""The table of experiments: means over seeds, their spread beside them, naive first."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import pandas as pd
 from pricecast.report.tables import Row, Table, format_cell, written
 from pricecast.schema import NAIVE
 
-# Columns: label, what it says, format, and the column of its standard deviation over the seeds.
+# Columns: label, tooltip, format, and the column of the standard deviation over the seeds.
 COLUMNS = {
     "test_crps": ("CRPS (%)", "Loss of the whole distribution; lower is better", "{:.4f}", "test_crps_sd"),
     "test_skill_crps": ("CRPS skill", "One less the CRPS divided by naive's", "", ""),
@@ -26,7 +26,7 @@ COLUMNS = {
 
 
 def comparison_table(table: pd.DataFrame) -> Table:
-    """Return the table of `comparison.compare`; the description stands beside an experiment's name in the report."""
+    """Return the table of `comparison.compare`, without the descriptions of the experiments."""
     rows = [
         Row(
             str(row["experiment"]),

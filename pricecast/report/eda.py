@@ -1,4 +1,4 @@
-"""What daily bars look like before anybody forecasts them: tables for the notebooks, one function each."""
+"""Tables of an exploratory data analysis of daily bars for the notebooks, one function each."""
 
 from typing import cast
 
@@ -14,7 +14,7 @@ TAIL_LEVELS = (0.001, 0.01, 0.05, 0.25, 0.75, 0.95, 0.99, 0.999)
 
 
 def adjustments(prices: pd.DataFrame) -> pd.DataFrame:
-    """Days on which the close and its adjusted value moved apart: splits and dividends.
+    """Find the days on which the close and its adjusted value moved apart: splits and dividends.
 
     Args:
         prices: a table that passes `table_checks.check_prices`.
@@ -33,32 +33,32 @@ def adjustments(prices: pd.DataFrame) -> pd.DataFrame:
 
 
 def returns(bars: pd.DataFrame) -> pd.DataFrame:
-    """Daily log returns of the adjusted closes in percent: one row per date, one column per ticker."""
+    """Return the daily log returns of the adjusted closes in percent: one row per date, one column per ticker."""
     closes = bars.pivot(index="date", columns="ticker", values="close")
     # A ticker's own last bar, whatever the others' calendars say.
     return cast(pd.DataFrame, closes.apply(lambda own: 100 * np.log(own.dropna()).diff()))
 
 
 def by_gap(bars: pd.DataFrame) -> pd.DataFrame:
-    """Do more happen over a weekend than over a night?
+    """Compare the returns over a night with those over a weekend or a longer gap.
 
     Returns:
-        By calendar days since the bar before: `bars`, how many, and `volatility`, the root mean square of the
+        By calendar days since the bar before: `bars`, their number, and `volatility`, the root mean square of the
         log return in percent.
     """
     groups = bars.assign(log=100 * np.log(bars["close"])).groupby("ticker", sort=False)
     table = pd.DataFrame({"days": groups["date"].diff().dt.days, "square": groups["log"].diff() ** 2}).dropna()
-    found = table.astype({"days": int}).groupby("days")["square"].agg(["size", "mean"])
-    return pd.DataFrame({"bars": found["size"], "volatility": np.sqrt(found["mean"])})
+    gaps = table.astype({"days": int}).groupby("days")["square"].agg(["size", "mean"])
+    return pd.DataFrame({"bars": gaps["size"], "volatility": np.sqrt(gaps["mean"])})
 
 
 def moments(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per ticker of a returns table: how far from normal.
+    """Return moments of each ticker's returns, beside those of a normal distribution.
 
     Returns:
-        Columns `days`, `mean`, `deviation`, `skewness`, `kurtosis` (excess: 0 for a normal distribution), `worst`
+        By ticker `days`, `mean`, `deviation`, `skewness`, `kurtosis` (excess: 0 for a normal distribution), `worst`
         and `best` (in deviations from the mean), `beyond_4` and `normal_beyond_4` (days further than four
-        deviations from the mean, and how many a normal distribution would have).
+        deviations from the mean, and their number under a normal distribution).
     """
     n, z = table.count(), (table - table.mean()) / table.std()
     return pd.DataFrame({
@@ -69,41 +69,45 @@ def moments(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def tail_quantiles(table: pd.DataFrame) -> pd.DataFrame:
-    """Quantiles of each ticker's returns in units of its deviation, beside those of a normal distribution."""
+    """Return the quantiles of each ticker's returns in deviations, beside those of a normal distribution."""
     z = (table - table.mean()) / table.std()
     return z.quantile(list(TAIL_LEVELS)).rename_axis("level").assign(normal=stats.norm.ppf(TAIL_LEVELS))
 
 
 def autocorrelation(table: pd.DataFrame, lags: int) -> pd.DataFrame:
-    """Sample autocorrelation of each column at lags 1 to `lags` (divided by n, as usual)."""
-    found = {}
+    """Return the sample autocorrelation of each column at lags 1 to `lags` (divided by n, as usual).
+
+    >>> autocorrelation(pd.DataFrame({"x": [1.0, -1.0, 1.0, -1.0]}), 2)["x"].tolist()
+    [-0.75, 0.5]
+    """
+    columns = {}
     for name in table.columns:
         x = table[name].dropna().to_numpy()
         x = x - x.mean()
-        found[name] = [x[lag:] @ x[:-lag] / (x @ x) for lag in range(1, lags + 1)]
-    return pd.DataFrame(found, index=pd.RangeIndex(1, lags + 1, name="lag"))
+        columns[name] = [x[lag:] @ x[:-lag] / (x @ x) for lag in range(1, lags + 1)]
+    return pd.DataFrame(columns, index=pd.RangeIndex(1, lags + 1, name="lag"))
 
 
 def autocorrelation_error(table: pd.DataFrame, lags: int) -> pd.DataFrame:
-    """Standard errors of `autocorrelation` if there is none, but wild days come in clusters.
+    """Return the standard errors of `autocorrelation` under none, where volatility comes in clusters.
 
     Lo & MacKinlay (1988), eq. 19: the usual 1 / sqrt(n) holds for a constant volatility only, and finds
     autocorrelation where there is none.
     """
-    found = {}
+    columns = {}
     for name in table.columns:
         x = table[name].dropna().to_numpy()
         square = (x - x.mean()) ** 2
-        found[name] = [np.sqrt(square[lag:] @ square[:-lag]) / square.sum() for lag in range(1, lags + 1)]
-    return pd.DataFrame(found, index=pd.RangeIndex(1, lags + 1, name="lag"))
+        columns[name] = [np.sqrt(square[lag:] @ square[:-lag]) / square.sum() for lag in range(1, lags + 1)]
+    return pd.DataFrame(columns, index=pd.RangeIndex(1, lags + 1, name="lag"))
 
 
 def by_volatility(features: pd.DataFrame, groups: int = 5) -> pd.DataFrame:
-    """What tomorrow brings after calm and after wild days.
+    """Return statistics of the next day's return after calm and after wild days.
 
     Args:
         features: ticker, date, close and scale, as in a dataset.
-        groups: parts of equal size into which each ticker's days are cut by the `scale` that was known.
+        groups: number of parts of equal size into which each ticker's days are cut by the `scale` that was known.
 
     Returns:
         By part, 1 the calmest: `days`, `scale` (mean, percent), `mean` (of tomorrow's log return in percent), `up`
@@ -127,14 +131,14 @@ def by_volatility(features: pd.DataFrame, groups: int = 5) -> pd.DataFrame:
 
 
 def lagged_errors(forecasts: pd.DataFrame, lags: int = 5) -> pd.DataFrame:
-    """RMSE of each model's price forecast for a day against the price of that day and of the days before it.
+    """Return the RMSE of each model's price forecast against the price of its day and of the days before.
 
     A forecast that says what the price was, a day late, is nearest to the price of the day before: its error is
     least at lag 1.
 
     Args:
         forecasts: the forecasts table of one ticker; one day ahead is taken.
-        lags: days back, at most.
+        lags: most days back.
 
     Returns:
         Index `lag` (0 is the day that was forecast), one column per model. All lags on the same rows.
@@ -147,7 +151,7 @@ def lagged_errors(forecasts: pd.DataFrame, lags: int = 5) -> pd.DataFrame:
 
 
 def widths(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Width of the 90 % interval one day ahead in percent of the close, one row per date and one column per model.
+    """Return the width of the 90 % interval one day ahead in percent of the close, by date and model.
 
     Args:
         forecasts: the forecasts table of one ticker.

@@ -1,4 +1,4 @@
-"""Pictures for the notebooks, in the style of `plots`: one function each, none touches pyplot's global state."""
+"""Figures for the notebooks in the style of `plots`, one function each, without pyplot's global state."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,12 +20,12 @@ TINTS = ("#CCE3F0", "#99C7E0", "#4D9CC9")
 
 @styled
 def adjustment(prices: pd.DataFrame, ticker: str) -> Figure:
-    """Quoted and adjusted closes of one ticker on a logarithmic axis, and their daily moves."""
-    own = prices[prices["ticker"] == ticker].set_index("date")
+    """Draw quoted and adjusted closes of one ticker on a logarithmic axis, and their daily moves."""
+    bars = prices[prices["ticker"] == ticker].set_index("date")
     fig, (levels, moves) = _panels(3.8, 2)
     for ax in (levels, moves):
         for column, colour, label in (("close", PALETTE[1], "as quoted"), ("adj_close", PALETTE[0], "adjusted")):
-            shown = own[column] if ax is levels else 100 * np.log(own[column]).diff()
+            shown = bars[column] if ax is levels else 100 * np.log(bars[column]).diff()
             ax.plot(shown.index, shown, color=colour, lw=1, label=label)
     levels.set_yscale("log")
     levels.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -39,10 +39,10 @@ def adjustment(prices: pd.DataFrame, ticker: str) -> Figure:
 
 @styled
 def tails(returns: pd.DataFrame) -> Figure:
-    """Histogram of all standardised returns on a logarithmic axis, and each ticker's quantiles against a normal's.
+    """Draw a histogram of all standardised returns, and each ticker's quantiles against a normal's.
 
     Args:
-        returns: one column per ticker, see `eda.returns`.
+        returns: result of `eda.returns`.
     """
     z = (returns - returns.mean()) / returns.std()
     fig, (left, right) = _panels(4.3, 2)
@@ -55,9 +55,9 @@ def tails(returns: pd.DataFrame) -> Figure:
     left.legend(loc="upper left")
     for name, look in styles(z.columns).items():
         if name in z:
-            own = np.sort(z[name].dropna())
-            at = stats.norm.ppf((np.arange(len(own)) + 0.5) / len(own))
-            right.plot(at, own, ls="", marker=look["marker"], ms=4, color=look["color"], label=name)
+            ordered = np.sort(z[name].dropna())
+            normal = stats.norm.ppf((np.arange(len(ordered)) + 0.5) / len(ordered))
+            right.plot(normal, ordered, ls="", marker=look["marker"], ms=4, color=look["color"], label=name)
     right.axline((0, 0), slope=1, color=INK, lw=1, label="normal")
     right.set(ylim=(-11, 11), title="Quantiles", xlabel="Of a normal distribution", ylabel="Of the returns")
     right.legend()
@@ -66,18 +66,18 @@ def tails(returns: pd.DataFrame) -> Figure:
 
 @styled
 def clustering(features: pd.DataFrame, ticker: str) -> Figure:
-    """Daily returns of one ticker between plus and minus twice the volatility that was known the day before.
+    """Draw daily returns of one ticker between plus and minus twice the volatility known the day before.
 
     Args:
         features: date, ticker, close and scale, as in a dataset.
-        ticker: one of them.
+        ticker: ticker to draw.
     """
-    own = features[features["ticker"] == ticker].set_index("date")
-    known = 200 * own["scale"].shift()
+    days = features[features["ticker"] == ticker].set_index("date")
+    known = 200 * days["scale"].shift()
     fig, ax = _panels(3.6, 1)
-    ax.plot(own.index, 100 * np.log(own["close"]).diff(), color=PALETTE[0], lw=0.7, label="daily log return")
-    ax.plot(own.index, known, color=PALETTE[1], lw=1.2, label="twice yesterday's volatility estimate (EWMA)")
-    ax.plot(own.index, -known, color=PALETTE[1], lw=1.2)
+    ax.plot(days.index, 100 * np.log(days["close"]).diff(), color=PALETTE[0], lw=0.7, label="daily log return")
+    ax.plot(days.index, known, color=PALETTE[1], lw=1.2, label="twice yesterday's volatility estimate (EWMA)")
+    ax.plot(days.index, -known, color=PALETTE[1], lw=1.2)
     reach = 1.3 * float(known.max())
     ax.set(title=f"{ticker}: what came, and what was known", ylabel="%", ylim=(-reach, reach))
     fig.legend(loc="outside lower center", ncols=2)
@@ -86,7 +86,7 @@ def clustering(features: pd.DataFrame, ticker: str) -> Figure:
 
 @styled
 def autocorrelations(returns: pd.DataFrame, lags: int = 40) -> Figure:
-    """Autocorrelation of returns with its 95 % band (see `eda.autocorrelation_error`), and of absolute returns."""
+    """Draw the autocorrelation of returns and of absolute returns; see `eda.autocorrelation_error` for the band."""
     fig, (left, right) = _panels(4.1, 2, sharey=True)
     band = 1.96 * eda.autocorrelation_error(returns, lags).max(axis=1)
     left.fill_between(band.index, -band, band, color="#E4E4E4", lw=0, label="chance alone, 95 %")
@@ -104,25 +104,25 @@ def autocorrelations(returns: pd.DataFrame, lags: int = 40) -> Figure:
 
 @styled
 def trailing(forecasts: pd.DataFrame, model: str, days: int = 40) -> Figure:
-    """Return a price forecast beside the price, and its error against the prices of that day and of days before.
+    """Draw a price forecast beside the price, and its error against the prices of its day and of days before.
 
     Args:
         forecasts: the forecasts table of one ticker.
-        model: whose forecasts to show beside naive's.
-        days: trading days in the left panel, the newest.
+        model: model whose forecasts to draw beside naive's.
+        days: number of trading days in the left panel, the newest.
     """
     rows = forecasts[(forecasts["horizon"] == 1) & forecasts["actual"].notna()]
     looks, errors = styles([model]), eda.lagged_errors(rows)
     size = 4 if days <= 100 else 0  # markers of more days run into one another
     fig, (left, right) = _panels(4.0, 2, widths=(3, 2))
-    own = rows[rows["model"] == model].sort_values("date").tail(days)
-    left.plot(own["date"], own["actual"], color=INK, marker=".", ms=size, lw=1.2, label="actual close")
+    newest = rows[rows["model"] == model].sort_values("date").tail(days)
+    left.plot(newest["date"], newest["actual"], color=INK, marker=".", ms=size, lw=1.2, label="actual close")
     for name in (model, NAIVE):
         shown = rows[rows["model"] == name].sort_values("date").tail(days)
         left.plot(shown["date"], shown["forecast"], **{**looks[name], "ms": size}, label=name)
         right.plot(errors[name], **looks[name], label=name)
     left.xaxis.set_major_formatter(ConciseDateFormatter(left.xaxis.get_major_locator()))
-    left.set(title=f"{own['ticker'].iloc[0]}: one day ahead", ylabel="Price")
+    left.set(title=f"{newest['ticker'].iloc[0]}: one day ahead", ylabel="Price")
     right.set(title="Error against earlier prices", xlabel="Days before the one forecast", ylabel="RMSE")
     right.set_xticks(errors.index)
     fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -131,13 +131,13 @@ def trailing(forecasts: pd.DataFrame, model: str, days: int = 40) -> Figure:
 
 @styled
 def widths(forecasts: pd.DataFrame, models: Sequence[str], start: str, end: str) -> Figure:
-    """Width of the 90 % intervals one day ahead, above the absolute moves that came.
+    """Draw the width of the 90 % intervals one day ahead, above the absolute moves that came.
 
     Args:
         forecasts: the forecasts table of one ticker.
-        models: whose intervals to show.
-        start: first day shown.
-        end: last day shown.
+        models: models whose intervals to draw.
+        start: first day.
+        end: last day.
     """
     width, looks = eda.widths(forecasts).loc[start:end, list(models)], styles(models)
     known = (
@@ -159,10 +159,10 @@ def widths(forecasts: pd.DataFrame, models: Sequence[str], start: str, end: str)
 
 @styled
 def fans(tables: Mapping[str, np.ndarray]) -> Figure:
-    """Quantiles by horizon of one origin, one panel per table.
+    """Draw the quantiles of one origin by horizon, one panel per table.
 
     Args:
-        tables: by title, log returns in percent (horizon, levels).
+        tables: log returns in percent (h, q) by title.
     """
     fig, axes = _panels(3.8, len(tables), sharey=True)
     for ax, (title, table) in zip(np.atleast_1d(axes), tables.items(), strict=True):

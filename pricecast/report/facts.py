@@ -1,21 +1,21 @@
-"""The facts of a report: on which data, over which dates, and how the models were judged."""
+"""Facts of a report: the data, the dates, and how the models were evaluated."""
 
 import pandas as pd
 
 from pricecast import defaults
 from pricecast.dataset.dataset import Dataset
-from pricecast.forecasting.walk_forward import Plan
+from pricecast.forecasting.walk_plan import Plan
 from pricecast.schema import SPLITS
 from pricecast.text import listed
 
 
 def facts(dataset: Dataset, forecasts: pd.DataFrame, plan: Plan | None = None) -> dict[str, str]:
-    """Label and value, in the order of the page.
+    """Return the facts by label, in the order of the page.
 
     Args:
-        dataset: that the models were judged on.
+        dataset: dataset that the models were evaluated on.
         forecasts: the forecasts table.
-        plan: of a backtest; without one the dataset's spans are told.
+        plan: plan of a backtest; without one, the spans of the dataset are among the facts.
     """
     spec, dates = dataset.spec, dataset.features["date"]
     return {
@@ -30,7 +30,7 @@ def facts(dataset: Dataset, forecasts: pd.DataFrame, plan: Plan | None = None) -
 
 
 def kicker(forecasts: pd.DataFrame, plan: Plan | None = None) -> str:
-    """On what the models were judged, in a line; empty where no outcome is known."""
+    """Return the number and dates of the scored days in a line; empty where no outcome is known."""
     known = forecasts[forecasts["actual"].notna() & forecasts["horizon"].eq(forecasts["horizon"].min())]
     if known.empty:
         return ""
@@ -66,5 +66,10 @@ def _walk(forecasts: pd.DataFrame, plan: Plan) -> dict[str, str]:
 
 
 def _ordinal(number: int) -> str:
+    """Return an ordinal number.
+
+    >>> [_ordinal(number) for number in (1, 2, 3, 4, 11, 22)]
+    ['1st', '2nd', '3rd', '4th', '11th', '22nd']
+    """
     ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
     return f"{number}{ending}"

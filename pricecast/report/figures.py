@@ -1,4 +1,4 @@
-"""The report's pictures and what stands below them."""
+"""Figures of the report, with their captions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pricecast.evaluation.metrics import METRICS, Slice
+from pricecast.evaluation.metrics import METRICS
+from pricecast.evaluation.scored_rows import Slice
 from pricecast.report import plots
 from pricecast.report.plots.style import PALETTE
 from pricecast.report.tables import MINUS
 from pricecast.schema import NAIVE
 
-# With more models than colours and naive, pictures show the first ones.
+# With more models than colours and naive, figures show the first ones.
 MOST = len(PALETTE)
-Pictures = dict[str, tuple[Figure, str]]
+Captioned = dict[str, tuple[Figure, str]]
 
 
 def draw(
@@ -23,16 +24,19 @@ def draw(
     ranked: Sequence[str],
     folds: pd.DataFrame | None = None,
     ticker: str | None = None,
-) -> Pictures:
-    """Draw the first model, the first few together, and one ticker where a picture shows prices.
+) -> Captioned:
+    """Draw the first model, the first few together, and one ticker where a figure shows prices.
 
     Args:
         forecasts: table with the columns of `schema.FORECASTS`, and `fold` where there are folds; it must hold the
             naive model.
-        curves: loss by epoch per model (see `plots.loss_curves`).
-        ranked: models in the order of interest; the first is drawn where a picture shows one.
-        folds: of `by_fold.by_fold`, with rows where there is more than one fold.
-        ticker: whose prices to draw, by default the first of the table.
+        curves: losses by epoch of each model (see `plots.loss_curves`).
+        ranked: models in the order of interest; the first is drawn where a figure shows one.
+        folds: result of `by_fold.by_fold`, with rows where there is more than one fold.
+        ticker: ticker whose prices to draw, by default the first of the table.
+
+    Returns:
+        By title the figure and its caption, in the order of the page.
 
     Raises:
         InputError: the table does not hold the first model, naive or the ticker.
@@ -42,20 +46,20 @@ def draw(
     few = f" Of {len(others)} models the first {MOST} by CRPS are drawn." if len(others) > MOST else ""
     if few:
         forecasts = forecasts[forecasts["model"].isin([NAIVE, *others[:MOST]])]
-    made: Pictures = {}
+    figures: Captioned = {}
     if folds is not None and len(folds):
-        made["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked), FOLDS)
-    made |= {
+        figures["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked), FOLDS)
+    figures |= {
         f"Prices and intervals: {best}, {shown}": (plots.fan_chart(forecasts, best, shown), FAN),
         "Does it beat naive, by horizon?": (plots.error_by_horizon(forecasts), ERRORS + few),
         "Do the intervals keep their promise?": (plots.coverage(forecasts), COVERAGE + few),
     }
-    for model in _with_opinion(forecasts, ranked)[:1]:
+    for model in _moving(forecasts, ranked)[:1]:
         caption = SCATTER + _r2_note(forecasts, model, shown)
-        made[f"Forecast against outcome: {model}"] = (plots.predicted_vs_actual(forecasts, model), caption)
-    made[f"What is left over: {best}"] = (plots.residuals(forecasts, best), RESIDUALS)
+        figures[f"Forecast against outcome: {model}"] = (plots.predicted_vs_actual(forecasts, model), caption)
+    figures[f"What is left over: {best}"] = (plots.residuals(forecasts, best), RESIDUALS)
     losses = plots.loss_curves(curves, plots.styles(forecasts["model"].unique()))
-    return made if losses is None else made | {"Training": (losses, LOSSES)}
+    return figures if losses is None else figures | {"Training": (losses, LOSSES)}
 
 
 FOLDS = (
@@ -94,15 +98,15 @@ LOSSES = (
 )
 
 
-def _with_opinion(forecasts: pd.DataFrame, models: Sequence[str]) -> list[str]:
-    """Models whose point forecast is not always the last close: of others there is nothing to draw."""
+def _moving(forecasts: pd.DataFrame, models: Sequence[str]) -> list[str]:
+    """Return the models whose point forecast is not always the last close: of others there is nothing to draw."""
     moved = ~np.isclose(forecasts["forecast"], forecasts["last_close"], rtol=1e-9, atol=0)
-    opinionated = set(forecasts.loc[moved, "model"])
-    return [name for name in models if name in opinionated]
+    moving = set(forecasts.loc[moved, "model"])
+    return [name for name in models if name in moving]
 
 
 def _r2_note(forecasts: pd.DataFrame, model: str, ticker: str) -> str:
-    """Why the picture shows returns: R2 of prices and of returns of one ticker, beside naive's."""
+    """Return a note on why the figure shows returns: R2 of prices and of returns of one ticker, beside naive's."""
     one = forecasts[(forecasts["ticker"] == ticker) & forecasts["actual"].notna()]
     one = one[one["horizon"] == forecasts["horizon"].min()]
     if one["cutoff"].nunique() < 2:

@@ -1,4 +1,4 @@
-"""HTML pages out of templates that lie beside the module that renders them."""
+"""HTML pages from templates that lie beside the module that renders them."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ def render(template: Path, **values: Any) -> str:
     """Return the page of a template without any outside reference; every text in it is escaped.
 
     Args:
-        template: its file; what it imports lies in the same folder.
-        values: by the names that the template calls them.
+        template: file of the template; templates that it imports lie in the same folder.
+        values: values by the names that the template has for them.
 
     Raises:
         jinja2.UndefinedError: the template asks for a value that was not given.

@@ -1,4 +1,4 @@
-"""The leaderboard as people read it: the main figures, who may be the best, and what picking gets."""
+"""The leaderboard for people: the main figures, the models that may be the best, and the selected one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from pricecast.statistics.confidence_set import SIZE
 
 # Percent of the Model Confidence Set.
 CONFIDENCE = round(100 * (1 - SIZE))
-# Columns of the first table: label, and what it says (shown as a tooltip).
+# Columns of the first table: label and tooltip.
 HEADLINE = {
     "crps": ("CRPS (%)", "Loss of the whole distribution, of log returns; lower is better"),
     "skill_crps": ("CRPS skill", "How much lower than naive's CRPS; above zero is better than naive"),
@@ -25,18 +25,20 @@ HEADLINE = {
     "direction": ("Direction", "Share of days whose sign was right, with its 95 % interval (days in blocks)"),
     "majority": ("Majority", "Share that always saying the commoner sign would get right"),
 }
-# Where the selected row finds its figures: in `by_fold.judge_selected`, or in what that says against naive.
+# Sources of the selected row: keys of `by_fold.score_selected`, and of its comparison with naive.
 SELECTED_CELLS = {"crps": "crps", "coverage_90": "coverage_90", "winkler_90": "winkler_90"}
 AGAINST_NAIVE = {"skill_crps": "skill_crps", "dm_p_crps_holm": "p_crps"}
 
 
-def board(leaderboard: pd.DataFrame, verdict: Mapping[str, Any], direction: pd.DataFrame | None = None) -> Table:
+def leaderboard_table(
+    leaderboard: pd.DataFrame, verdict: Mapping[str, Any], direction: pd.DataFrame | None = None
+) -> Table:
     """Return the main figures of every model, naive first, with a last row for the selected one where there is one.
 
     Args:
         leaderboard: one row per model with a column `model`; other columns may be missing or extra.
-        verdict: may name the `best` and hold `selected` (see `by_fold.judge_selected`).
-        direction: of `direction.direction`, for the intervals of the shares of right calls.
+        verdict: may name the `best` and hold `selected` (see `by_fold.score_selected`).
+        direction: result of `direction.direction`, for the intervals of the hit rates.
     """
     columns = headline(leaderboard)
     beside = _intervals(direction)
@@ -74,8 +76,8 @@ def _tags(model: Any, best: Any) -> list[str]:
 
 
 def _intervals(direction: pd.DataFrame | None) -> dict[str, str]:
-    """By model the 95 % interval of its share of right calls at the shortest horizon, where there is one."""
+    """Return by model the 95 % interval of its hit rate at the shortest horizon, where there is one."""
     if direction is None or direction.empty:
         return {}
-    own = direction[direction["horizon"].eq(direction["horizon"].min()) & direction["low"].notna()]
-    return {str(row["model"]): f"{row['low']:.1f}{DASH}{row['high']:.1f}" for row in own.to_dict("records")}
+    rows = direction[direction["horizon"].eq(direction["horizon"].min()) & direction["low"].notna()]
+    return {str(row["model"]): f"{row['low']:.1f}{DASH}{row['high']:.1f}" for row in rows.to_dict("records")}

@@ -15,12 +15,12 @@ from pricecast.evaluation.trading import COST_BPS
 from pricecast.experiments.comparison import Comparison
 from pricecast.report import html, plots
 from pricecast.report.comparison_table import comparison_table
-from pricecast.report.leaderboard import CONFIDENCE, board
-from pricecast.report.tables import format_cell, money_table, naive_first, ranking_table
+from pricecast.report.leaderboard import CONFIDENCE, leaderboard_table
+from pricecast.report.tables import format_cell, naive_first, ranking_table, trading_table
 from pricecast.text import listed
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
-# More sentences, one a model, would push the table out of sight: they are folded away.
+# More sentences than these, one a model, would push the table out of sight: they are folded away.
 SENTENCES = 6
 # The word that an answer opens with, where it has one.
 LEAD = re.compile(r"((?:Yes|No|Not [^:]{1,30}):) ")
@@ -28,23 +28,23 @@ LEAD = re.compile(r"((?:Yes|No|Not [^:]{1,30}):) ")
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a report shows.
+    """Content of a report.
 
     Attributes:
         title: heading of the page.
         verdict: verdict.json: `sentence`, and as far as known `answers` (each a `question` and `answer`), `models`
             (by name a `sentence`), `best`, `reference`, `horizon`, `n_days` and `selected`.
         leaderboard: one row per model with a column `model`; other columns may be missing or extra.
-        kicker: a line under the heading: on what the models were judged.
+        kicker: a line under the heading: the days that the models were evaluated on.
         coverage: rows of `coverage.coverage` at one horizon, of one or two models.
-        direction: of `direction.direction`.
-        money: of `trading.money`.
-        cross_section: of `ranking.cross_section`.
+        direction: result of `direction.direction`.
+        trading: result of `trading.trading`.
+        ranking: result of `ranking.ranking`.
         warnings: sentences on dropped tickers and the like.
-        facts: label and value of tickers, dates, splits, source and so on.
+        facts: tickers, dates, splits, source and so on, by label.
         quality: quality.json, whose `findings` name kind, action, count, tickers and examples.
-        comparison: of experiments, where the models are some.
-        figures: title to picture and caption, in the order of the page.
+        comparison: comparison of experiments, where the models are trainings of some.
+        figures: figure and caption by title, in the order of the page.
     """
 
     title: str
@@ -53,8 +53,8 @@ class Report:
     kicker: str = ""
     coverage: pd.DataFrame | None = None
     direction: pd.DataFrame = field(default_factory=pd.DataFrame)
-    money: pd.DataFrame = field(default_factory=pd.DataFrame)
-    cross_section: pd.DataFrame = field(default_factory=pd.DataFrame)
+    trading: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ranking: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: list[str] = field(default_factory=list)
     facts: Mapping[str, str] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
@@ -75,62 +75,68 @@ def render(report: Report) -> str:
         answers=_answers(report.verdict),
         sentences=_sentences(report.verdict, order),
         many=SENTENCES,
-        compared=comparison_table(report.comparison.table) if report.comparison else None,
-        said=[unbroken(sentence) for sentence in report.comparison.sentences] if report.comparison else [],
-        board=board(report.leaderboard, report.verdict, report.direction),
+        experiments=comparison_table(report.comparison.table) if report.comparison else None,
+        recommendation=[unbroken(sentence) for sentence in report.comparison.sentences]
+        if report.comparison
+        else [],
+        leaderboard=leaderboard_table(report.leaderboard, report.verdict, report.direction),
         confidence=CONFIDENCE,
         rows=models.to_dict("records"),
         columns=[column for column in models.columns if column != "model"],
         cell=format_cell,
-        covered=[] if report.coverage is None else covered(report.coverage),
-        money=money_table(report.money, order) if len(report.money) else None,
+        coverage=[] if report.coverage is None else coverage_rows(report.coverage),
+        trading=trading_table(report.trading, order) if len(report.trading) else None,
         cost=f"{COST_BPS:g}",
-        ranking=ranking_table(report.cross_section, order) if len(report.cross_section) else None,
+        ranking=ranking_table(report.ranking, order) if len(report.ranking) else None,
         findings=[_finding(finding) for finding in report.quality.get("findings", ())],
-        pictures=[
-            {"title": title, "caption": caption, **_picture(figure)}
+        figures=[
+            {"title": title, "caption": caption, **_embedded(figure)}
             for title, (figure, caption) in report.figures.items()
         ],
     )
 
 
-def covered(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of the coverage table: group, days, and by model the coverage of each interval with its error."""
+def coverage_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the coverage table's rows: group, days, and by model the coverage of each interval with its error."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for row in naive_first(table).to_dict("records"):
-        found = rows.setdefault(
+        group = rows.setdefault(
             (row["by"], row["group"]), {"by": row["by"], "group": row["group"], "days": row["n_days"], "models": {}}
         )
-        found["models"][str(row["model"])] = [
+        group["models"][str(row["model"])] = [
             (percent, f"{row[f'coverage_{percent}']:.1f}", f"{row[f'error_{percent}']:.1f}") for percent in PERCENTS
         ]
     return list(rows.values())
 
 
 def _answers(verdict: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Question, the answer's first word where it is yes or no, and the rest of it."""
-    found = []
-    for each in verdict.get("answers") or ():
-        text = unbroken(each["answer"])
+    """Return each question, the word that its answer opens with, and the rest of the answer."""
+    answers = []
+    for item in verdict.get("answers") or ():
+        text = unbroken(item["answer"])
         lead = LEAD.match(text)
         first, rest = (lead[1], text[lead.end() :]) if lead else ("", text)
-        found.append({"question": str(each["question"]), "lead": first, "text": rest})
-    return found
+        answers.append({"question": str(item["question"]), "lead": first, "text": rest})
+    return answers
 
 
 def _sentences(verdict: Mapping[str, Any], order: list[str]) -> list[tuple[str, str]]:
-    """Model and what the verdict says of it, in the leaderboard's order; the name is not said twice."""
+    """Return each model with its sentence of the verdict, in the order of the leaderboard."""
     models = verdict.get("models") or {}
     names = sorted(models, key=lambda name: order.index(name) if name in order else len(order))
     return [(name, unbroken(models[name]["sentence"]).removeprefix(f"{name}: ")) for name in names]
 
 
 def unbroken(text: Any) -> str:
-    """Keep a number and its percent sign on one line, and so a p and its value."""
+    """Return a text whose numbers stay on one line with their percent signs, and p with its value.
+
+    >>> unbroken("p = .03, 90 %").count(" ")
+    1
+    """
     return re.sub(r" (?=%)|(?<=\bp) (?=[<=])|(?<=[<=±]) | (?=±)", "\N{NO-BREAK SPACE}", str(text))
 
 
-def _picture(figure: Figure) -> dict[str, Any]:
+def _embedded(figure: Figure) -> dict[str, Any]:
     width, height = figure.get_size_inches() * 96
     source = "data:image/svg+xml;base64," + base64.b64encode(plots.svg(figure)).decode("ascii")
     return {"source": source, "width": round(width), "height": round(height)}

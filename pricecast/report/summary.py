@@ -1,4 +1,4 @@
-"""An evaluation for the terminal and the file system: a summary in Markdown, pictures as files."""
+"""The report for the terminal and the file system: a summary in Markdown, figures as files."""
 
 import re
 import textwrap
@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 from pricecast.experiments.comparison import Comparison
 from pricecast.report import plots
 from pricecast.report.comparison_table import comparison_table
-from pricecast.report.leaderboard import CONFIDENCE, board
+from pricecast.report.leaderboard import CONFIDENCE, leaderboard_table
 from pricecast.report.report import SENTENCES, Report, unbroken
 from pricecast.report.tables import Table
 
 # Files of an evaluation.
 REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
-# Columns of a terminal that the text is for; what the tables leave out there, and shorter labels.
+# Width of the terminal that the text is for, columns that its tables leave out, and shorter labels.
 WIDTH = 120
 LEFT_OUT = ("RMSE skill",)
-SPARED = ("MAE",)
+EXPERIMENTS_LEFT_OUT = ("MAE",)
 MARKED = f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %)."
 SHORT = {
     "90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90", "R2 of prices": "R2", "Training loss": "training",
@@ -29,41 +29,41 @@ SHORT = {
 
 
 def summary(report: Report) -> str:
-    """Verdict, answers, a sentence per model where they are few, and the leaderboard.
+    """Return verdict, answers, a sentence per model where they are few, and the leaderboard.
 
-    Markdown that also reads well in a terminal.
+    It is Markdown that also reads well in a terminal.
     """
     verdict = report.verdict
     sentences = [about["sentence"] for about in verdict["models"].values()]
     lists = [
-        [f"{each['question']} {each['answer']}" for each in verdict.get("answers", ())],
+        [f"{item['question']} {item['answer']}" for item in verdict.get("answers", ())],
         sentences if len(sentences) <= SENTENCES else [],
         report.warnings,
     ]
     blocks = ["\n".join(map(_item, items)) for items in lists if items]
-    table = board(report.leaderboard, verdict)
-    first = experiments(report.comparison) if report.comparison else []
+    table = leaderboard_table(report.leaderboard, verdict)
+    first = experiment_blocks(report.comparison) if report.comparison else []
     return (
         "\n\n".join([*first, verdict["sentence"], *blocks, markdown(table, LEFT_OUT)])
         + f"\n{_legend(table, report)}"
     )
 
 
-def experiments(comparison: Comparison, whole: bool = False) -> list[str]:
+def experiment_blocks(comparison: Comparison, whole: bool = False) -> list[str]:
     """Return the recommendation and the table of experiments, as blocks of Markdown.
 
     Args:
-        comparison: of the experiments.
-        whole: every column, with the spread over the seeds, wider than a terminal.
+        comparison: comparison of the experiments.
+        whole: whether to show every column, with the spread over the seeds, wider than a terminal.
     """
     table = comparison_table(comparison.table)
     if whole:
         rows = [replace(row, cells=[(" ".join(cell).strip(), "") for cell in row.cells]) for row in table.rows]
         return ["\n".join(map(_item, comparison.sentences)), markdown(replace(table, rows=rows), ())]
-    return ["\n".join(map(_item, comparison.sentences)), markdown(table, SPARED)]
+    return ["\n".join(map(_item, comparison.sentences)), markdown(table, EXPERIMENTS_LEFT_OUT)]
 
 
-def save_pictures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> None:
+def save_figures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> None:
     """Write each figure to a file named after its title."""
     for title, (figure, _) in figures.items():
         plots.save(figure, folder / f"{re.sub('[^a-z0-9]+', '_', title.lower()).strip('_')}.svg")
@@ -81,11 +81,11 @@ def _item(text: str) -> str:
 
 
 def markdown(table: Table, left_out: Collection[str]) -> str:
-    """Return a table, aligned for a terminal."""
-    kept = [place for place, (label, _) in enumerate(table.columns) if label not in left_out]
-    labels = [SHORT.get(table.columns[place][0], table.columns[place][0]) for place in kept]
+    """Return a table without some columns as Markdown, aligned for a terminal."""
+    kept = [number for number, (label, _) in enumerate(table.columns) if label not in left_out]
+    labels = [SHORT.get(table.columns[number][0], table.columns[number][0]) for number in kept]
     rows = [["model", *labels]] + [
-        [row.name + (" *" if row.marked else ""), *(row.cells[place][0] for place in kept)] for row in table.rows
+        [row.name + (" *" if row.marked else ""), *(row.cells[number][0] for number in kept)] for row in table.rows
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -100,7 +100,7 @@ def markdown(table: Table, left_out: Collection[str]) -> str:
 
 
 def _legend(table: Table, report: Report) -> str:
-    """What the marks and the last row mean, where there are any."""
+    """Explain the marks and the last row, where there are any."""
     selected = report.verdict.get("selected")
     lines = []
     if any(row.marked for row in table.rows):

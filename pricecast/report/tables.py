@@ -1,4 +1,4 @@
-"""Tables of the report: what stands in them, as texts, and in what order."""
+"""Tables of the report: their cells as texts, and the order of their rows."""
 
 import math
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from pricecast.schema import NAIVE
 
 PERCENT = ("coverage_", "direction", "majority")
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
-# Columns of a table of money: label, what it says (shown as a tooltip), format.
-MONEY = {
+# Columns of the trading table: label, tooltip, format.
+TRADING = {
     "return": ("Return a year", "Compound, after costs", "{:.1f} %"),
     "volatility": ("Volatility a year", "Standard deviation of the daily returns", "{:.1f} %"),
     "sharpe": ("Sharpe ratio", "Mean over standard deviation, of a year, without an interest rate", "{:.2f}"),
@@ -27,7 +27,7 @@ MONEY = {
     "turnover": ("Turnover a year", "Capital bought or sold, 1 = all of it once", "{:.1f}"),
     "invested": ("Invested", "Mean share of the tickers that are held", "{:.1f} %"),
 }
-# Columns of a table of rankings: label, what it says, format, and the column of its standard error.
+# Columns of the ranking table: label, tooltip, format, and the column of the standard error.
 RANKING = {
     "n_days": ("Days", "Days on which not all forecasts are equal", "{:,.0f}", ""),
     "ic": ("IC", "Correlation of forecast and actual return over the tickers of a day", "{:.4f}", "ic_error"),
@@ -41,7 +41,7 @@ RANKING = {
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: its name, its figures, each with what stands softly beside it, and how it looks."""
+    """Row of a table: its name, its figures, each with a note beside it, and how it looks."""
 
     name: str
     cells: Sequence[tuple[str, str]]
@@ -52,30 +52,28 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns as label and meaning, rows with a cell for each."""
+    """Table: columns as label and tooltip, rows with a cell for each."""
 
     columns: Sequence[tuple[str, str]]
     rows: Sequence[Row]
 
 
-def money_table(money: pd.DataFrame, order: Sequence[str] = ()) -> Table:
-    """What the rule of `trading.money` earned: buy and hold first, the models in the order of the leaderboard."""
+def trading_table(trading: pd.DataFrame, order: Sequence[str] = ()) -> Table:
+    """Return the table of `trading.trading`: buy and hold first, the models in the order of the leaderboard."""
     rows = [
         Row(
             str(row["model"]),
-            [(written(text, row[name]), "") for name, (*_, text) in MONEY.items()],
+            [(written(text, row[name]), "") for name, (*_, text) in TRADING.items()],
             kind="naive" if row["model"] == HOLD else "",
         )
-        for row in _sorted(money, [HOLD, *order]).to_dict("records")
+        for row in _sorted(trading, [HOLD, *order]).to_dict("records")
     ]
-    return Table([(label, meaning) for label, meaning, _ in MONEY.values()], rows)
+    return Table([(label, meaning) for label, meaning, _ in TRADING.values()], rows)
 
 
-def ranking_table(cross_section: pd.DataFrame, order: Sequence[str] = ()) -> Table:
-    """How models ranked the tickers of a day at the shortest horizon; those that rank nothing are left out."""
-    table = cross_section[
-        cross_section["horizon"].eq(cross_section["horizon"].min()) & cross_section["n_days"].gt(0)
-    ]
+def ranking_table(ranking: pd.DataFrame, order: Sequence[str] = ()) -> Table:
+    """Return the table of `ranking.ranking` at the shortest horizon, without models that rank nothing."""
+    table = ranking[ranking["horizon"].eq(ranking["horizon"].min()) & ranking["n_days"].gt(0)]
     rows = [
         Row(
             str(row["model"]),
@@ -90,9 +88,12 @@ def ranking_table(cross_section: pd.DataFrame, order: Sequence[str] = ()) -> Tab
 
 
 def format_cell(column: str, value: Any) -> str:
-    """Return a leaderboard value for people: percent signs, p-values with a floor, a dash for what there is not.
+    """Return a leaderboard value for people: percent signs, p-values with a floor, a dash where there is none.
 
     Skill comes as a share (1 - loss / naive's); coverage and direction come in percent already.
+
+    >>> format_cell("skill_crps", 0.0123), format_cell("coverage_90", 89.6), format_cell("dm_p_crps_holm", 0.0001)
+    ('+1.23 %', '89.6 %', '< 0.001')
     """
     if _is_missing(value):
         return DASH
@@ -113,7 +114,7 @@ def _number(column: str, value: float) -> str:
 
 
 def written(text: str, value: Any) -> str:
-    """Return a number in a format, a dash where there is none."""
+    """Return a number in a format, or a dash where there is none."""
     return DASH if _is_missing(value) else text.format(value).replace("-", MINUS)
 
 
@@ -122,11 +123,11 @@ def _is_missing(value: Any) -> bool:
 
 
 def naive_first(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of naive first, the others as they were."""
+    """Return the table with the rows of naive first, the others in their order."""
     return _sorted(table, [NAIVE])
 
 
 def _sorted(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """Rows by the place of their model in an order; what that does not name comes last."""
-    places = {name: place for place, name in enumerate(order)}
-    return table.sort_values("model", key=lambda names: names.map(places).fillna(len(places)), kind="stable")
+    """Return the rows in a given order of the models; others come last."""
+    ranks = {name: rank for rank, name in enumerate(order)}
+    return table.sort_values("model", key=lambda names: names.map(ranks).fillna(len(ranks)), kind="stable")

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from pricecast import models
-from pricecast.audit import audit, check_model, results
-from pricecast.audit import check_data as data
+from pricecast.audit import audit, check_data, check_model, results
 from pricecast.audit.results import FAILED, NO_MATTER, NOT_TRIED, PASSED, RULES, Check
+from pricecast.audit.subjects import Subject
 from pricecast.audit.violations import Violation
 from pricecast.dataset import features, splits, subsets
 from pricecast.dataset.dataset import Dataset, build
@@ -51,8 +51,8 @@ def kept(name="naive", target="return", per_ticker=False):
 
 
 @cache
-def judged(name="naive"):
-    return evaluate.walk({name: kept(name)}, dataset())
+def forecasts_of(name="naive"):
+    return evaluate.forecast_test_span({name: kept(name)}, dataset())
 
 
 def of(checks, result):
@@ -63,7 +63,7 @@ def of(checks, result):
 def model_checks(made, data=None, label="it"):
     """What the audit says of a forecaster that is kept."""
     data = data or dataset()
-    return list(check_model.look_at_model(check_model.of(label, made), data, data, 1))
+    return list(check_model.model_checks(Subject.of(label, made), data, data, 1))
 
 
 def with_features(monkeypatch, **columns):
@@ -77,7 +77,7 @@ def with_features(monkeypatch, **columns):
 
 @pytest.mark.parametrize("target", ["return", "price"])
 def test_honest_data_and_models_pass(target):
-    subjects = [check_model.of("kept", kept("drift", target)), audit.named("naive", {})]
+    subjects = [Subject.of("kept", kept("drift", target)), Subject("naive", "naive", {})]
     found = audit.full(dataset(target), subjects)
     assert of(found.checks, FAILED) == set()
     assert {check.name for check in found.checks} == RULES.keys() - {results.MODEL}
@@ -99,7 +99,7 @@ def test_a_model_for_each_ticker_passes():
 
 def test_the_quick_audit_passes_with_the_forecasts_that_were_judged_and_without():
     made = {"naive": kept()}
-    for forecasts in (judged(), None):
+    for forecasts in (forecasts_of(), None):
         found = audit.quick(dataset(), made, forecasts)
         assert found.outcome() == PASSED
         assert {check.name for check in found.checks} == {
@@ -110,7 +110,7 @@ def test_the_quick_audit_passes_with_the_forecasts_that_were_judged_and_without(
 
 def test_one_ticker_is_held_beside_a_made_up_one():
     one = dataset(bars=(("AAA", 800),))
-    found = audit.full(one, [check_model.of("naive", fitting.fit("naive", {}, one))])
+    found = audit.full(one, [Subject.of("naive", fitting.fit("naive", {}, one))])
     (beside,) = [check for check in found.checks if (check.name, check.about) == (results.ISOLATION, "data")]
     assert (beside.result, "a made-up ticker" in beside.tried) == (PASSED, True)
     assert of(found.checks, NO_MATTER) == {(results.ISOLATION, "naive")}
@@ -121,7 +121,7 @@ def test_large_data_are_audited_on_a_sample_and_the_facts_say_so(monkeypatch):
     monkeypatch.setattr(subsets, "length", lambda spec: 650)
     monkeypatch.setattr(audit, "TICKERS", 1)
     monkeypatch.setattr(check_model, "MOST_ROWS", 1000)
-    found = audit.full(dataset(), [check_model.of("naive", kept()), audit.named("drift", {})])
+    found = audit.full(dataset(), [Subject.of("naive", kept()), Subject("drift", "drift", {})])
     assert found.facts["Sample"].startswith("650 bars of AAA from ")
     assert found.facts["Bars"].startswith("1,500 up to ")
     assert "2 epochs, 20 trees" in found.facts["Fits"]
@@ -161,7 +161,7 @@ def test_a_features_table_from_elsewhere_is_named():
     (stored,) = [check for check in found.checks if check.name == results.STORED]
     assert stored.count == 1
     assert stored.violations[0].startswith("stored: ret_1 of AAA on ")
-    assert "stored features of data (1)" in audit.complaint(found)
+    assert "stored features of data (1)" in audit.failure_message(found)
 
 
 def without_gap(data, days=1):
@@ -173,18 +173,18 @@ def without_gap(data, days=1):
 @pytest.mark.parametrize("days", [1, 3])
 def test_a_purge_gap_that_is_too_short_is_named(days, monkeypatch):
     bad = replace(dataset(), features=dataset().features.assign(split=without_gap(dataset(), days)))
-    assert (results.PURGE, "data") in of(data.look_at_tables(bad), FAILED)
+    assert (results.PURGE, "data") in of(check_data.table_checks(bad), FAILED)
     # Where the code itself leaves the gap out, table and dates agree, and the labels still overlap.
     assign = splits.assign
     monkeypatch.setattr(splits, "assign", lambda table, bounds, horizon, usable: assign(
         table, bounds, horizon - days, usable))  # fmt: skip
-    assert of(data.look_at_tables(build(market(BARS), **BUILD)), FAILED) == {(results.PURGE, "data")}
+    assert of(check_data.table_checks(build(market(BARS), **BUILD)), FAILED) == {(results.PURGE, "data")}
 
 
 def test_windows_across_tickers_are_named():
     split = dataset().features["split"].where(np.arange(len(dataset().features)) != 805, "train")
     bad = replace(dataset(), features=dataset().features.assign(split=split))
-    assert (results.WINDOWS, "data") in of(data.look_at_tables(bad), FAILED)
+    assert (results.WINDOWS, "data") in of(check_data.table_checks(bad), FAILED)
 
 
 def test_scalers_that_know_the_test_span_are_named():
@@ -193,7 +193,7 @@ def test_scalers_that_know_the_test_span_are_named():
     X = dataset().features[list(dataset().spec.features)].to_numpy()[every]
     y = targets(dataset().features, every, BUILD["horizon"], "return")
     bad = replace(dataset(), scalers=Scalers.fit("standard", X, y))
-    assert of(data.look_at_tables(bad), FAILED) == {(results.SCALERS, "data")}
+    assert of(check_data.table_checks(bad), FAILED) == {(results.SCALERS, "data")}
 
 
 LEAKS = {
@@ -238,17 +238,17 @@ def test_a_feature_of_the_other_tickers_is_named(monkeypatch):
     ],
 )
 def test_forecasts_that_were_scored_too_early_are_named(columns):
-    found = audit.quick(dataset(), {}, judged().assign(**columns))
+    found = audit.quick(dataset(), {}, forecasts_of().assign(**columns))
     assert of(found.checks, FAILED) == {(results.LAG, "data")}
 
 
 def test_of_very_many_forecasts_some_tickers_are_looked_up(monkeypatch):
     monkeypatch.setattr(audit, "MOST_FORECASTS", 100)
     monkeypatch.setattr(audit, "QUICK_TICKERS", 1)
-    (check,) = [check for check in audit.quick(dataset(), {}, judged()).checks if check.name == results.LAG]
-    own = (judged()["ticker"] == "AAA").sum()
+    (check,) = [check for check in audit.quick(dataset(), {}, forecasts_of()).checks if check.name == results.LAG]
+    own = (forecasts_of()["ticker"] == "AAA").sum()
     assert (check.result, check.tried) == (
-        PASSED, f"{own:,} of the {len(judged()):,} forecasts that were judged",
+        PASSED, f"{own:,} of the {len(forecasts_of()):,} forecasts that were judged",
     )  # fmt: skip
 
 
@@ -277,7 +277,7 @@ def test_a_kept_model_that_looks_where_it_must_not_is_named(model, expected):
 
 def test_a_kept_model_that_peeks_is_named_by_the_quick_audit():
     peeking = replace(kept(), model=Peek())
-    table = evaluate.walk({"naive": peeking}, dataset())
+    table = evaluate.forecast_test_span({"naive": peeking}, dataset())
     found = audit.quick(dataset(), {"naive": peeking}, table)
     assert of(found.checks, FAILED) == {(results.START, "naive")}
     assert (found.outcome("naive"), found.outcome("other")) == (FAILED, PASSED)
@@ -298,7 +298,7 @@ def test_a_fit_on_all_rows_is_named(monkeypatch):
     monkeypatch.setattr(drift.Model, "fit", greedy)
     bad = fitting.fit("drift", {}, dataset())
     assert of(model_checks(bad), FAILED) == {(results.FITS, "it"), (results.AS_TRAINED, "it")}
-    assert (results.FITS, "drift") in of(audit.full(dataset(), [audit.named("drift", {})]).checks, FAILED)
+    assert (results.FITS, "drift") in of(audit.full(dataset(), [Subject("drift", "drift", {})]).checks, FAILED)
     # Of a model that was made elsewhere, nothing is known if training does not give it again.
     assert of(model_checks(honest), NOT_TRIED) == {(results.AS_TRAINED, "it")}
     monkeypatch.undo()
@@ -318,7 +318,7 @@ def test_a_model_refitted_for_use_is_audited_as_far_as_that_makes_sense():
 
 def test_what_cannot_be_tried_leaves_the_audit_incomplete():
     short = dataset(bars=(("AAA", 420), ("BBB", 360)))
-    found = audit.full(short, [check_model.of("naive", fitting.fit("naive", {}, short))])
+    found = audit.full(short, [Subject.of("naive", fitting.fit("naive", {}, short))])
     assert of(found.checks, FAILED) == set()
     assert of(found.checks, NOT_TRIED) == {(results.START, "naive")}
     (check,) = [check for check in found.checks if check.result == NOT_TRIED]
@@ -331,7 +331,7 @@ def test_code_that_fails_is_told_and_the_other_checks_go_on(monkeypatch):
         raise ZeroDivisionError("one line\nand another")
 
     monkeypatch.setattr(drift.Model, "fit", broken)
-    found = audit.full(dataset(), [audit.named("drift", {}), audit.named("naive", {})])
+    found = audit.full(dataset(), [Subject("drift", "drift", {}), Subject("naive", "naive", {})])
     about = [check for check in found.checks if check.about == "drift"]
     assert {check.result for check in about} == {NOT_TRIED}
     assert all("ZeroDivisionError: one line and another" in check.tried for check in about)
@@ -339,12 +339,12 @@ def test_code_that_fails_is_told_and_the_other_checks_go_on(monkeypatch):
 
 
 def test_a_function_that_fails_on_garbage_only_is_not_passed():
-    check = results.tried(
+    check = results.run_check(
         results.FUTURE, "data", "x", lambda: [Violation("computes", "(all)", how="no: ValueError")]
     )
     assert (check.result, check.tried) == (NOT_TRIED, "no: ValueError")
     both = [Violation("computes", "(all)", how="no"), Violation("future", "it", how="moved")]
-    check = results.tried(results.FUTURE, "data", "x", lambda: both)
+    check = results.run_check(results.FUTURE, "data", "x", lambda: both)
     assert (check.result, check.count, check.violations) == (FAILED, 1, ("future: it: moved",))
 
 
@@ -357,7 +357,7 @@ def test_a_model_that_lacks_its_package_is_named():
 def test_models_of_other_data_are_refused_in_one_line():
     other = fitting.fit("naive", {}, build(market(BARS), horizon=2, max_lookback=20))
     for look in (
-        lambda: audit.full(dataset(), [check_model.of("mine", other)]),
+        lambda: audit.full(dataset(), [Subject.of("mine", other)]),
         lambda: audit.quick(dataset(), {"mine": other}),
     ):
         with pytest.raises(InputError, match=r"this dataset's horizon 3, got mine with 2: .* give the dataset"):
@@ -431,6 +431,6 @@ def test_the_audit_as_json_holds_every_check_with_its_rule():
 
 def test_a_complaint_is_one_short_line():
     many = tuple(Check(results.PREFIX, f"model {i}", FAILED, "x", ("v",), 2) for i in range(50))
-    line = audit.complaint(audit.Audit(many, {}))
+    line = audit.failure_message(audit.Audit(many, {}))
     assert "got 50 of 50 checks with violations: prefix equality of model 0 (2), " in line
     assert line.endswith("and 44 more")

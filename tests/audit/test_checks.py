@@ -6,8 +6,8 @@ import pytest
 
 from pricecast import models
 from pricecast.audit import checks, protocol
-from pricecast.audit.perturb import GARBAGE, VALID_GARBAGE, cuts, replaced
-from pricecast.audit.violations import moved
+from pricecast.audit.perturb import GARBAGE, VALID_GARBAGE, cuts, replace_rows
+from pricecast.audit.violations import compare_tables
 from pricecast.data.adjust import adjust
 from pricecast.errors import InputError
 from tests.reliability import leaks, leaky_steps
@@ -184,7 +184,7 @@ def test_two_rows_are_enough_for_a_cut_and_one_is_not():
 @pytest.mark.parametrize("how", GARBAGE)
 def test_only_the_chosen_rows_are_replaced(how):
     rows = np.arange(len(ONE)) % 3 == 0
-    changed = replaced(ONE, rows, how)
+    changed = replace_rows(ONE, rows, how)
     pd.testing.assert_frame_equal(changed[~rows], ONE[~rows])
     assert (changed.loc[rows, "close"] != ONE.loc[rows, "close"]).mean() > 0.9
     pd.testing.assert_frame_equal(changed[["date", "ticker"]], ONE[["date", "ticker"]])
@@ -196,17 +196,17 @@ def test_only_the_chosen_rows_are_replaced(how):
 )
 def test_one_bit_a_sign_of_zero_and_a_hole_count_as_a_move(before, after, size):
     a, b = (pd.DataFrame({"it": [2.0, value, np.nan]}) for value in (before, after))
-    (found,) = moved("prefix", b, a, ONE.iloc[:3], "changed")
+    (found,) = compare_tables("prefix", b, a, ONE.iloc[:3], "changed")
     assert found.column == "it"
     assert found.date == str(ONE["date"].iloc[1].date())
     assert found.size == pytest.approx(size if size != 1 else 0.5, abs=1e-15)
-    assert moved("prefix", a, a.copy(), ONE.iloc[:3], "changed") == []
+    assert compare_tables("prefix", a, a.copy(), ONE.iloc[:3], "changed") == []
 
 
 def test_rounding_is_let_through_only_where_it_is_allowed():
     a, b = pd.DataFrame({"it": [2.0, 1e-12]}), pd.DataFrame({"it": [2.0, 2e-12]})
-    assert moved("adjustment", b, a, ONE.iloc[:2], "changed", tolerance=1e-9) == []
-    assert moved("adjustment", b + 1e-6, a, ONE.iloc[:2], "changed", tolerance=1e-9)
+    assert compare_tables("adjustment", b, a, ONE.iloc[:2], "changed", tolerance=1e-9) == []
+    assert compare_tables("adjustment", b + 1e-6, a, ONE.iloc[:2], "changed", tolerance=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["text", "category", "interval", "boolean", "date"])
@@ -289,7 +289,7 @@ def test_a_violation_says_what_where_and_by_how_much():
     cut = ONE["date"].iloc[50].date()
     (gone,) = checks.prefix(lambda x: x[["close"]].shift(-1), ONE, [ONE["date"].iloc[50]])
     assert str(gone) == f"prefix: close of AAA on {cut} (known until {cut}): later rows dropped, 1 rows move"
-    (step,) = moved(
+    (step,) = compare_tables(
         "prefix", pd.DataFrame({"it": [4.0, 3.0]}), pd.DataFrame({"it": [4.0, 4.0]}), ONE[:2], "changed"
     )
     assert str(step).endswith(": changed, 1 rows move, by up to 0.25 of its largest value")

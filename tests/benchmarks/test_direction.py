@@ -9,9 +9,8 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import accuracy_score, matthews_corrcoef
 
-from benchmarks import hits, protocol
-from benchmarks.classifiers import Settings, fit_lstm, logistic_says, lstm_says
-from benchmarks.data import bars as read
+from benchmarks import data, hits, protocol
+from benchmarks.classifiers import Settings, fit_lstm, predict_logistic, predict_lstm
 from benchmarks.direction import main, spans_of, verdict
 from benchmarks.hits import Figure
 
@@ -154,7 +153,7 @@ def test_the_published_counts_come_out(name):
     path = FOLDER / f"{name}_raw.parquet"
     if not path.exists():
         pytest.skip(f"no market data in {FOLDER}: set PRICECAST_DATA to the folder that holds {path.name}")
-    parts = protocol.split(protocol.samples(read(str(path)), SEQ), protocol.SPANS[name])
+    parts = protocol.split(protocol.samples(data.bars(str(path)), SEQ), protocol.SPANS[name])
     assert tuple(len(part.up) for part in parts) == PUBLISHED[name]
 
 
@@ -223,11 +222,11 @@ def test_the_lstm_finds_what_is_there_and_a_seed_gives_it_again():
     train, valid, test = some_samples(100, 10), some_samples(20, 10, 1), some_samples(30, 10, 2)
     settings = Settings(units=8, l2=0.0, batch=100, epochs=12)
     network, best = fit_lstm(train, valid, settings, 0)
-    says = lstm_says(network, test)
+    says = predict_lstm(network, test)
     assert accuracy_score(test.up, says) > 0.9
-    assert best == pytest.approx((lstm_says(network, valid) == valid.up).mean())
-    np.testing.assert_array_equal(says, lstm_says(fit_lstm(train, valid, settings, 0)[0], test))
-    assert accuracy_score(test.up, logistic_says(train, test)) > 0.9
+    assert best == pytest.approx((predict_lstm(network, valid) == valid.up).mean())
+    np.testing.assert_array_equal(says, predict_lstm(fit_lstm(train, valid, settings, 0)[0], test))
+    assert accuracy_score(test.up, predict_logistic(train, test)) > 0.9
 
 
 def test_the_verdict_says_whether_always_up_can_be_told_apart():

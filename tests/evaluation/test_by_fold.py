@@ -1,4 +1,4 @@
-"""What picking is worth: the choice knows the folds before alone, and is judged like any model; and the answers."""
+"""The selected model: its choice knows the folds before alone, and it is scored like any model; and the answers."""
 
 import json
 from itertools import pairwise
@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricecast.evaluation import scores as judge
 from pricecast.evaluation.by_fold import (  # fmt: skip
     FOLD_METRICS,
     SELECTED,
     by_fold,
-    chosen,
-    judge_selected,
-    select,
-    spread_over,
+    score_selected,
+    select_models,
+    selected_forecasts,
+    with_fold_spread,
 )
+from pricecast.evaluation.leaderboard import leaderboard
 from pricecast.evaluation.scored_rows import Slice
 from pricecast.evaluation.scores import NAIVES, score
 from pricecast.schema import QUANTILE_COLUMNS
@@ -29,8 +29,8 @@ MODELS = ("naive", "ewma", "drift", "lstm")
 def folded(count=4, days=240, seed=0, **options):
     """A sample with folds of about equal length."""
     table = sample_forecasts(models=MODELS, days=days, seed=seed, **options)
-    place = pd.factorize(table["cutoff"], sort=True)[0]
-    return table.assign(fold=1 + place * count // (place.max() + 1))
+    day = pd.factorize(table["cutoff"], sort=True)[0]
+    return table.assign(fold=1 + day * count // (day.max() + 1))
 
 
 def crps_by_hand(rows):
@@ -87,22 +87,22 @@ def test_scores_by_fold_are_those_of_the_folds_rows():
 
 def test_spread_is_the_lowest_the_highest_and_the_count_of_gains():
     table = folded(horizons=2)
-    folds, board = by_fold(table), judge.leaderboard(judge.score(table))
-    found = spread_over(board, folds).set_index("model")
+    folds, board = by_fold(table), leaderboard(score(table))
+    found = with_fold_spread(board, folds).set_index("model")
     rows = folds.to_dict("records")
     for model, row in found.iterrows():
         skills = [x["skill_crps"] for x in rows if (x["model"], x["horizon"]) == (model, 1)]
-        told = (row["skill_crps_low"], row["skill_crps_high"], row["folds_better"])
-        assert told == (min(skills), max(skills), sum(skill > 0 for skill in skills))
-    assert spread_over(board, folds.iloc[:0]) is board
+        spread = (row["skill_crps_low"], row["skill_crps_high"], row["folds_better"])
+        assert spread == (min(skills), max(skills), sum(skill > 0 for skill in skills))
+    assert with_fold_spread(board, folds.iloc[:0]) is board
 
 
 def test_one_fold_has_no_spread_and_no_choice():
     for table in (folded(1), folded(1).drop(columns="fold")):
         assert by_fold(table).empty
         assert list(by_fold(table)) == ["model", "horizon", "fold", *FOLD_METRICS]
-        assert judge_selected(table, by_fold(table)) is None
-    assert chosen(by_fold(folded(1)).astype({"horizon": int})) == {}
+        assert score_selected(table, by_fold(table)) is None
+    assert select_models(by_fold(folded(1)).astype({"horizon": int})) == {}
 
 
 # --- the choice --------------------------------------------------------------------------------------------
@@ -111,20 +111,20 @@ def test_one_fold_has_no_spread_and_no_choice():
 @pytest.mark.parametrize("seed", range(4))
 def test_the_choice_is_that_of_plain_loops(seed):
     table = folded(days=80, seed=seed, horizons=1)
-    assert chosen(by_fold(table)) == plainly(table)
+    assert select_models(by_fold(table)) == plainly(table)
 
 
 @pytest.mark.parametrize("start", [2, 3, 4])
 def test_a_choice_never_looks_at_the_fold_it_is_judged_on_nor_at_later_ones(start):
     """Later folds are turned upside down, model by model: what was chosen until then stays."""
     table = folded()
-    before = chosen(by_fold(table))
+    before = select_models(by_fold(table))
     for model in MODELS:
         changed = table.copy()
         later = (changed["fold"] >= start) & (changed["model"] == model)
         for column in ("forecast", *QUANTILE_COLUMNS):
             changed.loc[later, column] = changed.loc[later, "actual"].fillna(changed.loc[later, column])
-        after = chosen(by_fold(changed))
+        after = select_models(by_fold(changed))
         assert {fold: name for fold, name in after.items() if fold <= start} == {
             fold: name for fold, name in before.items() if fold <= start
         }
@@ -139,16 +139,16 @@ def test_a_day_counts_the_same_in_a_short_fold_and_in_a_long_one():
         ("a", 1, 3, 1.0, 50), ("b", 1, 3, 1.0, 50),
     ]  # fmt: skip
     folds = pd.DataFrame(rows, columns=["model", "horizon", "fold", "crps", "n_days"])
-    assert chosen(folds) == {2: "b", 3: "b"}
-    assert chosen(folds.assign(n_days=50)) == {2: "b", 3: "a"}
+    assert select_models(folds) == {2: "b", 3: "b"}
+    assert select_models(folds.assign(n_days=50)) == {2: "b", 3: "a"}
     longer = folds.assign(horizon=5, crps=-folds["crps"])
-    assert chosen(pd.concat([folds, longer])) == {2: "b", 3: "b"}
+    assert select_models(pd.concat([folds, longer])) == {2: "b", 3: "b"}
 
 
 def test_the_selected_rows_are_those_of_the_chosen_model_in_each_fold():
     table = folded()
     choice = {2: "drift", 3: "naive", 4: "lstm"}
-    found = select(table, choice)
+    found = selected_forecasts(table, choice)
     assert set(found["model"]) == {*NAIVES, SELECTED}
     own = found[found["model"] == SELECTED]
     for fold, name in choice.items():
@@ -167,7 +167,7 @@ def test_the_selected_rows_are_those_of_the_chosen_model_in_each_fold():
 def test_the_selected_is_judged_on_the_folds_after_the_first_like_any_model():
     table = folded(days=300, seed=2)
     folds = by_fold(table)
-    found, choice = judge_selected(table, folds), chosen(folds)
+    found, choice = score_selected(table, folds), select_models(folds)
     assert found["choice"] == {str(fold): name for fold, name in choice.items()}
     own = pd.concat([known(table, model=name, horizon=1, fold=fold) for fold, name in choice.items()])
     assert found["n_days"] == own["cutoff"].nunique()
@@ -190,7 +190,7 @@ def test_where_the_choice_is_always_naive_it_is_naive():
     columns = list(QUANTILE_COLUMNS)
     wide = table["model"] != "naive"
     table.loc[wide, columns] = table.loc[wide, columns].mul([0.5, 0.6, 0.7, 1, 1.5, 1.8, 2])
-    found = judge_selected(table, by_fold(table))
+    found = score_selected(table, by_fold(table))
     assert set(found["choice"].values()) == {"naive"}
     assert found["against"]["naive"] == {"skill_crps": 0, "p_crps": 1, "skill_winkler": 0, "p_winkler": 1}
 
@@ -198,7 +198,7 @@ def test_where_the_choice_is_always_naive_it_is_naive():
 def test_a_price_that_stands_still_has_no_skill_and_breaks_nothing():
     table = folded(horizons=1)
     table[["last_close", "forecast", "actual", *QUANTILE_COLUMNS]] = 100.0
-    found = judge_selected(table, by_fold(table))
+    found = score_selected(table, by_fold(table))
     assert found["against"]["naive"] == {"skill_crps": None, "p_crps": 1, "skill_winkler": None, "p_winkler": 1}
     json.dumps(found, allow_nan=False)
 
@@ -222,7 +222,7 @@ def test_picking_among_equals_with_hindsight_would_look_like_skill_and_without_i
         table = pd.concat([naive, *noisy], ignore_index=True)
         noise_alone = by_fold(table).query("model not in @NAIVES")
         late = noise_alone[noise_alone["fold"] > 1].groupby("model")["crps"].mean()
-        choice = chosen(noise_alone)
+        choice = select_models(noise_alone)
         scores = noise_alone.set_index(["model", "fold"])["crps"]
         own = [scores[name, fold] for fold, name in choice.items()]
         gains.append((late.mean() - late.min(), late.mean() - np.mean(own)))
@@ -233,7 +233,7 @@ def test_picking_among_equals_with_hindsight_would_look_like_skill_and_without_i
 
 def test_too_few_days_give_no_p_value():
     table = folded(2, days=14, horizons=1)
-    found = judge_selected(table, by_fold(table))
+    found = score_selected(table, by_fold(table))
     assert found["against"]["naive"]["p_crps"] is None
 
 

@@ -6,9 +6,10 @@ import pytest
 from arch.bootstrap import CircularBlockBootstrap
 from scipy import stats
 
+from pricecast.evaluation import metrics
 from pricecast.evaluation.direction import DRAWS, direction, hit_rate, panel_test, resample_days
-from pricecast.evaluation.metrics import Slice, majority
-from pricecast.evaluation.metrics import direction as hits
+from pricecast.evaluation.metrics import majority
+from pricecast.evaluation.scored_rows import Slice
 from pricecast.statistics.significance import block_length
 from tests.support.forecast_samples import sample_forecasts
 from tests.support.reference_direction import pesaran_timmermann
@@ -180,7 +181,7 @@ def test_table_has_a_row_per_model_and_horizon() -> None:
         s = Slice.of(own)
         assert row["n_calls"] == len(s.actual)
         assert row["n_days"] == len(np.unique(s.cutoff))
-        assert row["hit_rate"] == pytest.approx(hits(s))
+        assert row["hit_rate"] == pytest.approx(metrics.direction(s))
         assert row["majority"] == pytest.approx(majority(s))
         assert row["low"] < row["hit_rate"] < row["high"]
         up = s.forecast_return > 0, s.actual_return > 0

@@ -9,25 +9,26 @@ import pytest
 from pricecast import models
 from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
-from pricecast.evaluation import scores
-from pricecast.evaluation.evaluate import evaluate, insample_mae, label, walk
+from pricecast.evaluation.evaluate import evaluate, forecast_test_span, insample_mae
+from pricecast.evaluation.leaderboard import headline
 from pricecast.forecasting import fitting
+from pricecast.forecasting.forecaster import label
 from pricecast.schema import FORECASTS
-from tests.support.judged_samples import judged, made
+from tests.support.evaluation_samples import evaluated, made
 from tests.support.market_samples import SMALL, TWO, market, small_dataset
 
-# --- who is judged -----------------------------------------------------------------------------------------
+# --- which models ---------------------------------------------------------------------------------------------
 
 
 def test_models_are_shown_under_the_names_they_are_given():
     found = evaluate([made("lstm"), made("lstm", 1)], small_dataset(), names=["A", "B"])
-    assert list(found.contestants) == ["A", "B", "naive", "ewma"]
+    assert list(found.models) == ["A", "B", "naive", "ewma"]
     assert set(found.forecasts["model"]) == {"A", "B", "naive", "ewma"}
 
 
 def test_a_naive_model_under_another_name_does_not_stand_for_naive():
     found = evaluate([made("naive"), made("drift")], small_dataset(), names=["base", "A"])
-    assert list(found.contestants) == ["base", "A", "naive", "ewma"]
+    assert list(found.models) == ["base", "A", "naive", "ewma"]
 
 
 def test_trials_count_against_what_they_chose():
@@ -35,18 +36,18 @@ def test_trials_count_against_what_they_chose():
     assert (plain.verdict["trials"], tuned.verdict["trials"]) == (0, 40)
     assert "40 trials on earlier dates chose their settings" in tuned.verdict["answers"][-1]["answer"]
     assert "trials" not in plain.verdict["answers"][-1]["answer"]
-    counts = (each.money.set_index("model")["n_trials"] for each in (tuned, plain))
+    counts = (each.trading.set_index("model")["n_trials"] for each in (tuned, plain))
     more = next(counts) - next(counts)
     assert set(more.drop("buy and hold")) == {40}
 
 
 def test_naive_and_ewma_are_added_where_they_are_missing():
-    assert list(judged().contestants) == ["drift", "lstm", "lstm_2", "naive", "ewma"]
-    assert list(evaluate([made("ewma")], small_dataset()).contestants) == ["ewma", "naive"]
+    assert list(evaluated().models) == ["drift", "lstm", "lstm_2", "naive", "ewma"]
+    assert list(evaluate([made("ewma")], small_dataset()).models) == ["ewma", "naive"]
     given = evaluate([made("ewma"), made("naive")], small_dataset())
-    assert list(given.contestants) == ["ewma", "naive"]
-    assert judged().contestants["lstm_2"].params == made("lstm", 1).params
-    assert judged().contestants["lstm"].curve.equals(made("lstm").curve())
+    assert list(given.models) == ["ewma", "naive"]
+    assert evaluated().models["lstm_2"].params == made("lstm", 1).params
+    assert evaluated().models["lstm"].curve.equals(made("lstm").curve())
 
 
 def test_nobody_given_leaves_the_naive_ones():
@@ -63,7 +64,7 @@ def test_labels_are_numbered_where_a_model_comes_more_than_once():
 
 
 def test_every_model_forecasts_from_every_test_origin():
-    data, table = small_dataset(), judged().forecasts
+    data, table = small_dataset(), evaluated().forecasts
     assert list(table.columns) == list(FORECASTS)
     origins = data.origins("test")
     keys = list(zip(*(data.features[name].to_numpy()[origins] for name in ("ticker", "date")), strict=True))
@@ -75,7 +76,7 @@ def test_every_model_forecasts_from_every_test_origin():
 
 
 def test_naives_point_forecast_is_the_last_close_to_the_last_bit():
-    own = judged().forecasts.query("model in ('naive', 'ewma')")
+    own = evaluated().forecasts.query("model in ('naive', 'ewma')")
     assert (own["forecast"] == own["last_close"]).all()
     closes = small_dataset().features.set_index(["ticker", "date"])["close"]
     keys = pd.MultiIndex.from_frame(own[["ticker", "cutoff"]])
@@ -83,12 +84,12 @@ def test_naives_point_forecast_is_the_last_close_to_the_last_bit():
 
 
 def test_models_of_one_kind_are_judged_apart():
-    one, two = (judged().forecasts.query("model == @name")["q95"].to_numpy() for name in ("lstm", "lstm_2"))
+    one, two = (evaluated().forecasts.query("model == @name")["q95"].to_numpy() for name in ("lstm", "lstm_2"))
     assert (one != two).any()
 
 
 def test_walk_names_rows_by_label():
-    table = walk({"mine": made("naive")}, small_dataset())
+    table = forecast_test_span({"mine": made("naive")}, small_dataset())
     assert set(table["model"]) == {"mine"}
 
 
@@ -157,24 +158,24 @@ def test_the_insample_error_equals_a_loop():
 
 
 def test_mase_is_measured_against_the_insample_error():
-    board = judged().leaderboard.set_index("model")
-    data, naive = small_dataset(), judged().forecasts.query("model == 'naive' and horizon == 1").dropna()
+    board = evaluated().leaderboard.set_index("model")
+    data, naive = small_dataset(), evaluated().forecasts.query("model == 'naive' and horizon == 1").dropna()
     errors = (naive["actual"] - naive["forecast"]).abs().groupby(naive["ticker"]).mean()
     scale = insample_mae(data, pd.Timestamp(data.spec.valid_start))
     assert board.loc["naive", "mase"] == pytest.approx((errors / scale).mean())
 
 
 def test_naive_stands_beside_the_best():
-    figures = judged().best_beside_naive()
-    best = judged().verdict["best"]
-    assert figures["test_crps"] == judged().scores.loc[(best, 1), "crps"]
-    assert figures["naive_test_crps"] == judged().scores.loc[("naive", 1), "crps"]
-    assert figures["naive_test_rmse_h3"] == judged().scores.loc[("naive", 3), "rmse"]
-    assert judged().metrics("drift") == scores.headline(judged().scores, "drift")
-    json.dumps(judged().verdict, allow_nan=False)
+    figures = evaluated().best_beside_naive()
+    best = evaluated().verdict["best"]
+    assert figures["test_crps"] == evaluated().scores.loc[(best, 1), "crps"]
+    assert figures["naive_test_crps"] == evaluated().scores.loc[("naive", 1), "crps"]
+    assert figures["naive_test_rmse_h3"] == evaluated().scores.loc[("naive", 3), "rmse"]
+    assert evaluated().metrics("drift") == headline(evaluated().scores, "drift")
+    json.dumps(evaluated().verdict, allow_nan=False)
 
 
 def test_evaluating_twice_gives_the_same_tables():
     again = evaluate([made("drift"), made("lstm"), made("lstm", 1)], small_dataset())
-    pd.testing.assert_frame_equal(again.forecasts, judged().forecasts, check_exact=True)
-    pd.testing.assert_frame_equal(again.leaderboard, judged().leaderboard, check_exact=True)
+    pd.testing.assert_frame_equal(again.forecasts, evaluated().forecasts, check_exact=True)
+    pd.testing.assert_frame_equal(again.leaderboard, evaluated().leaderboard, check_exact=True)

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricecast.evaluation.by_fold import by_fold, judge_selected
+from pricecast.evaluation.by_fold import by_fold, score_selected
 from pricecast.evaluation.coverage import coverage
-from pricecast.evaluation.evidence import ERRORS, TOLERANCE, misses, shown_model
-from pricecast.evaluation.questions import answers
+from pricecast.evaluation.evidence import ERRORS, TOLERANCE, featured_model, misses
+from pricecast.evaluation.questions import answer_questions
 from pricecast.evaluation.scores import score
 from tests.support.forecast_samples import sample_forecasts
 
@@ -63,7 +63,7 @@ NO_FOLDS = pd.DataFrame(columns=["model", "horizon", "fold", "skill_crps"])
 def said(table, cover=None, folds=NO_FOLDS, selected=None):
     models = table.index.unique("model")
     cover = covered(*((model, "all", "all", {}) for model in models)) if cover is None else cover
-    return {each["question"]: each["answer"] for each in answers(table, cover, folds, selected)}
+    return {each["question"]: each["answer"] for each in answer_questions(table, cover, folds, selected)}
 
 
 def test_a_backtest_answers_every_question_in_order():
@@ -73,7 +73,7 @@ def test_a_backtest_answers_every_question_in_order():
     scales = table[["ticker", "cutoff"]].drop_duplicates().rename(columns={"cutoff": "date"})
     cover = coverage(table, scales.assign(scale=np.random.default_rng(0).uniform(0.01, 0.03, len(scales))))
     folds = by_fold(table)
-    found = answers(score(table), cover, folds, judge_selected(table, folds))
+    found = answer_questions(score(table), cover, folds, score_selected(table, folds))
     assert [each["question"] for each in found] == list(QUESTIONS)
     for each in found:
         assert each["answer"].endswith(".")
@@ -134,9 +134,9 @@ def test_the_distribution():
 
 
 def test_the_model_that_is_spoken_of():
-    assert shown_model(scores(h1=board(**NAIVES, lstm=BETTER, drift={"crps": 0.9}))) == "lstm"
-    assert shown_model(scores(h1=board(**NAIVES, lstm={}, drift={"crps": 0.9}))) == "drift"
-    assert shown_model(scores(h1=board(**NAIVES))) == "naive"
+    assert featured_model(scores(h1=board(**NAIVES, lstm=BETTER, drift={"crps": 0.9}))) == "lstm"
+    assert featured_model(scores(h1=board(**NAIVES, lstm={}, drift={"crps": 0.9}))) == "drift"
+    assert featured_model(scores(h1=board(**NAIVES))) == "naive"
 
 
 # --- honest ------------------------------------------------------------------------------------------------

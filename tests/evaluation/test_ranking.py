@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pricecast.evaluation.ranking import COLUMNS, cross_section
+from pricecast.evaluation.ranking import COLUMNS, ranking
 from pricecast.schema import QUANTILE_COLUMNS
 from pricecast.statistics.significance import block_error
 
@@ -70,7 +70,7 @@ def plain(table: pd.DataFrame, model: str, horizon: int) -> tuple[float, ...]:
 @pytest.mark.parametrize(("seed", "tickers"), [(0, 23), (1, 10), (2, 11), (3, 40)])
 def test_every_figure_equals_the_loop(seed, tickers):
     table = forecasts(seed=seed, tickers=tickers)
-    found = cross_section(table)
+    found = ranking(table)
     assert list(found.columns) == list(COLUMNS)
     assert len(found) == 6
     for row in found.itertuples(index=False, name=None):
@@ -81,7 +81,7 @@ def test_models_stand_in_the_tables_order_and_naive_has_no_ranking():
     table = forecasts(models=("tied", "naive", "some")).sort_values(
         "model", key=lambda x: x.map({"tied": 0, "naive": 1, "some": 2})
     )
-    found = cross_section(table)
+    found = ranking(table)
     pairs = list(zip(found["model"], found["horizon"], strict=True))
     assert pairs == [(model, horizon) for model in ("tied", "naive", "some") for horizon in (1, 5)]
     naive = found[found["model"] == "naive"]
@@ -93,13 +93,13 @@ def test_one_forecast_for_all_tickers_is_no_ranking_whatever_the_rounding():
     table = forecasts(models=("naive",)).assign(model="drift", forecast=lambda t: t["last_close"] * np.exp(-0.0003))
     spoken = 100 * np.log(table["forecast"] / table["last_close"])
     assert spoken.nunique() > 1
-    assert (cross_section(table)["n_days"] == 0).all()
+    assert (ranking(table)["n_days"] == 0).all()
 
 
 def test_a_perfect_ranking_and_its_reverse():
     table = forecasts(models=("some",), horizons=(1,), gaps=0.0)
-    right = cross_section(table.assign(forecast=table["actual"])).iloc[0]
-    wrong = cross_section(table.assign(forecast=table["last_close"] ** 2 / table["actual"])).iloc[0]
+    right = ranking(table.assign(forecast=table["actual"])).iloc[0]
+    wrong = ranking(table.assign(forecast=table["last_close"] ** 2 / table["actual"])).iloc[0]
     assert right[["ic", "rank_ic"]].to_list() == pytest.approx([1, 1])
     assert wrong[["ic", "rank_ic"]].to_list() == pytest.approx([-1, -1])
     assert right["spread"] == pytest.approx(-wrong["spread"])
@@ -109,44 +109,44 @@ def test_a_perfect_ranking_and_its_reverse():
 
 
 def test_noise_has_no_skill_and_a_little_knowledge_is_seen():
-    found = cross_section(forecasts(days=500, tickers=50, horizons=(1,))).set_index("model").loc["some"]
+    found = ranking(forecasts(days=500, tickers=50, horizons=(1,))).set_index("model").loc["some"]
     # The share 0.1 of the outcome in the opinion is a correlation of .1 / sqrt(1.01).
     assert abs(found["ic"] - 0.0995) < 4 * found["ic_error"]
     assert found["ic_error"] < 0.01
     noise = forecasts(days=500, tickers=50, horizons=(1,), models=("some",), seed=8)
     noise["forecast"] = noise["last_close"] * np.exp(np.random.default_rng(1).normal(0, 0.02, len(noise)))
-    found = cross_section(noise).iloc[0]
+    found = ranking(noise).iloc[0]
     for name in ("ic", "rank_ic", "spread"):
         assert abs(found[name]) < 3 * found[f"{name}_error"]
 
 
 @pytest.mark.parametrize("tickers", [1, 9])
 def test_few_tickers_have_no_row_but_the_columns(tickers):
-    found = cross_section(forecasts(tickers=tickers))
+    found = ranking(forecasts(tickers=tickers))
     assert found.empty
     assert list(found.columns) == list(COLUMNS)
-    assert cross_section(forecasts().assign(actual=np.nan)).empty
+    assert ranking(forecasts().assign(actual=np.nan)).empty
 
 
 def test_days_with_too_few_tickers_and_unknown_futures_are_left_out():
     table = forecasts(gaps=0.0)
     late = table["cutoff"] > table["cutoff"].sort_values().iloc[len(table) // 2]
     few = table.assign(actual=table["actual"].where(~late | table["ticker"].isin(["T1", "T2"])))
-    pd.testing.assert_frame_equal(cross_section(few), cross_section(table[~late]))
+    pd.testing.assert_frame_equal(ranking(few), ranking(table[~late]))
 
 
 def test_one_day_and_a_market_that_stands_still():
     table = forecasts(days=1, gaps=0.0, models=("some",), horizons=(1,))
-    found = cross_section(table).iloc[0]
+    found = ranking(table).iloc[0]
     assert found["n_days"] == 1
     assert np.isfinite(found[["ic", "rank_ic", "spread"]].to_numpy(float)).all()
     assert found[["ic_error", "rank_ic_error", "icir", "spread_error"]].isna().all()
-    still = cross_section(table.assign(actual=table["last_close"]))
+    still = ranking(table.assign(actual=table["last_close"]))
     assert still["n_days"].to_list() == [0]
 
 
 def test_the_input_stays_as_it_is():
     table = forecasts(days=5)
     before = table.copy()
-    cross_section(table)
+    ranking(table)
     pd.testing.assert_frame_equal(table, before)

@@ -7,8 +7,10 @@ import pytest
 from scipy.stats import norm
 
 from pricecast.errors import InputError
-from pricecast.evaluation.metrics import METRICS, Slice
-from pricecast.evaluation.scores import best_model, headline, leaderboard, score
+from pricecast.evaluation.leaderboard import headline, leaderboard
+from pricecast.evaluation.metrics import METRICS
+from pricecast.evaluation.scored_rows import Slice
+from pricecast.evaluation.scores import best_model, score
 from pricecast.evaluation.verdict import verdict
 from pricecast.schema import FORECASTS, QUANTILE_COLUMNS, QUANTILE_LEVELS
 from pricecast.statistics.significance import daily_losses, diebold_mariano, holm

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from pricecast.errors import InputError
-from pricecast.evaluation.trading import HOLD, _exceeds, deflated_sharpe, money
+from pricecast.evaluation.trading import HOLD, _exceeds, deflated_sharpe, trading
 from tests.support.forecast_samples import sample_forecasts
 
 HEAD = ["ticker", "cutoff", "date", "last_close", "q50", "actual"]
@@ -60,7 +60,7 @@ def by_hand(forecasts: pd.DataFrame, model: str | None, cost: float) -> dict[str
 def test_every_figure_is_that_of_a_diary(cost_bps: float) -> None:
     forecasts = sample_forecasts(("A", "B", "C"), ("naive", "drift", "lstm"), days=90, horizons=2)
     forecasts = forecasts.drop(forecasts.index[[7, 100, 101, 400, 900]])  # Not every ticker trades on every day.
-    found = money(forecasts.sample(frac=1, random_state=0), cost_bps)
+    found = trading(forecasts.sample(frac=1, random_state=0), cost_bps)
     for name in ("drift", "lstm"):
         expected = by_hand(forecasts, name, cost_bps / 1e4)
         assert row(found, name)[list(expected)].to_dict() == pytest.approx(expected, rel=1e-9), name
@@ -69,13 +69,13 @@ def test_every_figure_is_that_of_a_diary(cost_bps: float) -> None:
 def test_buying_and_holding_is_long_every_day() -> None:
     forecasts = sample_forecasts(days=90)
     expected = by_hand(forecasts, None, 5e-4)
-    found = row(money(forecasts), HOLD)
+    found = row(trading(forecasts), HOLD)
     assert found[list(expected)].to_dict() == pytest.approx(expected, rel=1e-9)
     assert found["invested"] == 100
 
 
 def test_no_forecast_of_a_rise_is_no_trade() -> None:
-    flat = row(money(sample_forecasts()), "naive")
+    flat = row(trading(sample_forecasts()), "naive")
     assert flat[["return", "volatility", "max_drawdown", "turnover", "invested"]].eq(0).all()
     assert math.isnan(flat["sharpe"])
     assert math.isnan(flat["deflated_sharpe"])
@@ -83,7 +83,7 @@ def test_no_forecast_of_a_rise_is_no_trade() -> None:
 
 def test_a_position_earns_the_bar_after_its_decision() -> None:
     """The forecast of the second evening comes true on the third day; the jump of the second is not its own."""
-    found = money(
+    found = trading(
         table(
             ("A", "2024-01-02", "2024-01-03", 100.0, 100.0, 150.0),
             ("A", "2024-01-03", "2024-01-04", 150.0, 160.0, 153.0),
@@ -98,12 +98,12 @@ def test_a_position_earns_the_bar_after_its_decision() -> None:
 
 def test_a_rise_must_pay_for_the_way_in_and_out() -> None:
     rows = [("A", f"2024-01-0{day}", f"2024-01-0{day + 1}", 100.0, 100 * math.exp(0.0019), 101.0) for day in (1, 2)]
-    assert row(money(table(*rows), cost_bps=9.4), "m")["invested"] == 100
-    assert row(money(table(*rows), cost_bps=9.6), "m")["invested"] == 0
+    assert row(trading(table(*rows), cost_bps=9.4), "m")["invested"] == 100
+    assert row(trading(table(*rows), cost_bps=9.6), "m")["invested"] == 0
 
 
 def test_costs_are_paid_on_the_way_in_and_on_the_way_out() -> None:
-    found = money(
+    found = trading(
         table(
             ("A", "2024-01-02", "2024-01-03", 100.0, 110.0, 100.0),
             ("A", "2024-01-03", "2024-01-04", 100.0, 110.0, 100.0),
@@ -119,7 +119,7 @@ def test_costs_are_paid_on_the_way_in_and_on_the_way_out() -> None:
 
 def test_the_capital_of_a_day_is_spread_over_the_tickers_that_trade_on_it() -> None:
     """A closes over the weekend, B does not; Monday's return of A is earned on Monday."""
-    found = money(
+    found = trading(
         table(
             ("A", "2024-01-05", "2024-01-08", 100.0, 110.0, 110.0),
             ("B", "2024-01-05", "2024-01-06", 100.0, 110.0, 120.0),
@@ -137,27 +137,27 @@ def test_the_capital_of_a_day_is_spread_over_the_tickers_that_trade_on_it() -> N
 def test_a_year_has_365_days_only_where_a_bar_falls_on_a_weekend() -> None:
     forecasts = sample_forecasts(days=60)
     shifted = forecasts.assign(date=forecasts["date"] + pd.Timedelta(days=1))
-    ratio = row(money(shifted), HOLD)["volatility"] / row(money(forecasts), HOLD)["volatility"]
+    ratio = row(trading(shifted), HOLD)["volatility"] / row(trading(forecasts), HOLD)["volatility"]
     assert ratio == pytest.approx(math.sqrt(365 / 252))
 
 
 def test_without_one_day_ahead_there_is_nothing_to_tell() -> None:
     forecasts = sample_forecasts(days=40)
-    assert money(forecasts[forecasts["horizon"] > 1]).empty
-    assert list(money(forecasts[forecasts["horizon"] > 1])) == list(money(forecasts))
+    assert trading(forecasts[forecasts["horizon"] > 1]).empty
+    assert list(trading(forecasts[forecasts["horizon"] > 1])) == list(trading(forecasts))
 
 
 def test_wild_prices_make_figures_and_no_warning() -> None:
     rows = [("A", f"2024-01-0{day}", f"2024-01-0{day + 1}", 1e-12, 1.0, 1e15) for day in (1, 2, 3)]
-    assert row(money(table(*rows)), "m")["return"] == math.inf
+    assert row(trading(table(*rows)), "m")["return"] == math.inf
 
 
 def test_impossible_costs_are_refused() -> None:
     forecasts = sample_forecasts(days=60)
     with pytest.raises(InputError, match="basis points, got -1"):
-        money(forecasts, cost_bps=-1)
+        trading(forecasts, cost_bps=-1)
     with pytest.raises(InputError, match="basis points, got 10000"):
-        money(forecasts, cost_bps=10_000)
+        trading(forecasts, cost_bps=10_000)
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,9 @@ def test_nothing_to_judge_is_no_number() -> None:
 
 def test_models_are_the_trials_and_what_was_tried_besides() -> None:
     forecasts = sample_forecasts(models=("naive", "drift", "lstm", "gru"), days=200)
-    found = money(forecasts)
+    found = trading(forecasts)
     assert found.set_index("model")["n_trials"].to_dict() == {"naive": 3, "drift": 3, "lstm": 3, "gru": 3, HOLD: 1}
-    more = money(forecasts, trials=200)
+    more = trading(forecasts, trials=200)
     assert row(more, "lstm")["n_trials"] == 203
     assert row(more, "lstm")["deflated_sharpe"] < row(found, "lstm")["deflated_sharpe"]
     assert row(more, HOLD).equals(row(found, HOLD))
@@ -236,5 +236,5 @@ def test_a_walk_without_drift_pays_nobody() -> None:
         models = [
             one.assign(model=f"m{k}", q50=close[:-1] * np.exp(0.01 * rng.standard_normal(n))) for k in range(8)
         ]
-        believed += bool((money(pd.concat(models)).iloc[:-1]["deflated_sharpe"] > 0.95).any())
+        believed += bool((trading(pd.concat(models)).iloc[:-1]["deflated_sharpe"] > 0.95).any())
     assert believed <= 2

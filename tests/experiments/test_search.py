@@ -11,11 +11,12 @@ from scipy.stats import norm
 from pricecast import models
 from pricecast.dataset.dataset import fit_scalers
 from pricecast.errors import InputError
-from pricecast.evaluation.metrics import METRICS, Slice
-from pricecast.experiments import search
+from pricecast.evaluation.metrics import METRICS
+from pricecast.evaluation.scored_rows import Slice
+from pricecast.experiments import search, search_space
 from pricecast.forecasting import out_of_fold
 from pricecast.forecasting.settings import Settings
-from pricecast.forecasting.walk_forward import Candidate
+from pricecast.forecasting.walk_plan import Candidate
 from pricecast.models import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS, QUANTILE_LEVELS
 from tests.support.market_samples import small_dataset
@@ -68,15 +69,17 @@ def test_nothing_of_the_test_span_reaches_a_trial(value):
     pd.testing.assert_frame_equal(seen[0].features, seen[1].features)
     for name, params in (("lstm", TINY), ("har", {})):
         found = [
-            search.assess(Candidate(name, params), each, search.folds(each, True), ("crps", "rmse", "mape"))
+            search.score_candidate(
+                Candidate(name, params), each, search.search_folds(each, True), ("crps", "rmse", "mape")
+            )
             for each in seen
         ]
         assert found[0] == found[1]
 
 
 def test_the_folds_are_the_validation_span_or_all_of_the_past():
-    whole = out_of_fold.folds(data())
-    walked, (last,) = (search.folds(past(), walk) for walk in (True, False))
+    whole = out_of_fold.past_folds(data())
+    walked, (last,) = (search.search_folds(past(), walk) for walk in (True, False))
     assert len(walked) == len(whole) > 1
     ends = data().features.groupby("ticker")["date"].shift(-2)
     for ours, theirs in zip([*walked, last], [*whole, whole[-1]], strict=True):
@@ -93,8 +96,8 @@ def test_the_folds_are_the_validation_span_or_all_of_the_past():
 
 def test_a_score_equals_plain_steps():
     metrics = ("crps", "rmse", "mape")
-    walked = search.folds(past(), True)
-    found = search.assess(Candidate("lstm", TINY), past(), walked, metrics)
+    walked = search.search_folds(past(), True)
+    found = search.score_candidate(Candidate("lstm", TINY), past(), walked, metrics)
     scores, epochs = [], []
     for fold in walked:
         panel = past().panel(fit_scalers(past().features, past().spec, fold.train))
@@ -115,15 +118,22 @@ def test_a_score_equals_plain_steps():
 
 
 def test_the_epochs_of_the_end_are_the_median_of_the_best_ones():
-    assert search.Assessed({}, (3, 9, 4)).epochs == 4
-    assert search.Assessed({}, (3, 4)).epochs == 4
-    assert search.Assessed({}).epochs is None
+    assert search.TrialScores({}, (3, 9, 4)).epochs == 4
+    assert search.TrialScores({}, (3, 4)).epochs == 4
+    assert search.TrialScores({}).epochs is None
 
 
 def test_a_model_that_does_not_stop_has_no_epochs():
-    assert search.assess(Candidate("har", {}), past(), search.folds(past(), False), ("crps",)).best_epochs == ()
+    assert (
+        search.score_candidate(
+            Candidate("har", {}), past(), search.search_folds(past(), False), ("crps",)
+        ).best_epochs
+        == ()
+    )
     unstopped = Candidate("lstm", TINY, Settings(early_stopping=False))
-    assert search.assess(unstopped, past(), search.folds(past(), False), ("crps",)).best_epochs == ()
+    assert (
+        search.score_candidate(unstopped, past(), search.search_folds(past(), False), ("crps",)).best_epochs == ()
+    )
 
 
 def test_a_dividend_of_the_test_span_moves_no_score():
@@ -135,25 +145,27 @@ def test_a_dividend_of_the_test_span_moves_no_score():
     later = replace(past(), bars=bars, features=table)
     for name, params in (("lstm", TINY), ("har", {})):
         found = [
-            search.assess(Candidate(name, params), each, search.folds(each, True), ("crps", "rmse", "mape")).scores
+            search.score_candidate(
+                Candidate(name, params), each, search.search_folds(each, True), ("crps", "rmse", "mape")
+            ).scores
             for each in (past(), later)
         ]
         assert found[0] == pytest.approx(found[1])
 
 
 def test_every_epoch_of_every_fold_is_told_and_an_end_is_passed_on():
-    told = []
-    search.assess(
-        Candidate("lstm", TINY), past(), search.folds(past(), True), ("crps",),
-        lambda fold, epoch, _: told.append((fold, epoch)),
+    epochs = []
+    search.score_candidate(
+        Candidate("lstm", TINY), past(), search.search_folds(past(), True), ("crps",),
+        lambda fold, epoch, _: epochs.append((fold, epoch)),
     )  # fmt: skip
-    assert told == [(fold, epoch) for fold in range(3) for epoch in (1, 2, 3)]
+    assert epochs == [(fold, epoch) for fold in range(3) for epoch in (1, 2, 3)]
 
     def stop(fold, epoch, losses):
         raise StopIteration
 
     with pytest.raises(StopIteration):
-        search.assess(Candidate("lstm", TINY), past(), search.folds(past(), False), ("crps",), stop)
+        search.score_candidate(Candidate("lstm", TINY), past(), search.search_folds(past(), False), ("crps",), stop)
 
 
 @pytest.mark.parametrize("kind", ["center", "sigma", "quantiles"])
@@ -179,27 +191,27 @@ def test_a_score_that_is_no_number_is_an_input_error():
 
 
 def test_only_models_with_something_to_tune_are_tuned():
-    assert search.tunable(["naive", "har", "drift", "lstm"]) == ["har", "lstm"]
+    assert search_space.tunable(["naive", "har", "drift", "lstm"]) == ["har", "lstm"]
     with pytest.raises(InputError, match="something to tune, got naive, drift"):
-        search.tunable(["naive", "drift"])
+        search_space.tunable(["naive", "drift"])
 
 
 @pytest.mark.parametrize("name", [name for name in models.names() if name not in ("naive", "ewma", "drift")])
 def test_a_model_can_be_made_of_what_its_space_suggests(name):
     trial = Fixed()
-    models.create(name, search.suggest(name, trial, {}, 120, 0))
+    models.create(name, search_space.suggest(name, trial, {}, 120, 0))
     # A study begins with the defaults, which have to lie in the space.
     assert set(trial.asked) <= models.parameters(name).keys()
 
 
 def test_a_lookback_that_is_set_is_not_searched_and_one_beyond_the_context_is_cut():
     free, fixed = Fixed(), Fixed()
-    assert search.suggest("lstm", free, {}, 5, 0)["lookback"] == 5  # of 10 to 60
+    assert search_space.suggest("lstm", free, {}, 5, 0)["lookback"] == 5  # of 10 to 60
     given = {"lookback": 33, "dropout": 0.3}
-    assert search.suggest("lstm", fixed, {"dropout": 0.3}, 120, 33).items() >= given.items()
+    assert search_space.suggest("lstm", fixed, {"dropout": 0.3}, 120, 33).items() >= given.items()
     assert {"lookback", "dropout"} <= set(free.asked)
     assert not {"lookback", "dropout"} & set(fixed.asked)
-    assert "lookback" not in search.suggest("har", Fixed(), {}, 120, 33)
+    assert "lookback" not in search_space.suggest("har", Fixed(), {}, 120, 33)
 
 
 @pytest.mark.parametrize(("longest", "bounds"), [(120, (10, 60)), (45, (10, 45)), (15, (10, 15)), (5, (5, 5))])
@@ -211,7 +223,7 @@ def test_a_lookback_ends_where_the_context_does(longest, bounds):
             asked[name] = (low, high)
             return low
 
-    search.suggest("lstm", Seen(), {}, longest, 0)
+    search_space.suggest("lstm", Seen(), {}, longest, 0)
     assert asked["lookback"] == bounds
 
 
@@ -220,6 +232,6 @@ def test_a_lookback_ends_where_the_context_does(longest, bounds):
     [({"dropuot": 0.1}, "dropuot"), ({"lookback": 200}, "a lookback of at most 120 days for lstm, got 200")],
 )
 def test_what_no_trial_could_be_made_with_is_refused(params, complaint):
-    search.check(Candidate("lstm", {"lookback": 120}), 120)
+    search_space.check(Candidate("lstm", {"lookback": 120}), 120)
     with pytest.raises(InputError, match=complaint):
-        search.check(Candidate("lstm", params), 120)
+        search_space.check(Candidate("lstm", params), 120)

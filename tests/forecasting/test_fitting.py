@@ -33,7 +33,7 @@ def test_a_fit_has_seen_closes_up_to_the_test_span_and_no_further(name):
 
 
 def test_calibration_learns_from_what_was_missed_in_every_fold_of_the_past():
-    panel, folds = data().panel(), out_of_fold.folds(data())
+    panel, folds = data().panel(), out_of_fold.past_folds(data())
     rows = np.concatenate([fold.origins for fold in folds])
     assert len(folds) == 3
     assert made("naive").past.origins.tolist() == rows.tolist()
@@ -53,7 +53,7 @@ def calibration_quantile(scores, level, worth):
 @pytest.mark.parametrize("name", ["drift", "lstm"])
 def test_the_past_is_forecast_by_models_that_did_not_know_it(name):
     # Fold by fold by hand: the model, its scalers and what it may stop on are all from before.
-    folds, seen = out_of_fold.folds(data()), []
+    folds, seen = out_of_fold.past_folds(data()), []
     for fold in folds:
         panel = data().panel(fit_scalers(data().features, data().spec, fold.train))
         rows = (fold.train, fold.valid) if models.about(name).stops_early else (fold.past, fold.past[:0])
@@ -72,9 +72,9 @@ def test_a_model_that_has_nothing_to_stop_on_learns_from_validation_rows_too():
 
 
 def test_progress_is_told():
-    told = []
-    fitting.fit("naive", {}, data(), progress=told.append)
-    assert told == [*(f"naive, out of fold {k} of 3" for k in (1, 2, 3)), "naive"]
+    descriptions = []
+    fitting.fit("naive", {}, data(), progress=descriptions.append)
+    assert descriptions == [*(f"naive, out of fold {k} of 3" for k in (1, 2, 3)), "naive"]
 
 
 # --- how it is made ----------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_a_model_for_each_ticker_learns_one_that_was_listed_late(name):
     )  # fmt: skip
     tickers = late.features["ticker"].to_numpy()
     assert any(
-        "BBB" in tickers[fold.origins] and "BBB" not in tickers[fold.train] for fold in out_of_fold.folds(late)
+        "BBB" in tickers[fold.origins] and "BBB" not in tickers[fold.train] for fold in out_of_fold.past_folds(late)
     )
     each = fitting.fit(name, small(name), late, settings=Settings(per_ticker=True))
     assert each.model.models_.keys() == {"AAA", "BBB"}
@@ -210,12 +210,12 @@ def test_a_model_for_each_ticker_learns_one_that_was_gone_early():
     data = dataset.build(prices, horizon=3, max_lookback=20, **days)
     # As of a date months after its last bar.
     later = data.as_of(pd.Timestamp("2023-10-02"), pd.Timestamp("2024-03-01"))
-    told = []
+    epochs = []
     each = fitting.fit(
-        "lstm", small("lstm"), later, lambda epoch, losses: told.append(losses), Settings(per_ticker=True)
+        "lstm", small("lstm"), later, lambda epoch, losses: epochs.append(losses), Settings(per_ticker=True)
     )
     assert each.model.models_.keys() == {"AAA", "DEL"}
-    assert [losses.keys() for losses in told] == [{"train_loss", "val_loss"}] * 2
+    assert [losses.keys() for losses in epochs] == [{"train_loss", "val_loss"}] * 2
 
 
 def test_a_ticker_that_was_listed_late_stops_early_on_the_newest_of_its_own_past():
@@ -279,36 +279,36 @@ def test_a_refit_learns_from_every_origin_whose_labels_are_known(monkeypatch):
 
 def test_a_forecaster_from_a_file_is_not_refitted_without_what_it_was_calibrated_on(tmp_path):
     loaded = Forecaster.load(made("knn").save(tmp_path / "saved"))
-    for judged in (loaded, fitting.refit(made("knn"), data())):
+    for refitted in (loaded, fitting.refit(made("knn"), data())):
         with pytest.raises(InputError, match="expected knn as it was fitted, with the forecasts"):
-            fitting.refit(judged, data())
+            fitting.refit(refitted, data())
     own = Forecaster.load(made("ewma").save(tmp_path / "own"))
     assert fitting.refit(own, data()).calibration is None
 
 
 def test_a_refit_takes_the_best_epoch_and_keeps_the_scalers():
-    judged = fitting.fit("lstm", {**small("lstm"), "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
-    best = judged.summary()["converged_epoch"]
+    first = fitting.fit("lstm", {**small("lstm"), "epochs": 20, "patience": 1, "learning_rate": 0.05}, data())
+    best = first.summary()["converged_epoch"]
     seen = []
-    again = fitting.refit(judged, data(), lambda epoch, metrics: seen.append(epoch))
+    again = fitting.refit(first, data(), lambda epoch, metrics: seen.append(epoch))
     assert seen == list(range(1, best + 1))
-    assert best < len(judged.history)
-    assert again.params == {**judged.params, "epochs": best}
-    assert again.scalers is judged.scalers
-    assert again.history == judged.history
-    weights, before = again.model.network_.state_dict(), judged.model.network_.state_dict()
+    assert best < len(first.history)
+    assert again.params == {**first.params, "epochs": best}
+    assert again.scalers is first.scalers
+    assert again.history == first.history
+    weights, before = again.model.network_.state_dict(), first.model.network_.state_dict()
     assert not same_bits(weights["fc2.weight"].numpy(), before["fc2.weight"].numpy())
 
 
 @pytest.mark.parametrize("name", ["naive", "drift", "lstm"])
 def test_a_refit_is_calibrated_on_the_past_and_on_what_the_judged_model_missed_by_in_the_test_span(name):
-    judged, panel = made(name), data().panel()
+    first, panel = made(name), data().panel()
     test = data().origins("test")
     test = test[panel.ahead[test] >= 3]
-    past = out_of_fold.join([judged.past, OutOfFold(test, judged.model.predict(panel, test))])
+    past = out_of_fold.join([first.past, OutOfFold(test, first.model.predict(panel, test))])
     expected = calibrate(past.forecast, panel, past.origins, True, True).offsets
-    assert same_bits(fitting.refit(judged, data()).calibration.offsets, expected)
-    assert not same_bits(judged.calibration.offsets, expected)
+    assert same_bits(fitting.refit(first, data()).calibration.offsets, expected)
+    assert not same_bits(first.calibration.offsets, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)

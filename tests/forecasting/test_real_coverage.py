@@ -6,7 +6,7 @@ import pytest
 
 from pricecast.dataset.dataset import build
 from pricecast.evaluation.coverage import PERCENTS, coverage
-from pricecast.forecasting import walk_forward
+from pricecast.forecasting import walk_forward, walk_plan
 from tests.test_real_data import cleaned, pytestmark  # noqa: F401 - the mark skips these tests, too
 
 FILES = ["etf4_2015_2023_dev", "crypto_2014_2023_dev", "index_1999_2018"]
@@ -20,7 +20,7 @@ def data(name):
 
 
 def check(file, model):
-    table = walk_forward.walk_forward(model, {}, data(file), walk_forward.folds(data(file), 8, 0.6))
+    table = walk_forward.walk_forward(model, {}, data(file), walk_plan.newest_folds(data(file), 8, 0.6))
     found = coverage(table, data(file).features)
     for row in found[found["by"].isin(TOLERANCE)].to_dict("records"):
         for percent in PERCENTS:

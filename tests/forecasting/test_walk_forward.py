@@ -10,14 +10,14 @@ from pricecast import models
 from pricecast.audit import protocol
 from pricecast.dataset import checks, dataset, splits
 from pricecast.errors import InputError
-from pricecast.evaluation.evaluate import evaluate, judged_walk
-from pricecast.forecasting import fitting, forecaster, out_of_fold, replay, walk_forward
+from pricecast.evaluation.evaluate import evaluate, evaluate_walk
+from pricecast.forecasting import fitting, forecaster, out_of_fold, replay, walk_forward, walk_plan
 from pricecast.forecasting.calibration import calibrate
 from pricecast.forecasting.executors import local
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.parity import TOLERANCE, difference
 from pricecast.forecasting.settings import Settings
-from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.models import Forecast
 from tests.support.market_samples import SMALL, market, same_bits, small_dataset
 
@@ -90,7 +90,7 @@ def test_folds_follow_one_another_without_a_gap():
 
 def test_the_folds_of_the_past_know_nothing_of_the_test_span():
     test_start, valid_start = (pd.Timestamp(day) for day in (data().spec.test_start, data().spec.valid_start))
-    found = out_of_fold.folds(data())
+    found = out_of_fold.past_folds(data())
     assert len(found) == 3
     assert found[-1].start == valid_start
     for fold in found:
@@ -102,9 +102,9 @@ def test_the_folds_of_the_past_know_nothing_of_the_test_span():
 def test_a_ticker_is_forecast_once_there_is_enough_of_it():
     # BBB starts late: the first fold has nothing of it, and what little there is decides nothing.
     names = data().features["ticker"].to_numpy()
-    counts = [(names[fold.past] == "BBB").sum() for fold in out_of_fold.folds(data())]
+    counts = [(names[fold.past] == "BBB").sum() for fold in out_of_fold.past_folds(data())]
     assert counts[0] < checks.MIN_TRAIN < counts[-1]
-    for fold, count in zip(out_of_fold.folds(data()), counts, strict=True):
+    for fold, count in zip(out_of_fold.past_folds(data()), counts, strict=True):
         assert ("BBB" in names[fold.origins]) == (count >= checks.MIN_TRAIN)
         assert "AAA" in names[fold.origins]
 
@@ -112,7 +112,7 @@ def test_a_ticker_is_forecast_once_there_is_enough_of_it():
 def test_a_past_that_is_too_short_is_an_input_error():
     short = data().as_of(pd.Timestamp("2021-06-01"), pd.Timestamp("2021-06-20"))
     with pytest.raises(InputError, match="expected a past before 2021-06-20 that can be cut into folds"):
-        out_of_fold.folds(short)
+        out_of_fold.past_folds(short)
 
 
 # --- as of -------------------------------------------------------------------------------------------------
@@ -136,12 +136,12 @@ def test_a_dataset_as_of_a_date_is_the_one_built_with_these_spans():
 @cache
 def walked(name):
     return walk_forward.walk_forward(
-        name, models.settle(name, {}, SMALL), data(), walk_forward.folds(data(), 3, 0.4)
+        name, models.settle(name, {}, SMALL), data(), walk_plan.newest_folds(data(), 3, 0.4)
     )
 
 
 def test_the_folds_cover_the_newest_share_of_the_dates():
-    found = walk_forward.folds(data(), 3, 0.4)
+    found = walk_plan.newest_folds(data(), 3, 0.4)
     dates = np.sort(data().features["date"].unique())
     assert found[0].start == dates[round(0.6 * len(dates))]
     assert len(found) == 3
@@ -151,7 +151,7 @@ def test_the_folds_cover_the_newest_share_of_the_dates():
 
 @pytest.mark.parametrize("name", ["naive", "ewma", "drift", "lstm"])
 def test_every_fold_is_the_forecast_of_a_model_fitted_as_of_its_start(name):
-    table, folds = walked(name), walk_forward.folds(data(), 3, 0.4)
+    table, folds = walked(name), walk_plan.newest_folds(data(), 3, 0.4)
     past = None
     for fold in folds:
         own = data().as_of(fold.valid_start, fold.start)
@@ -172,7 +172,7 @@ def test_every_fold_is_the_forecast_of_a_model_fitted_as_of_its_start(name):
 
 
 def test_nothing_that_comes_later_moves_a_fold():
-    folds = walk_forward.folds(data(), 3, 0.4)
+    folds = walk_plan.newest_folds(data(), 3, 0.4)
     start = folds[1].start
     prices = market(LONG)
     later = prices["date"] >= start
@@ -180,7 +180,7 @@ def test_nothing_that_comes_later_moves_a_fold():
     changed = prices.assign(**{name: prices[name].where(~later, prices[name] * 3) for name in numbers})
     other = dataset.build(changed, **BUILD)
     first = walk_forward.walk_forward(
-        "lstm", models.settle("lstm", {}, SMALL), other, walk_forward.folds(other, 3, 0.4)[:1]
+        "lstm", models.settle("lstm", {}, SMALL), other, walk_plan.newest_folds(other, 3, 0.4)[:1]
     )
     columns = [name for name in first.columns if name != "actual"]
     same = first["date"] < start
@@ -193,7 +193,7 @@ def test_a_walk_is_scored_on_the_right_closes():
 
 
 def test_settings_reach_the_forecasters():
-    folds = walk_forward.folds(data(), 2, 0.2)
+    folds = walk_plan.newest_folds(data(), 2, 0.2)
     plain = walk_forward.walk_forward("naive", {}, data(), folds, Settings(mondrian=False, online=False))
     assert not plain["q05"].equals(walk_forward.walk_forward("naive", {}, data(), folds)["q05"])
 
@@ -216,10 +216,10 @@ def test_one_fold_over_the_test_span_is_what_evaluate_makes_of_a_trained_model(n
 
 def test_too_many_folds_are_an_input_error():
     with pytest.raises(InputError, match="expected dates enough for 500 folds in the newest 40% of 900 dates"):
-        walk_forward.folds(data(), 500, 0.4)
+        walk_plan.newest_folds(data(), 500, 0.4)
     for count, share in ((2, 0.99), (1, 1e-6), (2, 1e-6)):
         with pytest.raises(InputError, match="take fewer folds"):
-            walk_forward.folds(data(), count, share)
+            walk_plan.newest_folds(data(), count, share)
 
 
 # --- windows and refits ------------------------------------------------------------------------------------
@@ -237,17 +237,17 @@ def learned(plan, name="lstm"):
         return original(model, stops, panel, fold, on_epoch)
 
     original, own = fitting.learn, candidate(name)
-    walked = walk_forward.folds(data(), 4, 0.4)
-    fits = [fit for fit in walk_forward.fits(own, data(), walked, plan) if fit.place.startswith("fold")]
+    walked = walk_plan.newest_folds(data(), 4, 0.4)
+    fits = [fit for fit in walk_plan.fits(own, data(), walked, plan) if fit.name.startswith("fold")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "learn", spy)
-        found = [walk_forward.run(fit, data()) for fit in fits]
+        found = [walk_forward.run_fit(fit, data()) for fit in fits]
     return walked, fits, found, seen
 
 
 def test_a_rolling_window_keeps_its_length_and_an_expanding_one_its_start():
     dates = np.sort(data().features["date"].unique())
-    longest = np.searchsorted(dates, walk_forward.folds(data(), 4, 0.4)[0].start.to_datetime64())
+    longest = np.searchsorted(dates, walk_plan.newest_folds(data(), 4, 0.4)[0].start.to_datetime64())
     for name in ("lstm", "drift"):
         walked, _, _, rolling = learned(Plan(window="rolling"), name)
         for fold, (first, origin, last, count) in zip(walked, rolling, strict=True):
@@ -263,7 +263,7 @@ def test_a_rolling_window_keeps_its_length_and_an_expanding_one_its_start():
 
 
 def test_the_first_fold_is_the_same_whatever_the_window():
-    walked = walk_forward.folds(data(), 2, 0.3)
+    walked = walk_plan.newest_folds(data(), 2, 0.3)
     tables = [
         walk_forward.walk_forward("lstm", candidate("lstm").params, data(), walked, plan=Plan(window=window))
         for window in ("expanding", "rolling")
@@ -274,14 +274,14 @@ def test_the_first_fold_is_the_same_whatever_the_window():
 
 
 def test_a_series_model_in_a_rolling_window_starts_where_the_window_does():
-    walked = walk_forward.folds(data(), 2, 0.3)
+    walked = walk_plan.newest_folds(data(), 2, 0.3)
     table = walk_forward.walk_forward("garch", {}, data(), walked, plan=Plan(window="rolling"))
     assert np.isfinite(table["q05"]).all()
 
 
 def test_a_network_may_forecast_several_folds_and_is_calibrated_for_each():
     walked, fits, found, _ = learned(Plan(refit_every=3))
-    assert [fit.place for fit in fits] == ["fold 1", "fold 4"]
+    assert [fit.name for fit in fits] == ["fold 1", "fold 4"]
     assert [fit.fold.start for fit in fits] == [walked[0].start, walked[3].start]
     own = candidate("lstm")
     table = walk_forward.walk_forward("lstm", own.params, data(), walked, plan=Plan(refit_every=3))
@@ -302,8 +302,8 @@ def test_a_network_may_forecast_several_folds_and_is_calibrated_for_each():
 
 
 def test_parallel_fits_are_those_of_one_process():
-    walked = walk_forward.folds(data(), 2, 0.3)
-    fits = [fit for name in ("har", "lstm", "ewma") for fit in walk_forward.fits(candidate(name), data(), walked)]
+    walked = walk_plan.newest_folds(data(), 2, 0.3)
+    fits = [fit for name in ("har", "lstm", "ewma") for fit in walk_plan.fits(candidate(name), data(), walked)]
     alone, together = (dict(local.results(fits, data(), jobs)) for jobs in (1, 2))
     assert sorted(alone) == sorted(together) == list(range(len(fits)))
     for number, one in alone.items():
@@ -314,9 +314,9 @@ def test_parallel_fits_are_those_of_one_process():
 
 
 def test_an_error_in_a_child_process_is_the_error():
-    walked = walk_forward.folds(data(), 2, 0.3)
-    fits = walk_forward.fits(Candidate("linear", {}), data(), walked)
-    broken = [walk_forward.Fit(Candidate("knn", {"neighbours": 0}), "fold 1", walked[0], walked[0].origins), *fits]
+    walked = walk_plan.newest_folds(data(), 2, 0.3)
+    fits = walk_plan.fits(Candidate("linear", {}), data(), walked)
+    broken = [walk_plan.Fit(Candidate("knn", {"neighbours": 0}), "fold 1", walked[0], walked[0].origins), *fits]
     with pytest.raises(InputError):
         list(local.results(broken, data(), 2))
 
@@ -337,7 +337,7 @@ def test_recorded_forecasts_survive_a_table(parts, n):
 
 def test_recorded_forecasts_answer_for_their_origins_alone():
     forecast = Forecast(np.arange(6.0).reshape(3, 2))
-    model = replay.Recorded(OutOfFold(np.array([2, 4, 9]), forecast), models.create("naive", {}))
+    model = replay.Replay(OutOfFold(np.array([2, 4, 9]), forecast), models.create("naive", {}))
     assert model.predict(None, np.array([9, 2])).center.tolist() == [[4, 5], [0, 1]]
     for odd in ([3], [10], [1], [2, 5]):
         with pytest.raises(InputError, match="origins that were forecast"):
@@ -349,9 +349,9 @@ def test_recorded_forecasts_answer_for_their_origins_alone():
 
 def parity(name, table=None, of=None):
     of = of or data()
-    own, walked = candidate(name), walk_forward.folds(of, 3, 0.4)
+    own, walked = candidate(name), walk_plan.newest_folds(of, 3, 0.4)
     held = walk_forward.walk_forward(name, own.params, of, walked) if table is None else table
-    return difference(walk_forward.run(walk_forward.parity_fit(own, of, walked[0]), of), of, held)
+    return difference(walk_forward.run_fit(walk_plan.parity_fit(own, of, walked[0]), of), of, held)
 
 
 @pytest.mark.parametrize("name", ["naive", "ewma", "drift", "garch", "lstm", "knn"])
@@ -372,16 +372,16 @@ def test_a_backtest_that_knew_more_is_found_out():
 
 
 def test_a_parity_that_fails_stops_the_verdict():
-    folds = walk_forward.folds(data(), 2, 0.3)
+    folds = walk_plan.newest_folds(data(), 2, 0.3)
     own = [candidate("naive"), candidate("ewma")]
     fits = {
-        each.name: [walk_forward.parity_fit(each, data(), folds[0]), *walk_forward.fits(each, data(), folds)]
+        each.name: [walk_plan.parity_fit(each, data(), folds[0]), *walk_plan.fits(each, data(), folds)]
         for each in own
     }
-    found = {name: [walk_forward.run(fit, data()) for fit in each] for name, each in fits.items()}
-    judged_walk(own, data(), folds, found, Plan())
+    found = {name: [walk_forward.run_fit(fit, data()) for fit in each] for name, each in fits.items()}
+    evaluate_walk(own, data(), folds, found, Plan())
     off = found["naive"][0]
     moved = Forecast(off.forecast.center, quantiles=off.forecast.quantiles + 1e-4)
     found["naive"][0] = OutOfFold(off.origins, moved)
     with pytest.raises(InputError, match="a bundle of naive to forecast what the backtest holds"):
-        judged_walk(own, data(), folds, found, Plan())
+        evaluate_walk(own, data(), folds, found, Plan())

@@ -11,9 +11,11 @@ import pandas as pd
 
 from pricecast.data.sources import synthetic
 from pricecast.dataset.dataset import Dataset, build
-from pricecast.evaluation import scores, verdict
-from pricecast.evaluation.evaluate import Evaluation, evaluate
-from pricecast.evaluation.metrics import Slice
+from pricecast.evaluation import scores
+from pricecast.evaluation.claims import ALPHA, claims
+from pricecast.evaluation.evaluate import evaluate
+from pricecast.evaluation.evaluation import Evaluation
+from pricecast.evaluation.scored_rows import Slice
 from pricecast.forecasting.calibration import calibrate
 from pricecast.forecasting.fitting import fit
 from pricecast.models import Forecast, naive
@@ -53,8 +55,8 @@ def ours(n: int, loss: str, models: Mapping[str, dict] = MODELS) -> tuple[Count,
     for seed in range(n):
         data = null_walk(seed, loss)
         judged = evaluate([fit(name, params, data) for name, params in models.items()], data)
-        claims = verdict.claims(judged.scores).query("loss == @loss and sign > 0")
-        found = [f"{row.model} h{row.horizon} p={row.p:.3f}" for row in claims.itertuples()]
+        table = claims(judged.scores).query("loss == @loss and sign > 0")
+        found = [f"{row.model} h{row.horizon} p={row.p:.3f}" for row in table.itertuples()]
         strict = corrected(judged, loss)
         told += [f"walk {seed}: {', '.join(found)}"] if found else []
         left += [f"walk {seed}: {', '.join(strict)}"] if strict else []
@@ -70,8 +72,8 @@ def noise(n: int) -> tuple[int, int, int]:
         forecast = Noise().predict(panel, valid)
         calibrated = calibrate(forecast, panel, valid, mondrian=True, online=True)
         opinion = replace(fit(NAIVE, {}, data), name="noise", model=Noise(), calibration=calibrated)
-        claims = verdict.claims(evaluate([opinion], data).scores)
-        signs += claims["sign"][claims["model"] == "noise"].tolist()
+        table = claims(evaluate([opinion], data).scores)
+        signs += table["sign"][table["model"] == "noise"].tolist()
     return signs.count(1), signs.count(0), signs.count(-1)
 
 
@@ -109,7 +111,7 @@ def corrected(judged: Evaluation, loss: str) -> list[str]:
     return [
         f"{model} h{horizon} {kind} p={p:.3f}"
         for ((model, horizon, kind), test), p in zip(tests.items(), adjusted, strict=True)
-        if p < verdict.ALPHA and test.statistic < 0
+        if p < ALPHA and test.statistic < 0
     ]
 
 

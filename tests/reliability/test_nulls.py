@@ -1,6 +1,7 @@
 import pytest
 
-from pricecast.evaluation import scores, verdict
+from pricecast.evaluation import scores
+from pricecast.evaluation.claims import claims
 from pricecast.evaluation.evaluate import evaluate
 from pricecast.forecasting.fitting import fit
 from tests.reliability.nulls import LIMIT, noise, null_walk, ours, planted
@@ -60,11 +61,11 @@ def test_a_signal_planted_in_one_market_is_found():
 def test_claims_are_what_the_verdict_says(loss):
     data = null_walk(0, loss)
     judged = evaluate([fit("drift", {}, data)], data)
-    claims = verdict.claims(judged.scores)
-    assert set(claims["loss"]) == set(LOSSES)
-    assert set(claims["horizon"]) == {1, 2, 3, 4, 5}
-    assert (claims["model"] != claims["reference"]).all()
-    first = claims[(claims["horizon"] == 1) & (claims["model"] == "drift")].set_index("loss")
+    table = claims(judged.scores)
+    assert set(table["loss"]) == set(LOSSES)
+    assert set(table["horizon"]) == {1, 2, 3, 4, 5}
+    assert (table["model"] != table["reference"]).all()
+    first = table[(table["horizon"] == 1) & (table["model"] == "drift")].set_index("loss")
     said = judged.verdict["models"]["drift"]
     assert first.loc["point", ["skill", "p"]].tolist() == [said["point"]["skill_rmse"], said["point"]["p"]]
     assert first.loc["crps", ["skill", "p"]].tolist() == [said["intervals"]["skill_crps"], said["intervals"]["p"]]

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from pricecast.evaluation import evaluate, scores, verdict
+from pricecast.evaluation import scores
+from pricecast.evaluation.claims import claims
+from pricecast.evaluation.evaluate import evaluate_forecasts
 from tests.reliability.nulls import LIMIT, null_walk
 from tests.reliability.walks import MODELS, ours, picked, planted, told, walk
 
@@ -41,7 +43,7 @@ def test_the_stress_test_sees_every_place_where_skill_is_told():
     columns = ["forecast", "q05", "q10", "q25", "q50", "q75", "q90", "q95"]
     shift = 0.3 * np.log(table["actual"] / table["last_close"]).fillna(0)
     table.loc[knows, columns] = table.loc[knows, columns].mul(np.exp(shift[knows]), axis=0)
-    found = evaluate.judged(table, data, judged.contestants, table["cutoff"].min())
+    found = evaluate_forecasts(table, data, judged.models, table["cutoff"].min())
     said = told(found, "crps")
     assert sum(text.startswith("drift crps h") for text in said) == 5
     assert sum(text.startswith("drift point h") for text in said) == 5
@@ -52,4 +54,4 @@ def test_the_stress_test_sees_every_place_where_skill_is_told():
     assert {text.partition(" ")[0] for text in picked(found)} == {"crps", "winkler"}
     assert told(found, "point") == [text for text in said if "point" in text]
     assert set(found.verdict["selected"]["choice"].values()) == {"drift"}
-    assert verdict.claims(found.scores)["sign"].max() == 1
+    assert claims(found.scores)["sign"].max() == 1

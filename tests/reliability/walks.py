@@ -10,11 +10,13 @@ import numpy as np
 
 from pricecast import models
 from pricecast.dataset.dataset import Dataset, build
-from pricecast.evaluation import scores, verdict
-from pricecast.evaluation.evaluate import Evaluation, judged_walk
-from pricecast.forecasting import walk_forward
+from pricecast.evaluation import scores
+from pricecast.evaluation.claims import ALPHA, claims
+from pricecast.evaluation.evaluate import evaluate_walk
+from pricecast.evaluation.evaluation import Evaluation
+from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.models import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
 from pricecast.statistics.confidence_set import SIZE
@@ -59,24 +61,24 @@ def planted(n: int) -> Count:
 
 def walk(data: Dataset, wanted: Mapping[str, dict], plan: Plan = PLAN) -> Evaluation:
     """A backtest in this process; that a bundle forecasts the same is another test's business."""
-    folds = walk_forward.folds(data, plan.folds, plan.share)
+    folds = walk_plan.newest_folds(data, plan.folds, plan.share)
     params = {name: wanted.get(name, {}) for name in (*scores.NAIVES, *wanted)}
     candidates = [Candidate(name, models.settle(name, dict(own), {})) for name, own in params.items()]
     found = {
         each.name: [
             _no_bundle(data),
-            *(walk_forward.run(fit, data) for fit in walk_forward.fits(each, data, folds, plan)),
+            *(walk_forward.run_fit(fit, data) for fit in walk_plan.fits(each, data, folds, plan)),
         ]
         for each in candidates
     }
-    return judged_walk(candidates, data, folds, found, plan)
+    return evaluate_walk(candidates, data, folds, found, plan)
 
 
 def told(judged: Evaluation, loss: str) -> list[str]:
     """All places of a verdict that tell of a model better than naive and ewma: of its point forecast, or of any."""
-    claims = verdict.claims(judged.scores).query("sign > 0")
-    claims = claims[claims["loss"] == "point"] if loss == "point" else claims
-    found = [f"{row.model} {row.loss} h{row.horizon} p={row.p:.3f}" for row in claims.itertuples()]
+    table = claims(judged.scores).query("sign > 0")
+    table = table[table["loss"] == "point"] if loss == "point" else table
+    found = [f"{row.model} {row.loss} h{row.horizon} p={row.p:.3f}" for row in table.itertuples()]
     answers = {each["question"]: each["answer"] for each in judged.verdict["answers"]}
     asked = ["Is the point forecast better than naive?", "Is the distribution sharper?"][: 1 + (loss == "crps")]
     found += [question for question in asked if answers[question].startswith("Yes")]
@@ -94,7 +96,7 @@ def picked(judged: Evaluation) -> list[str]:
     return [
         f"{loss} p={own[f'p_{loss}']:.3f}"
         for loss in ("crps", "winkler")
-        if own[f"skill_{loss}"] > 0 and own[f"p_{loss}"] < verdict.ALPHA
+        if own[f"skill_{loss}"] > 0 and own[f"p_{loss}"] < ALPHA
     ]
 
 
@@ -103,12 +105,12 @@ def _against(judged: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def _without_naives(judged: Evaluation) -> bool:
-    kept = scores.at(judged.scores, scores.horizons(judged.scores)[0])["mcs_p"]
+    kept = scores.at_horizon(judged.scores, scores.horizons(judged.scores)[0])["mcs_p"]
     return bool((kept[list(scores.NAIVES)] <= SIZE).all())
 
 
 def _no_bundle(data: Dataset) -> OutOfFold:
-    """What `walk_forward.parity_fit` leads to where no ticker is old enough: nothing to compare."""
+    """What `walk_plan.parity_fit` leads to where no ticker is old enough: nothing to compare."""
     nothing = np.empty((0, data.spec.horizon, len(QUANTILE_COLUMNS)))
     return OutOfFold(np.empty(0, int), Forecast(nothing[:, :, MEDIAN], quantiles=nothing))
 

@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 
 from pricecast.dataset.dataset import build
 from pricecast.evaluation.evaluate import evaluate
-from pricecast.forecasting.walk_forward import Plan
+from pricecast.forecasting.walk_plan import Plan
 from pricecast.report import assemble, facts, report
 from pricecast.report.assemble import make_report
-from tests.support.judged_samples import judged, walked
+from tests.support.evaluation_samples import evaluated, walked
 from tests.support.market_samples import TWO, market, small_dataset
 
 
@@ -17,7 +17,7 @@ def test_the_report_states_the_facts():
     data = build(
         market((*TWO, ("NEW", 150))), horizon=3, max_lookback=20, quality={"source": "made up", "findings": []}
     )
-    made_report = make_report(evaluate([], data), data, pictures=False)
+    made_report = make_report(evaluate([], data), data, figures=False)
     assert made_report.title == "AAA, BBB: 3 trading days ahead"
     assert made_report.facts == {
         "Tickers": "AAA, BBB",
@@ -39,12 +39,12 @@ def test_the_report_states_the_facts():
 
 
 def test_the_report_says_on_what_the_models_were_judged():
-    known = judged().forecasts.query("horizon == 1").dropna(subset="actual")
+    known = evaluated().forecasts.query("horizon == 1").dropna(subset="actual")
     days, first, last = known["cutoff"].nunique(), known["cutoff"].min(), known["cutoff"].max()
     expected = f"Judged on {days} test days from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-    assert make_report(judged(), small_dataset(), False).kicker == expected
-    assert expected in report.render(make_report(judged(), small_dataset(), False))
-    assert facts.kicker(judged().forecasts.assign(actual=np.nan)) == ""
+    assert make_report(evaluated(), small_dataset(), False).kicker == expected
+    assert expected in report.render(make_report(evaluated(), small_dataset(), False))
+    assert facts.kicker(evaluated().forecasts.assign(actual=np.nan)) == ""
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_report_says_on_what_the_models_were_judged():
 )
 def test_the_report_of_a_backtest_tells_its_folds_and_not_the_datasets_spans(plan, window, refits):
     found = walked(plan)
-    made_report = make_report(found, small_dataset(), pictures=False)
+    made_report = make_report(found, small_dataset(), figures=False)
     days = found.forecasts.groupby("fold")["cutoff"].nunique()
     size = str(days.min()) if days.min() == days.max() else f"{days.min()} to {days.max()}"
     cutoffs = found.forecasts["cutoff"]
@@ -80,16 +80,16 @@ def test_ordinals(number, text):
 
 
 def test_the_report_of_a_backtest_has_its_folds_as_a_picture_and_the_selected_row():
-    page = report.render(make_report(walked(Plan(folds=3)), small_dataset(), pictures=True))
+    page = report.render(make_report(walked(Plan(folds=3)), small_dataset(), figures=True))
     assert "Is it better in every fold?" in page
     assert '<tr class="selected">' in page
-    one = report.render(make_report(judged(), small_dataset(), pictures=True))
+    one = report.render(make_report(evaluated(), small_dataset(), figures=True))
     assert "Is it better in every fold?" not in one
     assert '<tr class="selected">' not in one
 
 
 def test_a_report_without_pictures_has_none_and_renders():
-    made_report = make_report(judged(), small_dataset(), pictures=False)
+    made_report = make_report(evaluated(), small_dataset(), figures=False)
     assert made_report.figures == {}
     assert made_report.warnings == []
     page = report.render(made_report)
@@ -100,12 +100,12 @@ def test_a_report_without_pictures_has_none_and_renders():
 def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(monkeypatch):
     asked = []
     monkeypatch.setattr(assemble, "draw", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
-    made_report = make_report(judged(), small_dataset(), pictures=True)
+    made_report = make_report(evaluated(), small_dataset(), figures=True)
     assert list(made_report.figures) == ["One"]
     table, curves, ranked, folds = asked[0]
-    assert table is judged().forecasts
-    assert folds is judged().folds
-    best = judged().leaderboard.sort_values("crps")["model"].tolist()
+    assert table is evaluated().forecasts
+    assert folds is evaluated().folds
+    best = evaluated().leaderboard.sort_values("crps")["model"].tolist()
     assert ranked[0] == next(name for name in best if name not in ("naive", "ewma"))
     assert ranked[1:] == [name for name in best if name != ranked[0]]
     assert {name: len(curve) for name, curve in curves.items()} == {
@@ -115,4 +115,4 @@ def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(mo
 
 def test_the_textbook_recipe_is_called_so():
     data = small_dataset(target="price")
-    assert make_report(evaluate([], data), data, pictures=False).facts["Target"] == "price level (textbook)"
+    assert make_report(evaluate([], data), data, figures=False).facts["Target"] == "price level (textbook)"

@@ -12,7 +12,7 @@ import pytest
 from pricecast.evaluation.by_fold import by_fold
 from pricecast.evaluation.coverage import coverage
 from pricecast.report.figures import MOST, draw
-from pricecast.report.report import Report, covered, render
+from pricecast.report.report import Report, coverage_rows, render
 from pricecast.report.tables import format_cell
 from tests.support.forecast_samples import sample_forecasts
 
@@ -34,7 +34,7 @@ DIRECTION = pd.DataFrame(
         "high": [55.37, np.nan, 53.0],
     }
 )
-MONEY = pd.DataFrame(
+TRADING = pd.DataFrame(
     {
         "model": ["naive", "lstm", "buy and hold"],
         "return": [0.0, -3.14, 12.51],
@@ -67,7 +67,7 @@ CURVES = pd.DataFrame(
 
 def sample_report() -> Report:
     forecasts = sample_forecasts()
-    board = pd.DataFrame(
+    leaderboard = pd.DataFrame(
         {
             "model": ["lstm", "naive", "ewma", "drift"],
             "horizon": [1] * 4,
@@ -113,7 +113,7 @@ def sample_report() -> Report:
     return Report(
         title="pricecast: AAPL, MSFT, 5 trading days ahead",
         verdict=verdict,
-        leaderboard=board,
+        leaderboard=leaderboard,
         warnings=["TWTR was dropped: it has no bar after 2022-10-27."],
         facts={
             "Tickers": "AAPL, MSFT",
@@ -126,8 +126,8 @@ def sample_report() -> Report:
         quality={"findings": findings},
         kicker="Backtest of 8 folds: 1,180 days from 2020-01-02 to 2024-06-17.",
         direction=DIRECTION,
-        money=MONEY,
-        cross_section=RANKED,
+        trading=TRADING,
+        ranking=RANKED,
         figures=draw(forecasts, {"lstm": CURVES, "drift": None}, ["lstm", "naive", "drift", "ewma"]),
     )
 
@@ -141,7 +141,7 @@ def a_coverage_table(models=("lstm", "naive")) -> pd.DataFrame:
 
 def test_coverage_stands_in_the_report_group_by_group_naive_first(report):
     table = a_coverage_table()
-    rows = covered(table)
+    rows = coverage_rows(table)
     assert [row["group"] for row in rows] == ["all", "calm", "middle", "wild", "2024", "AAPL", "MSFT"]
     assert list(rows[0]["models"]) == ["naive", "lstm"]
     wild = table[(table["group"] == "wild") & (table["model"] == "lstm")].iloc[0]
@@ -190,7 +190,7 @@ def test_answers_stand_beside_their_questions_with_their_first_word_set_off(html
     assert "<dt>Are the intervals honest?</dt>" in answers
     assert "<dd><strong>Not at 90 %:</strong> lstm&#39;s held 87.4 ± 1.1 %.</dd>" in answers
     assert "<dd>lstm&#39;s CRPS is below naive&#39;s in 5 of 8 folds.</dd>" in answers
-    assert '<dl class="answers">' not in render(sample_board())
+    assert '<dl class="answers">' not in render(bare_report())
 
 
 def test_the_first_sentence_is_the_heading_and_the_others_follow(report: Report) -> None:
@@ -198,17 +198,17 @@ def test_the_first_sentence_is_the_heading_and_the_others_follow(report: Report)
     text = render(replace(report, verdict=verdict)).replace("\N{NO-BREAK SPACE}", " ")
     assert '<p class="verdict">har beats naive (CRPS, p = .012).</p>' in text
     assert '<p class="more">At horizon 5 nothing beats naive. So it is.</p>' in text
-    assert 'class="more"' not in render(sample_board())
+    assert 'class="more"' not in render(bare_report())
 
 
 def test_models_that_may_be_the_best_are_marked_and_the_mark_is_explained(report: Report, html: str) -> None:
     marked = re.findall(r"<th scope=\"row\">(\w+)\s*<span class=\"mark\"", html)
     assert marked == ["naive", "lstm", "drift"]
     assert "Model Confidence Set at 90 %" in html
-    board = report.leaderboard
-    alone = render(replace(report, leaderboard=board.assign(mcs_p=[1.0, 0.1, 0.02, 0.0])))
+    leaderboard = report.leaderboard
+    alone = render(replace(report, leaderboard=leaderboard.assign(mcs_p=[1.0, 0.1, 0.02, 0.0])))
     assert "stands alone in the Model Confidence Set" in alone
-    few = render(replace(report, leaderboard=board.assign(mcs_p=np.nan)))
+    few = render(replace(report, leaderboard=leaderboard.assign(mcs_p=np.nan)))
     assert 'class="mark"' not in few
 
 
@@ -220,7 +220,7 @@ def test_the_selected_row_is_the_last_and_has_its_own_figures(html: str) -> None
     assert cells(leaderboard, "selected") == expected
     assert leaderboard.rindex("<tr") == leaderboard.index('<tr class="selected"')
     assert "judged on 1,104 days" in html
-    assert 'class="selected"' not in render(sample_board())
+    assert 'class="selected"' not in render(bare_report())
 
 
 def test_direction_has_its_interval_beside_the_majority(html: str) -> None:
@@ -238,7 +238,7 @@ def test_money_is_a_sanity_check_beside_buy_and_hold(html: str) -> None:
     minus, dash = "\N{MINUS SIGN}", "\N{EN DASH}"
     assert cells(section, "lstm")[:4] == [f"{minus}3.1 %", "9.0 %", f"{minus}0.35", "0.07"]
     assert cells(section, "naive")[2:4] == [dash, dash]
-    assert 'id="money"' not in render(sample_board())
+    assert 'id="money"' not in render(bare_report())
 
 
 def test_the_ranking_of_tickers_is_that_of_the_shortest_horizon(html: str) -> None:
@@ -247,14 +247,14 @@ def test_the_ranking_of_tickers_is_that_of_the_shortest_horizon(html: str) -> No
     assert cells(section, "lstm") == [
         "1,104", "\N{MINUS SIGN}0.0123 ± 0.0101", "0.0321 ± 0.0099", "0.055", "0.042 ± 0.017",
     ]  # fmt: skip
-    assert 'id="ranking"' not in render(sample_board())
+    assert 'id="ranking"' not in render(bare_report())
 
 
 def many(count: int) -> Report:
     names = ["naive", *(f"m{i:02}" for i in range(count - 1))]
-    board = pd.DataFrame({"model": names, "crps": np.linspace(1, 2, count)})
+    leaderboard = pd.DataFrame({"model": names, "crps": np.linspace(1, 2, count)})
     verdict = {"sentence": "s", "models": {name: {"sentence": f"{name}: fine."} for name in names}}
-    return Report("t", verdict, board)
+    return Report("t", verdict, leaderboard)
 
 
 def test_sentences_of_many_models_are_folded_away() -> None:
@@ -323,8 +323,8 @@ def test_hostile_texts_are_escaped_everywhere(report: Report) -> None:
         leaderboard=pd.DataFrame({"model": [EVIL, "naive"], "crps": [EVIL, 0.1], EVIL: [1.0, 2.0]}),
         kicker=EVIL,
         direction=DIRECTION.assign(model=EVIL),
-        money=MONEY.assign(model=EVIL),
-        cross_section=RANKED.assign(model=EVIL),
+        trading=TRADING.assign(model=EVIL),
+        ranking=RANKED.assign(model=EVIL),
         warnings=[EVIL],
         facts={EVIL: EVIL},
         quality={"findings": [dict.fromkeys(("kind", "action", "count", "tickers", "examples"), EVIL)]},
@@ -339,7 +339,7 @@ def test_hostile_texts_are_escaped_everywhere(report: Report) -> None:
 def test_hostile_ticker_in_a_picture_stays_text() -> None:
     forecasts = sample_forecasts(tickers=(EVIL,), models=("naive", "a$b$<i>"), days=30)
     pictures = draw(forecasts, {}, ["a$b$<i>", "naive"])
-    text = render(replace(sample_board(), figures=pictures))
+    text = render(replace(bare_report(), figures=pictures))
     assert "<script" not in text
     assert "<i>" not in text
     svgs = [base64.b64decode(code).decode() for code in re.findall(r"svg\+xml;base64,([^\"]+)", text)]
@@ -347,26 +347,26 @@ def test_hostile_ticker_in_a_picture_stays_text() -> None:
     assert not any("<script" in svg or "<i>" in svg for svg in svgs)
 
 
-def sample_board() -> Report:
+def bare_report() -> Report:
     return Report("t", {"sentence": "s"}, pd.DataFrame({"model": ["naive"]}))
 
 
 def test_the_smallest_report_renders() -> None:
-    text = render(sample_board())
+    text = render(bare_report())
     assert "<figure" not in text
     assert "naive" in text
 
 
 def test_equal_inputs_give_equal_bytes_and_are_left_alone() -> None:
     forecasts = sample_forecasts(tickers=("AAPL",), days=40, horizons=1)
-    before, board = forecasts.copy(deep=True), sample_board().leaderboard
+    before, leaderboard = forecasts.copy(deep=True), bare_report().leaderboard
     first, second = (
-        render(Report("t", {"sentence": "s"}, board, figures=draw(forecasts, {}, ["lstm", "naive"])))
+        render(Report("t", {"sentence": "s"}, leaderboard, figures=draw(forecasts, {}, ["lstm", "naive"])))
         for _ in range(2)
     )
     assert first == second
     pd.testing.assert_frame_equal(forecasts, before)
-    assert list(board["model"]) == ["naive"]
+    assert list(leaderboard["model"]) == ["naive"]
 
 
 def test_captions_give_naives_r2_on_prices_beside_the_models() -> None:
@@ -397,7 +397,7 @@ def test_cells_are_written_for_people(column: str, value: object, text: str) -> 
 
 def test_long_lists_of_findings_are_cut_and_counted() -> None:
     finding = {"kind": "gap", "count": 600, "tickers": {f"T{i}": 1 for i in range(600)}}
-    text = render(replace(sample_board(), quality={"findings": [finding]}))
+    text = render(replace(bare_report(), quality={"findings": [finding]}))
     assert "T7 (1) and 592 more" in text
 
 

@@ -14,9 +14,9 @@ from flow_steps.runs import tracking
 from pricecast import models
 from pricecast.evaluation import scores
 from pricecast.files import digest_text, read_parquet, write_parquet
-from pricecast.forecasting import walk_forward
+from pricecast.forecasting import walk_plan
 from pricecast.forecasting.settings import DEFAULTS
-from pricecast.forecasting.walk_forward import Candidate, Plan
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from tests.support import walked
 from tests.support.market_samples import SMALL, same_bits, small_dataset
 from tests.support.stress import ROOT, apart
@@ -59,7 +59,7 @@ class Store:
     def fitted(self, names="drift", plan=PLAN, settings=DEFAULTS, seed=0, data=None, **params):
         """Fits naive, ewma and the named models unless they are kept; returns what was fitted and all forecasts."""
         data = data or self.data
-        walk = walk_forward.folds(data, plan.folds, plan.share)
+        walk = walk_plan.newest_folds(data, plan.folds, plan.share)
         wanted = {}
         for name in (*scores.NAIVES, *filter(None, names.split(","))):
             own = params.get(name, {}) | models.settle(
@@ -67,8 +67,8 @@ class Store:
             )
             each = Candidate(name, own, settings)
             wanted[name] = [
-                walk_forward.parity_fit(each, data, walk[0]),
-                *walk_forward.fits(each, data, walk, plan),
+                walk_plan.parity_fit(each, data, walk[0]),
+                *walk_plan.fits(each, data, walk, plan),
             ]
         digest = digest_text(str(data.features.to_numpy().tolist()))
         with walked.counted(self.patch) as made, tracking.open_run("backtest", {}, {"step": "backtest"}) as run:

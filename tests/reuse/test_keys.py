@@ -232,9 +232,11 @@ FILES = {
     "pricecast/statistics/conformal.py": FITTED,
     "pricecast/forecasting/executors/local.py": {"backtest"},
     "pricecast/experiments/search.py": {"study xgboost"},
+    "pricecast/experiments/search_space.py": {"study xgboost"},
     "serving/model.py": TRAIN,
     "serving/bundle.py": TRAIN,
     "serving/check.py": {"evaluate", "audit"},
+    "serving/untrusted.py": {"evaluate", "audit"},
     # Judging: a wording, a colour, a picture, a template, the summary.
     "pricecast/evaluation/verdict.py": JUDGED,
     "pricecast/report/plots/style.py": JUDGED,

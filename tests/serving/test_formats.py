@@ -183,14 +183,14 @@ def test_other_metadata_than_ours_are_refused(newest, metadata):
     assert "got " in line(newest)
 
 
-def test_a_bundle_and_its_forecaster_are_of_one_format(newest):
-    describe(newest)
-    assert "format 2 in a bundle of format 1" in line(newest)
-    describe(newest, **VERSIONED)
-    content = read_json(newest / INNER / "forecaster.json")
-    del content["format"]
-    (newest / INNER / "forecaster.json").write_text(json.dumps(content), encoding="utf-8")
-    seal(newest / INNER)
+def test_a_bundle_and_its_forecaster_are_of_one_format(newest, tmp_path):
+    older = bundle_of(FIRST, tmp_path / "older")
+    shutil.rmtree(older / INNER)
+    shutil.copytree(newest / INNER, older / INNER)
+    seal(older)
+    assert "format 2 in a bundle of format 1" in line(older)
+    shutil.rmtree(newest / INNER)
+    shutil.copytree(FIRST / BUNDLED, newest / INNER)
     seal(newest)
     assert "format 1 in a bundle of format 2" in line(newest)
 

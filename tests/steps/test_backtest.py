@@ -114,7 +114,7 @@ def test_the_verdict_has_answers_and_what_picking_is_worth(first):
         "How sure are we?",
     ]  # fmt: skip
     forecasts = walked.forecasts(run)
-    assert verdict["selected"] == by_fold.judge_selected(forecasts, by_fold.by_fold(forecasts))
+    assert verdict["selected"] == by_fold.score_selected(forecasts, by_fold.by_fold(forecasts))
     assert verdict["selected"]["choice"].keys() == {"2", "3"}
     assert run.data.tags["pricecast.best_model"] == verdict["best"]
     crps = {child.data.tags["pricecast.model"]: child.data.metrics["test_crps"] for child in first[2]}

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from flow_steps.compare import EXPERIMENT
 from flow_steps.reuse import copies
 from main import main as pipeline
-from pricecast.experiments.comparison import JUDGED, TRAINED
+from pricecast.experiments.comparison import SCORES, TRAINING
 from pricecast.experiments.config import read
 from tests.support.stores import inside
 from tests.support.stress import ROOT
@@ -23,7 +23,7 @@ from tests.test_real_data import FOLDER
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 DATA = ("--source", "synthetic", "--path", "gbm", "--max-lookback", "20", "--horizon", "1", "--lookback", "7")
 SHORT = {"epochs": 2, "hidden_dim": 4}
-CLASSIC = {"test_mse", "test_rmse", "test_r2", "test_mae", *TRAINED}
+CLASSIC = {"test_mse", "test_rmse", "test_r2", "test_mae", *TRAINING}
 
 
 def shortened(folder):
@@ -89,7 +89,7 @@ def test_an_experiment_has_its_params_metrics_and_curves(first, home):
     run = children["exp_A_lr=0.005_hd=4"]
     expected = {"description": about["A"].description, "model": "lstm", **about["A"].params}
     assert {name: str(value) for name, value in expected.items()}.items() <= run.data.params.items()
-    assert CLASSIC | {f"test_{name}" for name in JUDGED} <= run.data.metrics.keys()
+    assert CLASSIC | {f"test_{name}" for name in SCORES} <= run.data.metrics.keys()
     assert run.data.metrics["test_crps_sd"] > 0
     client = MlflowClient()
     trainings = [training.info.run_id for training in copies.children(run.info.run_id)]

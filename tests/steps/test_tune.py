@@ -190,14 +190,14 @@ ERRORS = (
 
 
 def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeypatch, caplog):
-    real, errors = search.assess, iter([None, *(error for error, _ in ERRORS)])
+    real, errors = search.score_candidate, iter([None, *(error for error, _ in ERRORS)])
 
     def breaking(*args, **more):
         if error := next(errors, None):
             raise error
         return real(*args, **more)
 
-    monkeypatch.setattr(search, "assess", breaking)
+    monkeypatch.setattr(search, "score_candidate", breaking)
     run, _ = succeed(home / "bars.csv", "--models", "har", "--n-trials", "6", "--seed", "5")
     assert table(run, "har")["state"].tolist() == ["COMPLETE", *["PRUNED"] * len(ERRORS), "COMPLETE"]
     lost = [child for child in trials(run) if child.data.tags["pricecast.trial"] == "pruned"]
@@ -211,7 +211,7 @@ def test_an_error_that_no_parameters_explain_ends_the_command(home, monkeypatch)
     def broken(*args, **more):
         raise TypeError("no such argument")
 
-    monkeypatch.setattr(search, "assess", broken)
+    monkeypatch.setattr(search, "score_candidate", broken)
     done = call(home / "bars.csv", "--models", "har", "--n-trials", "2", "--seed", "15")
     assert isinstance(done.exception, TypeError)
     run = parents()[-1]
@@ -228,9 +228,9 @@ def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
         for fold, loss in enumerate(next(losses)):
             for epoch in (1, 2, 3):
                 on_epoch(fold, epoch, {"train_loss": 1.0, "val_loss": float(loss)})
-        return search.Assessed(dict.fromkeys(metrics, 1.0), (2,))
+        return search.TrialScores(dict.fromkeys(metrics, 1.0), (2,))
 
-    monkeypatch.setattr(search, "assess", scripted)
+    monkeypatch.setattr(search, "score_candidate", scripted)
     run, _ = succeed(home / "bars.csv", "--models", "mlp", "--n-trials", "5", "--seed", "9")
     assert table(run, "mlp")["state"].tolist() == ["COMPLETE"] * 3 + ["PRUNED", "COMPLETE"]
     (lost,) = [child for child in trials(run) if child.data.tags["pricecast.trial"] == "pruned"]
@@ -240,14 +240,14 @@ def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
 
 
 def test_a_model_none_of_whose_trials_is_sound_is_left_out(home, monkeypatch, caplog):
-    real = search.assess
+    real = search.score_candidate
 
     def breaking(candidate, *args, **more):
         if candidate.name == "mlp":
             raise search.InputError("expected losses that stay finite, got nan")
         return real(candidate, *args, **more)
 
-    monkeypatch.setattr(search, "assess", breaking)
+    monkeypatch.setattr(search, "score_candidate", breaking)
     run, _ = succeed(home / "bars.csv", "--models", "drift,har,mlp", "--n-trials", "2", "--seed", "7")
     assert "left out: mlp, of whose 2 trials none was finished" in caplog.text
     assert "left out: drift, with nothing to tune" in caplog.text
@@ -271,7 +271,7 @@ def test_a_study_without_a_sound_trial_says_so_and_fails(home, monkeypatch):
     def breaking(*args, **more):
         raise search.InputError("expected losses that stay finite, got nan: choose another learning rate")
 
-    monkeypatch.setattr(search, "assess", breaking)
+    monkeypatch.setattr(search, "score_candidate", breaking)
     done = call(home / "bars.csv", "--models", "har", "--n-trials", "2", "--seed", "6")
     assert done.exit_code == 1
     assert "expected a trial that was finished, got none of 2" in done.output

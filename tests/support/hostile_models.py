@@ -11,7 +11,7 @@ import skops.io
 from safetensors.numpy import load_file, save_file
 
 from pricecast import models
-from pricecast.evaluation.evaluate import walk
+from pricecast.evaluation.evaluate import forecast_test_span
 from pricecast.files import read_json
 from pricecast.forecasting import fitting
 from pricecast.forecasting.forecaster import Forecaster
@@ -32,7 +32,7 @@ def sound(kind: str, folder: Path) -> Path:
 
 def forecast(made: Forecaster) -> None:
     """What the evaluate step asks of a model."""
-    walk({"evil": made}, small_dataset())
+    forecast_test_span({"evil": made}, small_dataset())
 
 
 @cache

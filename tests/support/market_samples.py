@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pricecast.audit.perturb import replaced
+from pricecast.audit.perturb import replace_rows
 from pricecast.data.sources import synthetic
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.schema import DATE_DTYPE, PRICES
@@ -65,8 +65,8 @@ def small_dataset(
 
 
 def later(prices: pd.DataFrame, start: object, how: str, seed: int = 0) -> pd.DataFrame:
-    """The prices with every number from the date `start` on replaced, see `guard.bars.replaced`."""
-    return replaced(prices, (prices["date"] >= pd.Timestamp(start)).to_numpy(), how, seed)
+    """The prices with every number from the date `start` on replaced, see `perturb.replace_rows`."""
+    return replace_rows(prices, (prices["date"] >= pd.Timestamp(start)).to_numpy(), how, seed)
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from flow_steps import backtest
-from pricecast.forecasting import walk_forward as library
+from pricecast.forecasting import walk_forward
 from pricecast.forecasting.executors import local
 from tests.support.market_samples import small_dataset
 from tests.support.stores import empty_database, fresh_store, inside
@@ -70,13 +70,13 @@ def forecasts(run: Run) -> pd.DataFrame:
 def counted(patch) -> Iterator[list[str]]:
     """Within it fits stay in this process; yields the model and place of each, as they come."""
     made: list[str] = []
-    run = library.run
+    run = walk_forward.run_fit
 
     def spy(fit, dataset):
-        made.append(f"{fit.candidate.name}, {fit.place}")
+        made.append(f"{fit.candidate.name}, {fit.name}")
         return run(fit, dataset)
 
     with patch.context() as within:
         within.setattr(local, "cpu_count", lambda: 1)
-        within.setattr(library, "run", spy)
+        within.setattr(walk_forward, "run_fit", spy)
         yield made

@@ -18,7 +18,7 @@ from flow_steps.safety import liveness
 from flow_steps.tuning import storage, studies, takeover
 from pricecast import models
 from pricecast.errors import InputError
-from pricecast.experiments import search
+from pricecast.experiments import search_space
 from tests.support.stress import ROOT
 
 FOREVER = math.inf
@@ -274,7 +274,7 @@ def shared(tmp_path_factory):
     return storage.open_storage(f"sqlite:///{tmp_path_factory.mktemp('studies')}/optuna.db")
 
 
-TUNED = [(name, 120) for name in search.tunable([n for n in models.names() if n != "lstm_keras"])]
+TUNED = [(name, 120) for name in search_space.tunable([n for n in models.names() if n != "lstm_keras"])]
 
 
 @pytest.mark.parametrize(("name", "longest"), [*TUNED, ("lstm", 45), ("lstm", 5)])
@@ -284,10 +284,10 @@ def test_a_study_begins_with_the_defaults_of_a_model(shared, name, longest):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a default outside of the space is one
         studies.work(
-            study, lambda trial: found.append(search.suggest(name, trial, {}, longest, 0)) or 0.0, 1, 0, FOREVER,
-            search.defaults(name, longest),
+            study, lambda trial: found.append(search_space.suggest(name, trial, {}, longest, 0)) or 0.0, 1, 0,
+            FOREVER, search_space.defaults(name, longest),
         )  # fmt: skip
-    assert found[0].items() <= search.defaults(name, longest).items()
+    assert found[0].items() <= search_space.defaults(name, longest).items()
 
 
 @pytest.mark.parametrize(

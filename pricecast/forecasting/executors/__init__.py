@@ -1,1 +1,1 @@
-"""Ways to make many fits at once."""
+"""Executors: run many fits at once."""

@@ -1,8 +1,9 @@
-"""The fits of a walk in parallel processes, one thread each."""
+"""Run the fits of a walk-forward in parallel processes, one thread each."""
 
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -14,18 +15,18 @@ from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.forecasting import walk_forward
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.walk_forward import Fit
+from pricecast.forecasting.walk_plan import Fit
 
 _EVERY = 1.0  # seconds
 
 
 def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> Iterator[tuple[int, OutOfFold]]:
-    """Run all fits and yield the number of each with its forecasts as they come; the same bits whatever `jobs`.
+    """Run all fits, and yield the number of each with its forecasts as they come; the same bits whatever `jobs`.
 
     Args:
-        fits: to run.
-        dataset: they learn from.
-        jobs: processes, by default one for each core that may be used; 1 stays in this one.
+        fits: fits to run.
+        dataset: dataset that they learn from.
+        jobs: number of processes, by default one for each usable core; 1 stays in this one.
     """
     jobs = min(jobs or cpu_count(), len(fits))
     if jobs <= 1:
@@ -40,7 +41,11 @@ def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> I
         initializer=_load,
         initargs=(sorted(names),),
     )
-    yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
+    with warnings.catch_warnings():
+        # loky replaces a process that has grown, and no fit is lost. Where a
+        # warning is an error, its thread would die of it, and nobody would hand out the fits that are left.
+        warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
+        yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
 
 
 def _load(names: Sequence[str]) -> None:
@@ -56,12 +61,12 @@ def _child(parent: int, number: int, fit: Fit, dataset: Dataset) -> tuple[int, O
 
 def _alone(fit: Fit, dataset: Dataset) -> OutOfFold:
     with threadpool_limits(1):
-        return walk_forward.run(fit, dataset)
+        return walk_forward.run_fit(fit, dataset)
 
 
 @cache
 def _follow(parent: int) -> None:
-    """End this process once its parent is gone: a fit may take minutes, and nobody would wait for it."""
+    """End this process once its parent is gone: a fit may take minutes that nobody waits for."""
 
     def watch() -> None:
         while os.getppid() == parent and psutil.pid_exists(parent):

@@ -1,6 +1,6 @@
-"""Pictures of a forecasts table: one function per picture, each returns a matplotlib Figure.
+"""Figures of a forecasts table: one function each, which returns a matplotlib Figure.
 
-Every picture shows the naive forecast beside the model's, and none of them touches pyplot's global state.
+Every figure shows the naive forecast beside the model's, and none of them touches pyplot's global state.
 """
 
 from pricecast.report.plots.calibration import coverage

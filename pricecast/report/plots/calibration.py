@@ -1,4 +1,4 @@
-"""Do quantiles keep their promise."""
+"""Calibration of the quantiles."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from pricecast.schema import QUANTILE_COLUMNS, QUANTILE_LEVELS
 
 @styled
 def coverage(forecasts: pd.DataFrame) -> Figure:
-    """Reliability per model: how much more or less often than promised the outcome fell below each quantile.
+    """Draw by model how much more or less often than promised outcomes fell below each quantile.
 
     The vertical axis is observed minus nominal frequency, because several models on one diagonal hide each
     other. The grey area holds 95 % of perfectly calibrated forecasts if the tickers of a day count as one
@@ -53,7 +53,7 @@ def coverage(forecasts: pd.DataFrame) -> Figure:
 
 
 def _below(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """How many known outcomes lay at or below each quantile, and how many are known, by horizon and model."""
+    """Count known outcomes, all and those at or below each quantile, by horizon and model."""
     counts = forecasts[list(QUANTILE_COLUMNS)].ge(forecasts["actual"], axis=0)
     counts["n"] = forecasts["actual"].notna()
     return counts.groupby([forecasts["horizon"], forecasts["model"]], observed=True).sum()

@@ -12,13 +12,13 @@ from pricecast.schema import INTERVALS, NAIVE, QUANTILE_COLUMNS
 
 @styled
 def fan_chart(forecasts: pd.DataFrame, model: str, ticker: str, days: int = 60) -> Figure:
-    """Bands one step ahead over the last days, and the newest cutoff's path over all horizons.
+    """Draw the bands one step ahead over the last days, and those of the newest cutoff over all horizons.
 
     Args:
         forecasts: table with the columns of `schema.FORECASTS`.
-        model: whose median and 50, 80 and 90 % bands to draw.
-        ticker: whose prices to draw.
-        days: trading days in the left panel.
+        model: model whose median and 50, 80 and 90 % bands to draw.
+        ticker: ticker whose prices to draw.
+        days: number of trading days in the left panel.
 
     Raises:
         InputError: the table has no row of this model and ticker.
@@ -49,14 +49,14 @@ def fan_chart(forecasts: pd.DataFrame, model: str, ticker: str, days: int = 60) 
 
 
 def _closes(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Close by date that a table of one ticker knows, as last close or as outcome."""
+    """Return the closes by date that a table of one ticker holds, as last close or as outcome."""
     dates = pd.DatetimeIndex([*rows["cutoff"], *rows["date"]])
     closes = pd.Series([*rows["last_close"], *rows["actual"]], index=dates).dropna()
     return closes[~closes.index.duplicated()].sort_index()
 
 
 def _path(rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
-    """One cutoff's forecasts by horizon, led by the known close, where every quantile is that close."""
+    """Return the forecasts of one cutoff by horizon, after a row in which every quantile is the known close."""
     columns = ["date", "forecast", *QUANTILE_COLUMNS]
     path = rows.loc[rows["cutoff"] == cutoff, [*columns, "last_close"]]
     start = path.iloc[[0]].assign(date=cutoff, **dict.fromkeys(columns[1:], path["last_close"].iloc[0]))

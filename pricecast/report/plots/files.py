@@ -1,4 +1,4 @@
-"""Pictures as SVG."""
+"""Figures as SVG files."""
 
 import io
 from functools import lru_cache
@@ -7,13 +7,13 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-# Text as outlines looks the same everywhere; the fixed salt makes equal pictures equal files.
+# Text as outlines looks the same everywhere; the fixed salt makes equal figures equal files.
 SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "pricecast", "savefig.dpi": 150}
 
 
 @lru_cache(maxsize=32)
 def svg(figure: Figure) -> bytes:
-    """Return a picture as SVG; drawn once, for the report and for the file beside it."""
+    """Return a figure as SVG; it is drawn once, for the report and for the file beside it."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(SVG_STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -21,7 +21,7 @@ def svg(figure: Figure) -> bytes:
 
 
 def save(figure: Figure | None, path: Path) -> Path | None:
-    """Write a picture as SVG; None (see `loss_curves`) writes nothing."""
+    """Write a figure as SVG; None (see `loss_curves`) writes nothing."""
     if figure is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Fold by fold: is a model better every time?"""
+"""Skill fold by fold."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,26 +13,26 @@ from pricecast.text import listed
 
 # Dates under the axis.
 DATES = 9
-# A model that is worse than this in a fold (in percent) would press all others into one line.
+# A model that is worse than this in a fold (in percent) would squeeze all others into one line.
 FLOOR = -25.0
-# How far below the coloured lines the picture goes on, as a share of their range.
+# Space below the coloured lines, as a share of their range.
 ROOM = 0.25
 
 
 @styled
 def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence[str]) -> Figure:
-    """CRPS skill against naive at the shortest horizon, fold by fold; zero is naive.
+    """Draw the CRPS skill against naive at the shortest horizon, fold by fold; zero is naive.
 
-    Models of the forecasts table have a colour and others are grey. Models far below leave the picture, so that the
+    Models of the forecasts table have a colour and others are grey. Models far below leave the figure, so that the
     others can be told apart; a line of text names them.
 
     Args:
-        folds: of `by_fold.by_fold`, with rows.
-        forecasts: table with a column `fold`, of the models to colour.
+        folds: result of `by_fold.by_fold`, with rows.
+        forecasts: forecasts table with a column `fold`, of the models to colour.
         ranked: models in the order of interest; naive is left out.
     """
-    own = folds[folds["horizon"] == folds["horizon"].min()]
-    skill = 100 * own.pivot_table(index="fold", columns="model", values="skill_crps")
+    first = folds[folds["horizon"] == folds["horizon"].min()]
+    skill = 100 * first.pivot_table(index="fold", columns="model", values="skill_crps")
     names = [name for name in ranked if name in skill and name != NAIVE]
     looks = styles(forecasts["model"].unique())
     coloured, grey = ([name for name in names if (name in looks) is wanted] for wanted in (True, False))
@@ -48,14 +48,14 @@ def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence
         ax.plot(middle, skill[name], **looks[name], label=name)
     _limit(ax, skill[names], coloured)
     _mark_folds(ax, spans)
-    ax.set(title=ahead(int(own["horizon"].iloc[0])).capitalize(), ylabel="CRPS lower than naive's by (%)")
+    ax.set(title=ahead(int(first["horizon"].iloc[0])).capitalize(), ylabel="CRPS lower than naive's by (%)")
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=columns_for(labels))
     return fig
 
 
 def _limit(ax: Any, skill: pd.DataFrame, coloured: Sequence[str]) -> None:
-    """Fit the axis to the coloured lines, and names those that leave it."""
+    """Fit the axis to the coloured lines, and name those that leave it."""
     worst = skill.min()
     near = [name for name in coloured if worst[name] >= FLOOR] or list(coloured)
     low, high = (float(f([0.0, *skill[near].to_numpy().ravel()])) for f in (np.nanmin, np.nanmax))
@@ -69,7 +69,7 @@ def _limit(ax: Any, skill: pd.DataFrame, coloured: Sequence[str]) -> None:
 
 
 def _mark_folds(ax: Any, spans: pd.DataFrame) -> None:
-    """Lines where folds begin, with their dates, thinned where they are many, and the end of the last."""
+    """Mark where folds begin and the last one ends, with dates, fewer where folds are many."""
     edges = [*spans["min"], spans["max"].iloc[-1]]
     for edge in edges:
         ax.axvline(edge, color="#D5D5D5", lw=0.8, zorder=0.5)

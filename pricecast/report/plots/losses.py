@@ -1,4 +1,4 @@
-"""Losses beside naive's."""
+"""Losses relative to naive's."""
 
 import textwrap
 
@@ -19,16 +19,16 @@ from pricecast.report.plots.style import (
 )
 from pricecast.schema import NAIVE, QUANTILE_COLUMNS, QUANTILE_LEVELS
 
-# A model that loses this many times naive's loss would press all others into one line.
+# A model with more than this many times naive's loss would squeeze all others into one line.
 ROOF = 1.25
 
 
 @styled
 def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
-    """RMSE of the median and mean pinball loss of the quantiles by horizon, both divided by naive's.
+    """Draw RMSE of the median and mean pinball loss of the quantiles by horizon, both divided by naive's.
 
-    Both are of log returns; under the horizons stands what the naive forecast scores, in percent. Models far above
-    naive leave the picture, so that the others can be told apart; a line of text names them.
+    Both are of log returns; under the horizons stand the losses of the naive forecast, in percent. Models far above
+    naive leave the figure, so that the others can be told apart; a line of text names them.
     """
     errors, looks = _errors(forecasts), styles(forecasts["model"].unique())
     fig, axes = panels(tall(list(looks)), [1, 1], sharey=True)
@@ -62,13 +62,13 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
 
 
 def _far(worst: "pd.Series[float]") -> list[str]:
-    """Models whose largest loss relative to naive's is beyond the picture, if there is one that is not."""
+    """Return the models whose largest loss relative to naive's is outside the figure, if there are others."""
     others = worst.drop(NAIVE, errors="ignore")
     return sorted(map(str, others.index[others > ROOF])) if (others <= ROOF).any() else []
 
 
 def _errors(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """RMSE and mean pinball loss of log returns in percent, by horizon and model, of known outcomes."""
+    """Return RMSE and mean pinball loss of log returns in percent by horizon and model, of known outcomes."""
     actual = forecasts["actual"].to_numpy()
     pinball = np.zeros(len(forecasts))
     for level, column in zip(QUANTILE_LEVELS, QUANTILE_COLUMNS, strict=True):

@@ -1,4 +1,4 @@
-"""What a forecast leaves over: where outcomes fell in it, and how far outside."""
+"""Residuals: where outcomes fell in their forecast distributions, and how far outside."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from pricecast.schema import INTERVALS, NAIVE
 
 @styled
 def residuals(forecasts: pd.DataFrame, model: str) -> Figure:
-    """Outcomes by tenth of their forecast distribution, and residuals over time in units of the 90 % interval.
+    """Draw outcomes by tenth of their forecast distribution, and residuals over time in units of the 90 % interval.
 
     The dotted lines hold 95 % of the tenths of right forecasts if the tickers of a day count as one observation.
 
@@ -64,7 +64,7 @@ def _over_time(ax: Any, rows: pd.DataFrame, colour: str) -> None:
 
 
 def _standardised(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Log residual in units of its side of the 90 % interval: beyond one is outside."""
+    """Return the log residuals in units of their side of the 90 % interval: beyond one is outside."""
     residual = log_return(rows, "actual") - log_return(rows, "forecast")
     _, low, high = INTERVALS[-1]
     edge = rows[high].where(residual > 0, rows[low])

@@ -1,16 +1,16 @@
-"""The rows of a forecasts table that a picture shows."""
+"""The rows of a forecasts table that a figure shows."""
 
 import numpy as np
 import pandas as pd
 
 from pricecast.errors import InputError
 
-# Points per scatter picture: more only make a darker blot, and cost time.
+# Points of a scatter plot: more only make a darker blot, and cost time.
 MAX_POINTS = 4000
 
 
 def select(forecasts: pd.DataFrame, model: str, ticker: str | None = None) -> pd.DataFrame:
-    """Rows of a model, or of a model and a ticker in order.
+    """Return the rows of a model, or those of a model and a ticker in order.
 
     Raises:
         InputError: there are none.
@@ -25,7 +25,7 @@ def select(forecasts: pd.DataFrame, model: str, ticker: str | None = None) -> pd
 
 
 def outcomes_of(forecasts: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Rows of a model at the shortest horizon whose outcome is known."""
+    """Return the rows of a model at the shortest horizon whose outcome is known."""
     first = forecasts["horizon"] == forecasts["horizon"].min()
     # The horizon first: comparing numbers is cheap, comparing names is not.
     rows = select(forecasts[first], model)
@@ -33,12 +33,12 @@ def outcomes_of(forecasts: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def log_return(rows: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """From the last close to a column of prices, in percent."""
+    """Return the log returns from the last close to a column of prices, in percent."""
     return pd.Series(100 * np.log(rows[column] / rows["last_close"]), index=rows.index)
 
 
 def sample(count: int) -> np.ndarray:
-    """Positions of at most MAX_POINTS rows, the same ones every time."""
+    """Return the positions of at most MAX_POINTS rows, the same ones every time."""
     if count <= MAX_POINTS:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, MAX_POINTS, replace=False))

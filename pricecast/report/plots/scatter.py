@@ -11,7 +11,7 @@ from pricecast.report.plots.style import GREY, INK, colour_of, note_if_empty, pa
 
 @styled
 def predicted_vs_actual(forecasts: pd.DataFrame, model: str) -> Figure:
-    """Log returns in percent, forecast against outcome: single points, and means by tenth of the forecasts.
+    """Draw log returns in percent, forecast against outcome: single points, and means by tenth of the forecasts.
 
     Prices are left out on purpose: on a price level everybody looks good, the naive forecast included.
 
@@ -46,7 +46,7 @@ def predicted_vs_actual(forecasts: pd.DataFrame, model: str) -> Figure:
 
 
 def _binned(x: "pd.Series[float]", y: "pd.Series[float]", dates: "pd.Series[Any]") -> pd.DataFrame:
-    """Mean forecast, mean outcome and its standard error per tenth of the forecasts.
+    """Return mean forecast, mean outcome and its standard error by tenth of the forecasts.
 
     Tickers of one day move together, so the error is that of the daily means.
     """

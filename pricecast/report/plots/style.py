@@ -1,4 +1,4 @@
-"""How all pictures look: colours, fonts, panels, axes."""
+"""Style of all figures: colours, fonts, panels, axes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from pricecast.schema import NAIVE
 
 GREY = "#767676"
 INK = "#222222"
-# What chance alone may do; models beyond those in colour.
+# Areas of chance alone; models beyond those in colour.
 CHANCE, FAINT = "#EDEDED", "#B9B9B9"
 # Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, it vanishes on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 # As many markers as make the pairs (colour, marker) differ for 42 models, and lines differ without colour.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-# Inches that a row of a legend takes (the first is part of a picture's height), a line's sample, and a letter.
+# Inches that a row of a legend takes (the first is part of a figure's height), a line's sample, and a letter.
 LEGEND_ROW, LEGEND_COLUMNS = 0.22, 7
 LEGEND_SAMPLE, LETTER = 0.6, 0.088
 WIDTH = 9.4
@@ -47,7 +47,7 @@ styled = matplotlib.rc_context(STYLE)
 
 
 def styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Line style per model: naive grey and dashed, the others by their place in the alphabet."""
+    """Return the line style of each model: naive grey and dashed, the others in the order of the alphabet."""
     others = sorted(set(models) - {NAIVE})
     looks: dict[str, dict[str, Any]] = {NAIVE: {"color": GREY, "marker": "", "linestyle": "--"}}
     for i, name in enumerate(others):
@@ -60,7 +60,7 @@ def styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def colour_of(forecasts: pd.DataFrame, model: str) -> str:
-    """Return the colour that a model has in all pictures of a table."""
+    """Return the colour that a model has in all figures of a table."""
     return str(styles(forecasts["model"].unique())[model]["color"])
 
 
@@ -70,18 +70,18 @@ def tint(colour: str, share: float) -> tuple[float, ...]:
 
 
 def naive_last(models: Iterable[Any]) -> list[str]:
-    """Names in drawing order: naive on top of the others, so that it stays visible."""
+    """Return names in drawing order: naive last, on top of the others, so that it stays visible."""
     return sorted(map(str, models), key=lambda name: (name == NAIVE, name))
 
 
 def panels(height: float, widths: list[float], sharey: bool = False) -> tuple[Figure, Any]:
-    """Return a picture of the common width and its panels side by side."""
+    """Return a figure of the common width and its panels side by side."""
     fig = Figure(figsize=(WIDTH, height))
     return fig, fig.subplots(1, len(widths), width_ratios=widths, sharey=sharey)
 
 
 def columns_for(labels: Sequence[str]) -> int:
-    """Columns of a legend that is no wider than the picture."""
+    """Return the number of columns of a legend that is no wider than the figure."""
     widths = [LEGEND_SAMPLE + LETTER * len(label) for label in labels]
     if sum(widths) <= WIDTH:
         return max(1, len(labels))
@@ -89,23 +89,27 @@ def columns_for(labels: Sequence[str]) -> int:
 
 
 def tall(labels: Sequence[str]) -> float:
-    """Height of a picture whose legend has these labels."""
+    """Return the height of a figure whose legend has these labels, in inches."""
     return 4.2 + LEGEND_ROW * max(0, -(-len(labels) // columns_for(labels)) - 1)
 
 
 def date_axis(ax: Any) -> None:
-    """Few dates, each as short as it can be."""
+    """Label an axis with few dates, each as short as it can be."""
     locator = AutoDateLocator(minticks=3, maxticks=6)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def ahead(horizon: int) -> str:
-    """Return a horizon in words."""
+    """Return a horizon in words.
+
+    >>> ahead(1), ahead(5)
+    ('1 trading day ahead', '5 trading days ahead')
+    """
     return f"{horizon} trading day{'' if horizon == 1 else 's'} ahead"
 
 
 def note_if_empty(ax: Any, rows: pd.DataFrame) -> None:
-    """Say so where there is nothing to draw."""
+    """Write a note where there is nothing to draw."""
     if rows.empty:
         ax.text(0.5, 0.6, "No outcome is known yet", ha="center", transform=ax.transAxes, color=INK)

@@ -14,15 +14,15 @@ from pricecast.report.plots.style import INK, WIDTH, panels, styled, styles, tin
 def loss_curves(
     curves: Mapping[str, pd.DataFrame | None], looks: Mapping[str, dict[str, Any]] | None = None
 ) -> Figure | None:
-    """Training and validation loss by epoch, one panel per model, the best epoch marked.
+    """Draw training and validation loss by epoch, one panel per model, the best epoch marked.
 
     Args:
-        curves: per model a table `epoch, train_loss` and, where it stopped on it, `val_loss`; None or empty for a
+        curves: by model a table `epoch, train_loss` and, where it stops early, `val_loss`; None or empty for a
             model without epochs.
-        looks: line styles of the other pictures (see `styles`), to give a model one colour throughout.
+        looks: line styles of the other figures (see `styles`), to give a model one colour throughout.
 
     Returns:
-        The picture, or None when no model has epochs.
+        The figure, or None when no model has epochs.
     """
     tables = {name: table for name, table in curves.items() if table is not None and len(table)}
     if not tables:
@@ -48,13 +48,13 @@ def loss_curves(
 
 @styled
 def convergence(curves: Mapping[str, Sequence[pd.DataFrame]]) -> Figure | None:
-    """Training and validation loss of several experiments in one picture, a thin line for each seed.
+    """Draw training and validation loss of several experiments in one figure, a thin line for each seed.
 
     Args:
         curves: by experiment, for each seed a table `epoch, train_loss` and perhaps `val_loss`.
 
     Returns:
-        The picture, or None when no experiment has epochs.
+        The figure, or None when no experiment has epochs.
     """
     curves = {name: [table for table in tables if len(table)] for name, tables in curves.items()}
     shown = {name: tables for name, tables in curves.items() if tables}

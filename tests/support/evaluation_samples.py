@@ -1,12 +1,11 @@
-"""Models of the small dataset, judged once for all tests of what is made of that."""
+"""Models of the small dataset, evaluated once for all tests of what is made of that."""
 
 from functools import cache
 
 import pandas as pd
 
 from pricecast import models
-from pricecast.evaluation import evaluate as evaluation
-from pricecast.evaluation.evaluate import evaluate
+from pricecast.evaluation.evaluate import evaluate, evaluate_forecasts
 from pricecast.forecasting import fitting
 from tests.support.market_samples import SMALL, small_dataset
 
@@ -18,14 +17,14 @@ def made(name, seed=0):
 
 
 @cache
-def judged():
+def evaluated():
     return evaluate([made("drift"), made("lstm"), made("lstm", 1)], small_dataset())
 
 
 def walked(plan):
     """The forecasts as if they came from a backtest, cut into folds by date."""
-    table = judged().forecasts
-    place = table["cutoff"].rank(method="dense").astype(int) - 1
-    table = table.assign(fold=1 + place * plan.folds // (place.max() + 1))
+    table = evaluated().forecasts
+    day = table["cutoff"].rank(method="dense").astype(int) - 1
+    table = table.assign(fold=1 + day * plan.folds // (day.max() + 1))
     known = pd.Timestamp(small_dataset().spec.valid_start)
-    return evaluation.judged(table, small_dataset(), judged().contestants, known, plan)
+    return evaluate_forecasts(table, small_dataset(), evaluated().models, known, plan)
