@@ -8,7 +8,7 @@ import pytest
 
 from pricecast import models
 from pricecast.audit import protocol
-from pricecast.dataset import checks, splits
+from pricecast.dataset import checks, dataset, splits
 from pricecast.errors import InputError
 from pricecast.evaluation.evaluate import evaluate, judged_walk
 from pricecast.forecasting import fitting, forecaster, out_of_fold, replay, walk_forward
