@@ -33,7 +33,7 @@ def save_loss_curve(run: StepRun, name: str, forecaster: Forecaster) -> None:
 
 
 def log_evaluation(run: StepRun, result: Evaluation, report: Report) -> None:
-    """Write tables, verdict, report and pictures; log the best model's metrics."""
+    """Write tables, verdict, report and figures; log the best model's metrics."""
     write_parquet(result.forecasts, run.folder / "forecasts.parquet")
     write_json(result.verdict, run.folder / VERDICT)
     for name, table in result.tables().items():
@@ -98,5 +98,5 @@ def log_comparison(run: StepRun, comparison: Comparison, run_ids: Sequence[str])
 
 
 def short_params(params: Mapping[str, Any]) -> list[str]:
-    """Return the parameters that belong into a run's name, abbreviated, such as hd=64."""
+    """Return the parameters that belong in a run's name, abbreviated, such as hd=64."""
     return [f"{sign}={params[key]}" for sign, key in _ABBREVIATIONS.items() if key in params]

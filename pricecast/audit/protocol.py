@@ -119,7 +119,8 @@ def parity(
         seed: seed of their choice.
 
     Returns:
-        Forecasts that differ by more than a millionth of the width of the 90 % interval.
+        Forecasts that differ by more than a millionth of the width of the 90 % interval; a violation of `computes`
+        if no cutoff has enough bars.
     """
     violations: list[Violation] = []
     compared = 0

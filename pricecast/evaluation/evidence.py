@@ -43,7 +43,7 @@ def featured_model(scores: pd.DataFrame) -> str:
 
 
 def point_claims(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `verdict.claims` on the point forecasts of all models but naive and ewma."""
+    """Return the rows of `claims.claims` on the point forecasts of all models but naive and ewma."""
     table = claims(scores)
     return table[(table["loss"] == "point") & ~table["model"].isin(NAIVES)]
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pricecast import models
 from pricecast.experiments.config import SEED, Experiment
 
-# A validation loss above the training loss, or above its own best at the end, by more than this share is said.
+# Beyond this share, a validation loss above the training loss, or above its own best at the end, is overfitting.
 GAP = 0.05
 
 
@@ -72,12 +72,12 @@ class FitQuality:
 
     @property
     def underfits(self) -> bool:
-        """Whether every training was best at its last epoch."""
+        """True if every training was best at its last epoch."""
         return bool(self.most) and bool((self.epochs >= self.most).all())
 
     @property
     def overfits(self) -> bool:
-        """Whether the validation loss is too far above the training loss, or above its own best at the end."""
+        """True if the validation loss is too far above the training loss, or above its own best at the end."""
         return self.gap > GAP or self.later > GAP
 
 

@@ -12,7 +12,7 @@ def check_days(name: str, days: int, longest: int) -> None:
         longest: the dataset's context, in trading days.
 
     Raises:
-        InputError: it is.
+        InputError: the parameter is out of range.
     """
     if not 1 <= days <= longest:
         raise InputError(f"expected a {name} of 1 to {longest}, got {days}: transform with a longer --max-lookback")

@@ -76,7 +76,7 @@ def check_tickers(tickers: Collection[Any], where: object) -> None:
     """Refuse names, as read from a file, that are not tickers or come twice.
 
     Raises:
-        InputError: one does; the message shows it.
+        InputError: a name is not a ticker, or comes twice.
     """
     for ticker in tickers:
         if parse_ticker(ticker) != ticker:

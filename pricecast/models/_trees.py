@@ -53,7 +53,7 @@ def boost(advance: Callable[[], dict[str, float]], epochs: int, patience: int, o
 def check_numbers(
     name: str, params: Mapping[str, Any], least: Mapping[str, float], most: Mapping[str, float]
 ) -> None:
-    """Refuse parameters that are not above zero or outside of further bounds.
+    """Refuse parameters that are not above zero, or that are outside of further bounds.
 
     Args:
         name: of the model.

@@ -53,7 +53,7 @@ def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool, left_ou
 
 
 def make_comparison_report(
-    evaluation: Evaluation, dataset: Dataset, pictures: bool, comparison: Comparison,
+    evaluation: Evaluation, dataset: Dataset, figures: bool, comparison: Comparison,
     curves: Mapping[str, Sequence[pd.DataFrame]],
 ) -> Report:  # fmt: skip
     """Return the report of an evaluation with the comparison of its experiments.
@@ -61,13 +61,13 @@ def make_comparison_report(
     Args:
         evaluation: of all trainings.
         dataset: of the evaluation.
-        pictures: whether to draw figures.
+        figures: whether to draw figures.
         comparison: of the experiments.
         curves: losses by epoch of each training, by experiment.
     """
-    report = replace(make_report(evaluation, dataset, pictures), comparison=comparison)
-    if pictures and (picture := convergence(curves)):
-        return replace(report, figures={CURVES: (picture, CAPTION), **report.figures})
+    report = replace(make_report(evaluation, dataset, figures), comparison=comparison)
+    if figures and (figure := convergence(curves)):
+        return replace(report, figures={CURVES: (figure, CAPTION), **report.figures})
     return report
 
 

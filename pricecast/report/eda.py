@@ -89,7 +89,7 @@ def autocorrelation(table: pd.DataFrame, lags: int) -> pd.DataFrame:
 
 
 def autocorrelation_error(table: pd.DataFrame, lags: int) -> pd.DataFrame:
-    """Return the standard errors of `autocorrelation` under none, where volatility comes in clusters.
+    """Return the standard errors of `autocorrelation` if the true one is zero and volatility comes in clusters.
 
     Lo & MacKinlay (1988), eq. 19: the usual 1 / sqrt(n) holds for a constant volatility only, and finds
     autocorrelation where there is none.

@@ -42,8 +42,8 @@ def results(fits: Sequence[Fit], dataset: Dataset, jobs: int | None = None) -> I
         initargs=(sorted(names),),
     )
     with warnings.catch_warnings():
-        # loky replaces a process that has grown, and no fit is lost. Where a
-        # warning is an error, its thread would die of it, and nobody would hand out the fits that are left.
+        # loky replaces a process that has grown, and no fit is lost. Where a warning is an error, its thread would
+        # die of it, and nobody would hand out the fits that are left.
         warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
         yield from parallel(delayed(_child)(os.getpid(), number, fit, dataset) for number, fit in enumerate(fits))
 
