@@ -90,8 +90,12 @@ class Forecaster:
             tickers=self.spec.tickers,
             starts=self.starts,
             fitted_until=self.fitted_until,
-            follows=self.calibration is not None and self.calibration.rate > 0,
+            follows=self._follows,
         )
+
+    @property
+    def _follows(self) -> bool:
+        return self.calibration is not None and self.calibration.rate > 0
 
     def curve(self) -> pd.DataFrame:
         """Return the losses by epoch, empty for a model without epochs."""
@@ -138,8 +142,10 @@ class Forecaster:
         return _check_forecast(self.name, self.model.predict(panel, origins), shape)
 
     def _walked(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
-        since = self.context.follows_from
-        return np.empty(0, int) if since is None else walked_rows(panel, origins, self.model.lookback, since)
+        # Not by way of `context`, which knows the models of this project alone.
+        if not self._follows:
+            return np.empty(0, int)
+        return walked_rows(panel, origins, self.model.lookback, pd.Timestamp(self.fitted_until))
 
     def table(self, panel: Panel, origins: np.ndarray, last_close: np.ndarray) -> pd.DataFrame:
         """Return the forecasts table of origins (n,) in the units of `last_close` (n,), outcomes included."""
