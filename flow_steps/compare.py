@@ -22,7 +22,7 @@ from pricecast.experiments import comparison
 from pricecast.experiments.config import SEED, Experiment, read
 from pricecast.experiments.trainings import TrainedExperiment, Training, is_random, mean_curve
 from pricecast.forecasting.forecaster import Forecaster
-from pricecast.report.assemble import make_comparison_report
+from pricecast.report.comparison_report import make_comparison_report
 from pricecast.schema import NAIVE
 from serving.load import load
 

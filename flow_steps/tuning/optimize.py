@@ -15,7 +15,7 @@ from flow_steps.runs import artifacts
 from flow_steps.tuning import studies, takeover
 from flow_steps.tuning.pictures import draw
 from flow_steps.tuning.storage import open_study
-from flow_steps.tuning.trial import RUN, Task, judge
+from flow_steps.tuning.trial import RUN, Task, run_trial
 from pricecast import models
 from pricecast.experiments import search, search_space
 
@@ -61,7 +61,7 @@ def _work(task: Task, study: optuna.Study, until: float) -> set[int]:
 
     def objective(trial: Trial) -> float:
         own.add(trial.number)
-        return judge(task, trial, folds)
+        return run_trial(task, trial, folds)
 
     studies.work(study, objective, task.params["n_trials"], task.params["seed"], until, first)
     return own

@@ -68,7 +68,7 @@ class Task:
         return search_space.suggest(self.name, trial, self.candidate({}).params, longest, timesteps)
 
 
-def judge(task: Task, trial: Trial, folds: Sequence[Fold]) -> float:
+def run_trial(task: Task, trial: Trial, folds: Sequence[Fold]) -> float:
     """Run one trial as an MLflow run with parameters, curves and scores; return its value."""
     candidate = task.candidate(task.suggest(trial))
     trial.set_user_attr(PARAMS, json.dumps(dict(candidate.params)))

@@ -66,9 +66,7 @@ class Forecaster:
 
     @property
     def about(self) -> About:
-        """Facts about its model and the members of an ensemble; the defaults for a model without a file."""
-        if self.name not in models.names():
-            return About()
+        """Facts about its model, with those of the members of an ensemble."""
         parts = [models.about(name) for name in models.parts(self.name, self.params)]
         return replace(
             parts[0],

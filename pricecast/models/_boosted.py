@@ -12,7 +12,7 @@ from pricecast.models import Forecast, OnEpoch, _quantiles, _trees, check_shape,
 
 
 @dataclass(frozen=True)
-class Training:
+class Boosting:
     """Boosters in training.
 
     Attributes:
@@ -58,7 +58,7 @@ class Boosted:
     colsample: float
     seed: int
 
-    def _training(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> Training:
+    def _boosting(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> Boosting:
         """Return boosters without a round yet, for training and validation origins."""
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ class Boosted:
             InputError: a parameter is out of range.
         """
         self._check()
-        training = self._training(panel, train, valid)
+        training = self._boosting(panel, train, valid)
         self.best_epoch_ = _trees.boost(training.advance, self.epochs, self.patience, on_epoch)
         self.input_dim_, self.horizon_ = panel.X.shape[1], panel.spec.horizon
         self._keep(training.first(self.best_epoch_))

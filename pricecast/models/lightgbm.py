@@ -38,7 +38,7 @@ class Model(_boosted.Boosted):
     colsample: float = 0.25
     seed: int = 0
 
-    def _training(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> _boosted.Training:
+    def _boosting(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> _boosted.Boosting:
         boosters = self._boosters(panel, train, valid)
         sizes: list[list[int]] = []
 
@@ -56,7 +56,7 @@ class Model(_boosted.Boosted):
             trees = sizes[rounds - 1]
             return [_lightgbm.to_text(booster, size) for booster, size in zip(boosters, trees, strict=True)]
 
-        return _boosted.Training(advance, first)
+        return _boosted.Boosting(advance, first)
 
     def _boosters(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> list[lightgbm.Booster]:
         params, boosters = self._params(), []

@@ -35,7 +35,7 @@ class Model(_boosted.Boosted):
     colsample: float = 0.25
     seed: int = 0
 
-    def _training(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> _boosted.Training:
+    def _boosting(self, panel: Panel, train: np.ndarray, valid: np.ndarray) -> _boosted.Boosting:
         spans = [span for span in (train, valid) if len(span)]
         labels = [panel.labels(span) for span in spans]
         data = [
@@ -57,7 +57,7 @@ class Model(_boosted.Boosted):
         def first(rounds: int) -> list[str]:
             return [_xgboost.to_json(booster[:rounds]) for booster in boosters]
 
-        return _boosted.Training(advance, first)
+        return _boosted.Boosting(advance, first)
 
     def _params(self) -> dict[str, Any]:
         return {

@@ -1,23 +1,18 @@
 """From an evaluation, and the data that it is about, to a report."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import pandas as pd
 
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluation import Evaluation
 from pricecast.evaluation.evidence import featured_model
-from pricecast.experiments.comparison import Comparison
 from pricecast.report.facts import facts, kicker
 from pricecast.report.figures import draw
-from pricecast.report.plots import convergence
 from pricecast.report.report import Report
 from pricecast.schema import NAIVE
 from pricecast.text import listed
 
-CURVES = "Do the losses converge?"
-CAPTION = "Loss of each epoch, a line for each seed of an experiment."
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
@@ -50,25 +45,6 @@ def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool, left_ou
         quality=dataset.quality,
         figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if figures else {},
     )
-
-
-def make_comparison_report(
-    evaluation: Evaluation, dataset: Dataset, figures: bool, comparison: Comparison,
-    curves: Mapping[str, Sequence[pd.DataFrame]],
-) -> Report:  # fmt: skip
-    """Return the report of an evaluation with the comparison of its experiments.
-
-    Args:
-        evaluation: of all trainings.
-        dataset: of the evaluation.
-        figures: whether to draw figures.
-        comparison: of the experiments.
-        curves: losses by epoch of each training, by experiment.
-    """
-    report = replace(make_report(evaluation, dataset, figures), comparison=comparison)
-    if figures and (figure := convergence(curves)):
-        return replace(report, figures={CURVES: (figure, CAPTION), **report.figures})
-    return report
 
 
 def _without_parity(evaluation: Evaluation) -> list[str]:

@@ -243,6 +243,7 @@ FILES = {
     "pricecast/report/plots/training.py": JUDGED,
     "pricecast/report/report.html.jinja": JUDGED,
     "pricecast/report/summary.py": JUDGED,
+    "pricecast/report/comparison_report.py": NONE,  # that of compare
     "pricecast/report/eda.py": NONE,  # the notebooks'
     "pricecast/audit/checks.py": {"audit"},
     "pricecast/report/audit_page.html.jinja": {"audit"},
