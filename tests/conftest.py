@@ -1,4 +1,4 @@
-"""What makes every test process fast: a garbage collector that skips the libraries, SQLite that does not wait."""
+"""Fast test processes: a garbage collector that skips the libraries, SQLite that does not wait."""
 
 import gc
 

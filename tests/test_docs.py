@@ -1,4 +1,4 @@
-"""What the docs point to is there: files, headings, and paths of code."""
+"""Targets of the docs exist: files, headings, and paths of code."""
 
 import re
 from pathlib import Path

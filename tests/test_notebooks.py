@@ -38,7 +38,7 @@ def quoted(text):
 
 
 def near(one, other):
-    """Whether two printed figures are the same but for what another processor may change."""
+    """True if two printed figures are the same but for what another processor may change."""
     a, b = float(one), float(other)
     unit = 10.0 ** -len(one.partition(".")[2])
     return abs(a - b) <= max(UNITS * unit, SHARE * abs(a))

@@ -1,4 +1,4 @@
-"""What the project's files promise each other: MLproject, conda.yaml, imports, one declaration per option."""
+"""Promises that the project's files make each other: MLproject, conda.yaml, imports, one declaration per option."""
 
 import ast
 import re
@@ -119,7 +119,7 @@ def calls(path):
 
 
 def is_command(path):
-    """Whether a file takes its `main` from the commands, under its own name, and runs it before it imports more."""
+    """True if a file takes its `main` from the commands, under its own name, and runs it before it imports more."""
     start = f"from flow_steps.cli.commands import {path.stem} as main\n\nif __name__ == '__main__':\n    main()"
     body = [node for node in tree_of(path).body if not isinstance(node, ast.Expr)]
     return "\n\n".join(map(ast.unparse, body[:2])) == start
@@ -320,3 +320,9 @@ def test_the_benchmark_of_overhead_times_calls_that_are_there():
     assert [
         name for step, names in WORK.items() for name in names if not callable(getattr(home(step, name), name))
     ] == []
+
+
+def test_docstrings_open_with_a_verb_or_a_noun():
+    files = [*SOURCES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    question = re.compile(r'"""(What|How|Whether|Where|Who)\b')
+    assert [str(path) for path in files if question.search(path.read_text(encoding="utf-8"))] == []

@@ -1,4 +1,4 @@
-"""What the files around the code promise: CI, the hooks before a commit, and what the docs list."""
+"""Promises of the files around the code: CI, the hooks before a commit, and what the docs list."""
 
 import re
 import subprocess

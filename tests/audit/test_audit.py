@@ -61,7 +61,7 @@ def of(checks, result):
 
 
 def model_checks(made, data=None, label="it"):
-    """What the audit says of a forecaster that is kept."""
+    """Checks that the audit makes of a saved forecaster."""
     data = data or dataset()
     return list(check_model.model_checks(Subject.of(label, made), data, data, 1))
 

@@ -23,7 +23,7 @@ CLEAN_CUTS = cuts(ONE)
 
 
 def watch(column, bars=ONE):
-    """What the guard says of one column of one ticker."""
+    """Violations that the guard finds in one column of one ticker."""
     return checks.features(lambda x: pd.DataFrame({"it": column(x)}), bars)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees in the browser after a pipeline: the tree, the curves, the comparison, the report."""
+"""A pipeline in the browser: the tree, the curves, the comparison, the report."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a person sees in the browser after a comparison and a study."""
+"""A comparison and a study in the browser."""
 
 import pytest
 from PIL import Image

@@ -35,7 +35,7 @@ def deviation(values):
 
 
 class Day:
-    """What can be known of one ticker at the close of row i."""
+    """Bars of one ticker that are known at the close of row i."""
 
     def __init__(self, bars, i):
         rows = bars.iloc[: i + 1]

@@ -1,4 +1,4 @@
-"""What a setting is worth on the past: the objective against plain steps, and blind to the test span."""
+"""Scores of a setting on the past: equal to plain steps, and blind to the test span."""
 
 from dataclasses import replace
 from functools import cache

@@ -1,4 +1,4 @@
-"""How a forecaster is fitted, calibrated and refitted."""
+"""Fitting, calibrating and refitting a forecaster."""
 
 from dataclasses import replace
 

@@ -226,7 +226,7 @@ def test_too_many_folds_are_an_input_error():
 
 
 def learned(plan, name="lstm"):
-    """What each fold's fit is shown: the dates of its bars, of its first and of its last training origin."""
+    """Data shown to the fit of each fold: the dates of its bars, of its first and of its last training origin."""
     seen = []
 
     def spy(model, stops, panel, fold, on_epoch=None):

@@ -1,4 +1,4 @@
-"""What the per-series models share: their spans, their errors, their state."""
+"""Code that the per-series models share: their spans, their errors, their state."""
 
 import json
 from dataclasses import replace

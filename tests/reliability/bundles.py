@@ -379,7 +379,7 @@ def _copy(source: str, target: str) -> None:
 
 
 def _enter(uri: str, last: Callable[[str], object] | None = None) -> list[str]:
-    """What goes wrong when a bundle is read as the judge does; the last door, loading, is where some only close."""
+    """Error of reading a bundle as evaluate does; the last door, loading, is where some only close."""
     texts = []
     for door in (artifacts.digest, artifacts.bundle_folder, artifacts.model_id, _plugins):
         texts += _mistakes(door, uri, must_refuse=False)

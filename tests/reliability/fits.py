@@ -97,7 +97,7 @@ def _faults(number: signal.Signals, jobs: int, stop: int, folder: Path, dataset:
 
 
 def _after(home: Path, dataset: Path, jobs: int, stop: int, whole: Path) -> list[str]:
-    """What is wrong once a backtest of the same, but for the endless model, has run."""
+    """Faults after a backtest of the same, but for the endless model, has run."""
     said = _finish(_start(home, dataset, jobs))
     if said:
         return [f"the next start failed: {said}"]

@@ -146,7 +146,7 @@ def _json(path: Path) -> object:
 
 
 def _end_of_pages(path: Path) -> int:
-    """Where the last page ends and the footer begins."""
+    """Offset at which the last page ends and the footer begins."""
     metadata = pq.ParquetFile(path).metadata
     ends = []
     for group in range(metadata.num_row_groups):

@@ -298,7 +298,7 @@ def _home(folder: Path):
 
 
 def _fault(case: Case, bases: dict[str, dict[str, str]], folder: Path) -> str | None:
-    """What went wrong with a value, None where it was refused in one line or meant what it says."""
+    """Fault in the handling of a value, None where it was refused in one line or meant what it says."""
     params = {**bases[case.command], **({_flag(case.option): case.value} if case.option else {})}
     if all(_is_word(value) for value in params.values()):
         words = _through_bash(ROOT, case.command, params, folder)
@@ -374,7 +374,7 @@ def _flag(option: click.Option) -> str:
 
 
 def _canaries(folder: Path) -> bool:
-    """Whether a command has run; the next one finds none."""
+    """True if a command has run; its trace is removed."""
     found = list(folder.rglob("canary"))
     for path in found:
         path.unlink()

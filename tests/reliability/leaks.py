@@ -103,7 +103,7 @@ def alarms(n: int) -> Count:
 
 
 def caught(leak: Column, bars: pd.DataFrame, seed: int = 0) -> bool:
-    """Whether the guard flags the columns that hold a leak, pure and diluted, and none beside them."""
+    """True if the guard flags the columns that hold a leak, pure and diluted, and none beside them."""
 
     def diluted(own: pd.DataFrame) -> pd.Series:
         return HONEST_SHARE * LOOKALIKES["cumulative max"](own).ffill() + (1 - HONEST_SHARE) * leak(own)

@@ -51,7 +51,7 @@ def alarms(n: int) -> Count:
 
 
 def honest(seed: int) -> Iterator[tuple[str, Found]]:
-    """What the checks say of the splits and windows, and of a fifth of the models: five markets see them all."""
+    """Violations found in the splits and windows, and of a fifth of the models: five markets see them all."""
     for target in ("return", "price"):
         data, prices = dataset(seed, target), market(LENGTHS, seed=seed)
         panel = data.panel()

@@ -64,7 +64,7 @@ def ours(n: int, loss: str, models: Mapping[str, dict] = MODELS) -> tuple[Count,
 
 
 def noise(n: int) -> tuple[int, int, int]:
-    """How often an opinion that is nothing but noise is called better, neither and worse, on `n` walks."""
+    """Counts of an opinion of pure noise called better, neither and worse, on `n` walks."""
     signs = []
     for seed in range(n):
         data = null_walk(seed, "point")

@@ -30,7 +30,7 @@ def ours(n: int | None, folder: Path) -> Count:
 
 
 def _lines(folder: Path) -> int:
-    """How many lines are run through where nobody is told to stop."""
+    """Number of lines that run where nobody is told to stop."""
     home = new_home(folder)
     child = fork(home, lambda: _write(0))
     assert wait(child) == 0, output(home, child)

@@ -77,7 +77,7 @@ def _killed(home: Path, wait: float, whole: Path) -> list[str]:
 
 
 def _faults(home: Path, count: int) -> list[str]:
-    """What is wrong with the studies that the last command left."""
+    """Faults in the studies that the last command left."""
     found = []
     for name, table in _studies(home).items():
         left = table[table["state"].isin(["COMPLETE", "PRUNED"])]

@@ -79,7 +79,7 @@ def _through_parquet(table, rng, folder):
 
 
 def _through_check(table, rng, folder):
-    """What passes the check of later steps must be clean already."""
+    """Hold a table that passes the check of later steps to be clean already."""
     prices = check_prices(table)
     report = quality.clean(prices, as_of=AS_OF, strict=False, allow_splits=True)[1]
     mended = [f for f in report["findings"] if f["action"] in ("dropped", "repaired") and f["kind"] != "future"]

@@ -91,7 +91,7 @@ def told(judged: Evaluation, loss: str) -> list[str]:
 
 
 def picked(judged: Evaluation) -> list[str]:
-    """What is told of the model that was best in the folds before: better than ewma, the truth, by chance alone."""
+    """Claim about the model that was best in the folds before: better than ewma, the truth, by chance alone."""
     own = _against(judged)["ewma"]
     return [
         f"{loss} p={own[f'p_{loss}']:.3f}"
@@ -110,7 +110,7 @@ def _without_naives(judged: Evaluation) -> bool:
 
 
 def _no_bundle(data: Dataset) -> OutOfFold:
-    """What `walk_plan.parity_fit` leads to where no ticker is old enough: nothing to compare."""
+    """Result of `walk_plan.parity_fit` where no ticker is old enough: nothing to compare."""
     nothing = np.empty((0, data.spec.horizon, len(QUANTILE_COLUMNS)))
     return OutOfFold(np.empty(0, int), Forecast(nothing[:, :, MEDIAN], quantiles=nothing))
 

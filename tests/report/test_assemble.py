@@ -1,4 +1,4 @@
-"""What the report shows of an evaluation."""
+"""From an evaluation to a report."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the terminal and the folder of a run get of a report."""
+"""Summary of a report for the terminal and for the folder of a run."""
 
 from dataclasses import replace
 

@@ -313,7 +313,7 @@ def finish(process):
 
 
 def said(output):
-    """What the log said of each step, by run name."""
+    """Lines of the log about each step, by run name."""
     return dict(
         re.findall(r"^(download|transform|train|evaluate|audit)[^:]*: (reused|running .*)$", output, re.MULTILINE)
     )

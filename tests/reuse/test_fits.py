@@ -78,7 +78,7 @@ class Store:
         return made, found
 
     def again(self, *args, **more):
-        """What is fitted anew."""
+        """Fits that are made anew."""
         return self.fitted(*args, **more)[0]
 
 

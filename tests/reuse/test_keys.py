@@ -278,7 +278,7 @@ class Cases:
         return lambda: chain._parts(module.STEP, typed(name, **{**changes, **own}))
 
     def calls(self, changes):
-        """What makes the key of each; `changes` are options of the command around it."""
+        """Parts of the key of each; `changes` are options of the command around it."""
         dataset, bundles = str(self.dataset), ",".join(self.bundles.values())
         trained = [title.removeprefix("train ") for title in sorted(TRAIN)]
         task = Task("xgboost", {}, data(), typed("tune", **changes))
@@ -311,7 +311,7 @@ def before(cases):
 
 @pytest.fixture
 def again(cases, before):
-    """What runs again: the keys that differ from those of before."""
+    """Calls that run again: their keys differ from those of before."""
 
     def names(**changes):
         now = cases.keys(**changes)

@@ -40,7 +40,7 @@ def run_id(shared):
 
 
 def place(run_id, name=""):
-    """Where the store keeps an artifact."""
+    """Path of an artifact in the store."""
     return Path(MlflowClient().get_run(run_id).info.artifact_uri.removeprefix("file://")) / name
 
 

@@ -1,4 +1,4 @@
-"""What is told in one line, and what is left a traceback because it is ours to mend."""
+"""Errors in one line, and tracebacks for those that are the project's to mend."""
 
 import errno
 import re

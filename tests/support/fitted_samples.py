@@ -38,7 +38,7 @@ def small(name):
 
 
 def raw(bars=LONG, **changes):
-    """What a user would send: no adjusted close, columns in another order."""
+    """Bars as a user would send them: no adjusted close, columns in another order."""
     return market(bars, **changes)[["ticker", "date", "volume", "open", "high", "low", "close"]]
 
 

@@ -49,12 +49,12 @@ def wait(child: int) -> int:
 
 
 def output(home: Path, child: int) -> str:
-    """What a child wrote."""
+    """Output of a child."""
     return (home / f"output.{child}").read_text(encoding="utf-8")
 
 
 def orphans(session: int) -> list[str]:
-    """What the processes of a session are that outlived its first one; they are ended."""
+    """Names of the processes of a session that outlived its first one; they are ended."""
     found = []
     for process in left_of(session):
         with suppress(psutil.Error):

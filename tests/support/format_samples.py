@@ -64,7 +64,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def here() -> dict[str, str]:
-    """What the last bits of a forecast depend on: the libraries, and the CPU as they see it."""
+    """Environment that the last bits of a forecast depend on: the libraries, and the CPU as they see it."""
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
     kernels = sorted({pool["architecture"] for pool in threadpoolctl.threadpool_info() if "architecture" in pool})
     cpu = " ".join([platform.machine(), *extensions, *kernels])

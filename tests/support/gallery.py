@@ -452,7 +452,7 @@ CONTENTS: dict[str, File] = {
 
 
 def docs_table() -> str:
-    """What docs/data-quality.md has to hold."""
+    """Table that docs/data-quality.md has to hold."""
     lines = ["| input | fate | what the message or the report says |", "|---|---|---|"]
     for name, entry in (TABLES | CONTENTS).items():
         kinds = ", ".join(f"`{kind}`" for kind in getattr(entry, "finds", ()))

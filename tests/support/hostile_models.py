@@ -31,7 +31,7 @@ def sound(kind: str, folder: Path) -> Path:
 
 
 def forecast(made: Forecaster) -> None:
-    """What the evaluate step asks of a model."""
+    """Calls that the evaluate step makes of a model."""
     forecast_test_span({"evil": made}, small_dataset())
 
 

@@ -70,6 +70,6 @@ def later(prices: pd.DataFrame, start: object, how: str, seed: int = 0) -> pd.Da
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays hold the same bytes in the same shape, NaN included."""
+    """True if two arrays hold the same bytes in the same shape, NaN included."""
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()

@@ -1,4 +1,4 @@
-"""What MLproject has to say, derived from the click options; a copy of the project; how `mlflow run` is called."""
+"""Content of MLproject, derived from the click options; a copy of the project; how `mlflow run` is called."""
 
 import shutil
 import sys

@@ -115,7 +115,7 @@ def cells_of_parquet(table, stem):
 
 
 def expect(cells, as_of):
-    """What the cells must become; as_of None takes any date.
+    """Table that the cells must become; as_of None takes any date.
 
     Raises:
         RefusedError: they must be refused.

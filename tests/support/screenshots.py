@@ -211,7 +211,7 @@ def judged(runs: list[Run]) -> list[Run]:
 
 
 def experiment_of(runs: list[Run]) -> str:
-    """Where the runs are."""
+    """Address of the runs."""
     return runs[0].info.experiment_id
 
 

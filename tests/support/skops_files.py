@@ -12,7 +12,7 @@ from pricecast.dataset import skops_file
 
 
 def canonical(estimator: BaseEstimator) -> bytes:
-    """What skops writes, its objects numbered in reading order instead of by memory address."""
+    """File as skops writes it, its objects numbered in reading order instead of by memory address."""
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as source:
         content = {name: source.read(name) for name in source.namelist()}
     schema = content.pop(skops_file.SCHEMA).decode("utf-8")

@@ -81,7 +81,7 @@ def empty_database() -> bytes:
 
 
 def refused(door: Callable[[], object]) -> bool:
-    """Whether a door is closed with one short line."""
+    """True if a door is closed with one short line."""
     try:
         door()
     except InputError as error:

@@ -21,7 +21,7 @@ Case = TypeVar("Case")
 
 @dataclass(frozen=True)
 class Count:
-    """How many cases were tried, and what was wrong with the bad ones, a text each."""
+    """Number of cases that were tried, and the faults of the bad ones, a text each."""
 
     tried: int
     bad: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ def answer(**ways: Callable[[int | None, Path], Count]) -> None:
 
 
 def may_mount() -> bool:
-    """Whether a small disk may be mounted here, as the stress test of full disks does."""
+    """True if a small disk may be mounted here, as the stress test of full disks does."""
     if shutil.which(SMALL_DISKS[0]) is None:
         return False
     mount = "mount -t tmpfs -o size=1m none /mnt"

@@ -1,4 +1,4 @@
-"""What a pipeline left in a folder with a store of its own: statuses, figures, and whether any file is half."""
+"""Traces of a pipeline in a folder with a store of its own: statuses, figures, and whether any file is half."""
 
 import shutil
 import uuid
@@ -33,7 +33,7 @@ def empty_store(folder: Path) -> Path:
 def after_the_next_start(
     home: Path, whole: Path, work: Callable[[], None] = warm.run, logs: Path | None = None
 ) -> list[str]:
-    """What is wrong once the same command has run again."""
+    """Faults after the same command has run again."""
     again = fork(home, work, logs=logs)
     if wait(again) != 0:
         return [f"the next start failed: {output(logs or home, again)[-400:]}"]
