@@ -20,6 +20,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Give all of it back, so that what has a finaliser is collected before the libraries are gone."""
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _take_out_what_stays() -> None:
     """The same for what earlier files have imported and kept."""
