@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 from pricecast.errors import InputError
 
-TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=-]{0,23}$")
+# What Yahoo, Stooq and Nasdaq Data Link name their tickers by: M&M.NS, BRK_B, ^GSPC, EURUSD=X. None of these ends a
+# quoted word, a path or a number, and none may begin as an option, a hidden file or a formula does.
+TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=&_-]{0,23}$")
 
 
 def parse_ticker(text: str) -> str:
@@ -22,7 +24,7 @@ def parse_ticker(text: str) -> str:
     if not (ticker.isascii() and TICKER_PATTERN.fullmatch(ticker.upper())):
         raise InputError(
             f"expected a ticker such as AAPL, ^GSPC, BRK-B, EURUSD=X or 0700.HK, got {short(text)}: "
-            "use 1 to 24 of the characters A-Z 0-9 . : ^ = - (the first A-Z, 0-9 or ^)"
+            "use 1 to 24 of the characters A-Z 0-9 . : ^ = & _ - (the first A-Z, 0-9 or ^)"
         )
     return ticker.upper()
 

@@ -6,12 +6,23 @@ from pricecast.errors import InputError
 from pricecast.text import listed, parse_ticker, short
 
 
-@pytest.mark.parametrize("ticker", ["^GSPC", "BRK-B", "EURUSD=X", "BTC-USD", "0700.HK", "NASDAQ:ABEO"])
+@pytest.mark.parametrize(
+    "ticker",
+    [
+        "^GSPC", "BRK-B", "EURUSD=X", "BTC-USD", "0700.HK", "NASDAQ:ABEO", "BRK_B", "M&M.NS",
+        "NIFTY_FIN_SERVICE.NS", "GC=F", "^NSEI", "ABR_D.US", "J&KBANK.NS", "GVT&D.NS", "DX-Y.NYB", "0P0000XYZ.L", "005930.KS", "^N225",
+        "AAPL240119C00100000", "DATE", "NULL", "CON", "A",
+    ],
+)  # fmt: skip
 def test_tickers_of_every_market_are_taken_in_any_case(ticker):
     assert parse_ticker(f" {ticker.lower()} ") == ticker
 
 
-@pytest.mark.parametrize("text", ["", "A B", "A;B", "$(x)", "../x", "-A", "A\nB", "Ä", "A" * 25, "\u202eA", "A\0"])
+@pytest.mark.parametrize("text", [
+    "", "A B", "A;B", "$(x)", "../x", "-A", "A\nB", "Ä", "A" * 25, "\u202eA", "A\0", "_A", "&A", ".A", "=A", "A/B",
+    "A\\B", "A'B", 'A"B', "A`B", "A|B", "A>B", "A<B", "A*", "A%B", "A#B", "A+B", "A,B", "A\uff06B", "A\uff3fB",
+    "\u0410APL", "\u0391APL", "\uff21APL", "AAP\u0131", "7\u0660", None, 7,
+])  # fmt: skip
 def test_anything_else_is_no_ticker(text):
     with pytest.raises(InputError, match="expected a ticker"):
         parse_ticker(text)

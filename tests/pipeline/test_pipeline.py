@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:D
 SMALL = ("--source", "synthetic", "--path", "gbm", "--max-lookback", "20", "--vis", "false")
 TINY = ("--models", "naive,lstm", "--epochs", "2", "--lstm-units", "4", "--lookback", "10")
 NAIVE = (*SMALL, "--models", "naive")
-ODD_TICKERS = ("^GSPC", "BRK-B", "EURUSD=X", "BTC-USD", "0700.HK")
+ODD_TICKERS = ("^GSPC", "BRK_B", "EURUSD=X", "BTC-USD", "0700.HK", "M&M.NS", "A&LT", "CON")
 # Times differ between equal runs; a reused step does not take the time again.
 CLOCK = "runtime_sec"
 
@@ -739,7 +739,11 @@ def test_tickers_of_every_shape_go_from_end_to_end(experiment, tmp_path):
         "--max-lookback", "20", "--test-size", "0.2", "--valid-size", "0.2", "--vis", "false",
     )  # fmt: skip
     runs = all_runs(experiment)
-    assert named(runs, f"{asked} h=5").data.params["tickers"] == asked
+    assert named(runs, f"{asked[:40]} h=5").data.params["tickers"] == asked
+    report = artifacts.fetch(f"runs:/{named(runs, 'evaluate').info.run_id}/report.html")
+    page = report.read_text(encoding="utf-8")
+    assert "M&amp;M.NS" in page
+    assert not re.search("M&M|A&LT", page)
     table = read_parquet(artifacts.fetch(f"runs:/{named(runs, 'evaluate').info.run_id}/forecasts.parquet"))
     assert set(table["ticker"]) == set(ODD_TICKERS)
     weekend = table.assign(weekend=table["date"].dt.dayofweek >= 5).groupby("ticker")["weekend"].any()

@@ -90,6 +90,7 @@ def test_pictures_are_named_after_their_titles(tmp_path):
     titles = {
         "Prices and intervals: lstm, BTC-USD": "prices_and_intervals_lstm_btc_usd.svg",
         "Does it?": "does_it.svg",
+        "Prices: naive, M&M.NS": "prices_naive_m_m_ns.svg",
     }
     summary.save_figures({title: (Figure((2, 1)), "") for title in titles}, tmp_path / "plots")
     found = sorted(path.name for path in (tmp_path / "plots").iterdir())

@@ -74,7 +74,7 @@ def moment(cell):
 
 
 def ticker(cell):
-    if not isinstance(cell, str) or not re.fullmatch(r"[A-Za-z0-9^][A-Za-z0-9.:^=-]{0,23}", cell.strip()):
+    if not isinstance(cell, str) or not re.fullmatch(r"[A-Za-z0-9^][A-Za-z0-9.:^=&_-]{0,23}", cell.strip()):
         raise RefusedError(f"ticker {cell!r:.20}")
     return cell.strip().upper()
 
