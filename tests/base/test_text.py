@@ -10,8 +10,8 @@ from pricecast.text import listed, parse_ticker, short
     "ticker",
     [
         "^GSPC", "BRK-B", "EURUSD=X", "BTC-USD", "0700.HK", "NASDAQ:ABEO", "BRK_B", "M&M.NS",
-        "NIFTY_FIN_SERVICE.NS", "GC=F", "^NSEI", "ABR_D.US", "J&KBANK.NS", "GVT&D.NS", "DX-Y.NYB", "0P0000XYZ.L", "005930.KS", "^N225",
-        "AAPL240119C00100000", "DATE", "NULL", "CON", "A",
+        "NIFTY_FIN_SERVICE.NS", "GC=F", "^NSEI", "ABR_D.US", "J&KBANK.NS", "GVT&D.NS", "DX-Y.NYB", "0P0000XYZ.L",
+        "005930.KS", "^N225", "AAPL240119C00100000", "DATE", "NULL", "CON", "A",
     ],
 )  # fmt: skip
 def test_tickers_of_every_market_are_taken_in_any_case(ticker):

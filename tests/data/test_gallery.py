@@ -73,7 +73,8 @@ def test_a_table_of_the_gallery_meets_its_fate(name, door, tmp_path):
     assert len(prices) == len(table) - dropped
 
 
-@pytest.mark.parametrize("name", ["object_numbers", "text_numbers", "time_zone", "mixed_zones", "extra_columns",
+@pytest.mark.parametrize("name", ["object_numbers", "text_numbers", "decimal_comma", "other_dates", "time_zone",
+                                  "mixed_zones", "extra_columns",
                                   "lower_case", "titles", "unsorted", "backwards", "time_of_day"])  # fmt: skip
 def test_what_is_only_spelled_otherwise_is_read_to_the_last_digit(name, tmp_path):
     entry = TABLES[name]

@@ -214,7 +214,7 @@ ROW = "2020-01-02,1,2,1,2,5\n"
         ("Date,Open,High,Low,Close\n2020-01-02,,2,1,2\n", "numbers in the column open"),
         (HEADER + ROW + "2020-01-03,1,2,1,abc,5\n", "column close of"),
         (HEADER + ROW + "2020-01-03,1,2,1,abc,5\n", "got 'abc' in row 2"),
-        (HEADER + '2020-01-02,"1,2",2,1,2,5\n', "got '1,2' in row 1"),
+        (HEADER + '2020-01-02,"1,2",2.5,1.5,2,5\n', "got '1,2' in row 1 of open beside '2.5' in row 1 of high"),
         (HEADER + ROW + "2020-01-03,1,2\n", "Expected 6 columns, got 3"),
         (HEADER + ROW + "2020-01-03,1,2,1,2,5,6,7\n", "Expected 6 columns, got 8"),
         (HEADER + ROW.replace("2020-01-02", "01/02/2020"), "got '01/02/2020' in row 1"),

@@ -19,7 +19,9 @@ from tests.support.gallery import sound
 NUMBERS = (
     None, math.nan, math.inf, -math.inf, 0, -0.0, -1, 1e300, -1e300, 5e-324, 1e15, "abc", "=1+1", "@SUM(A1)",
     "1,234.5",
-    "1.234,5", "1,2", "", " ", "nan", "N/A", "-", True, np.False_, b"1", [1.0], {"a": 1}, (1,), 1 + 2j,
+    "1.234,5", "1,2", "1,234",
+    "12,34,567", "1'234", "1 234,5", "$5", "5%", "", " ",
+    "nan", "N/A", "-", True, np.False_, b"1", [1.0], {"a": 1}, (1,), 1 + 2j,
     Decimal("11.5"), Decimal("NaN"), pd.NaT, pd.NA, pd.Timestamp("2024-06-12"), pd.Timedelta(1, "D"),
     "\uff11\uff12",
     "1_000", "0x10", "1e1", "1e400", 10**400, "\0", "x" * 5000, "\u202e1", "1\n2", np.float32(11.5), np.int64(11),
@@ -34,7 +36,7 @@ DATES = (
     True,
     datetime(2024, 6, 12, tzinfo=timezone(timedelta(hours=14))), np.datetime64("2262-01-01"), b"2024-06-12", [1],
     1.5,
-    "2024-6-1", "\uff12024-06-12", "2024-06-12\n",
+    "2024-6-1", "13.06.2024", "06/12/24", "45455", "\uff12024-06-12", "2024-06-12\n",
 )  # fmt: skip
 TICKERS = (
     None, math.nan, 7, 7.0, True, "", " ", "A B", "\u0410", "\u00df", "../x", "AAA\n", "=cmd|'/C calc'!A0",

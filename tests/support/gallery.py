@@ -87,6 +87,16 @@ def texts(column: str, spelling: str, bars: pd.DataFrame) -> pd.DataFrame:
     return bars.assign(**{column: bars[column].map(spelling.format)})
 
 
+def commas(bars: pd.DataFrame) -> pd.DataFrame:
+    """Every number as text with a decimal comma."""
+    return bars.assign(**{name: bars[name].map(str).str.replace(".", ",") for name in PRICES[2:]})
+
+
+def swiss(column: str, bars: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of a column as text that an apostrophe groups."""
+    return bars.assign(**{column: bars[column].map("{:,.1f}".format).str.replace(",", "'")})
+
+
 def times(rows: slice, factor: float, columns: list[str], bars: pd.DataFrame) -> pd.DataFrame:
     """Some columns times a factor in some rows."""
     changed = bars.copy()
@@ -286,8 +296,18 @@ TABLES: dict[str, Entry] = {
     "object_numbers": Entry("numbers of dtype object", partial(cast, "close", object)),
     "text_numbers": Entry("numbers as text", partial(texts, "close", "{}")),
     "thousands": Entry("text such as 1,234.5", partial(texts, "volume", "{:,.1f}")),
-    "decimal_comma": Entry(
-        "text such as 1.234,5", partial(whole, "close", "1.234,5"), "refused", says="got '1.234,5' in row 1"
+    "apostrophes": Entry("text such as 1'234.5", partial(swiss, "volume")),
+    "decimal_comma": Entry("text such as 11,25 in every column of numbers", commas),
+    "two_formats": Entry(
+        "text such as 1.234,5 beside 12.5", partial(whole, "close", "1.234,5"), "refused",
+        says="expected numbers of one format",
+    ),
+    "two_readings": Entry(
+        "text such as 1,234 in every row, and nothing that tells thousands from decimals",
+        lambda bars: bars.assign(**dict.fromkeys(PRICES[2:], "1,234")), "refused", says="which is 1234 or 1.234",
+    ),
+    "currency": Entry(
+        "text such as $12.5", partial(texts, "close", "${}"), "refused", says="numbers in the column close"
     ),
     "word": Entry(
         "a word among the numbers", lambda bars: cell("close", "ten", bars.astype({"close": object})), "refused",
@@ -301,8 +321,25 @@ TABLES: dict[str, Entry] = {
         "seconds since 1970 as dates", partial(cast, "date", "int64"), "refused", says="expected dates such as"
     ),
     "other_dates": Entry(
-        "dates such as 03/04/2024, which two countries read differently",
-        partial(days, lambda d: d.dt.strftime("%m/%d/%Y")), "refused", says="expected dates such as 2020-01-31",
+        "dates such as 06/12/2024 and 06/13/2024, which say together that the month is first",
+        partial(days, lambda d: d.dt.strftime("%m/%d/%Y")),
+    ),
+    "open_dates": Entry(
+        "dates such as 03/04/2024, which two countries read differently, and no other",
+        partial(whole, "date", "03/04/2024"), "refused", says="which is 2024-04-03 or 2024-03-04",
+    ),
+    "two_orders": Entry(
+        "dates such as 13/06/2024 beside 06/13/2024", lambda bars: bars.assign(
+            date=bars["date"].dt.strftime("%m/%d/%Y").where(bars.index != 20, "13/05/2024")),
+        "refused", says="expected dates of one form",
+    ),
+    "short_years": Entry(
+        "dates such as 06/12/24", partial(days, lambda d: d.dt.strftime("%m/%d/%y")), "refused",
+        says="a year of two digits",
+    ),
+    "serial_dates": Entry(
+        "Excel's numbers of days as dates", partial(days, lambda d: (d - pd.Timestamp("1899-12-30")).dt.days),
+        "refused", says="a serial number of Excel, perhaps",
     ),
     "no_date": Entry(
         "a row without a date", lambda bars: bars.assign(date=bars["date"].where(bars.index != 20)),

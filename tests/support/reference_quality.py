@@ -3,6 +3,7 @@
 It shares no code with the library: it says what a table of cells must become, or that it must be refused.
 """
 
+import contextlib
 import csv
 import io
 import itertools
@@ -34,7 +35,18 @@ class Expected:
     apart: Counter = field(default_factory=Counter)
 
 
-def number(cell):
+_DIGITS = r"[+-]?([0-9]+\{0}?[0-9]*|\{0}[0-9]+)([eE][+-]?[0-9]+)?|[+-]?[Ii][Nn][Ff]([Ii][Nn][Ii][Tt][Yy])?"
+# What parts the decimals, what groups the thousands, and a number of such groups.
+STYLES = [
+    (point, group, r"[+-]?[1-9][0-9]{0,2}(\{1}[0-9]{3})+(\{0}[0-9]*)?".replace("{0}", point).replace("{1}", group))
+    for point in ".,"
+    for group in ".,' "
+    if group != point
+] + [(".", ",", r"[+-]?[1-9][0-9]?(,[0-9]{2})*,[0-9]{3}(\.[0-9]*)?")]
+
+
+def in_style(cell, point, group, pattern):
+    """A cell as a number of one style; None where it is none."""
     if cell is None or cell is pd.NaT or cell is pd.NA:
         return math.nan
     if isinstance(cell, bool | np.bool_):
@@ -42,15 +54,50 @@ def number(cell):
     text = str(cell).strip()
     if text.lower() in EMPTY:
         return math.nan
-    if isinstance(cell, Real):
-        return float(cell)
-    if "," in text:
-        if not re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", text):
+    if isinstance(cell, Real) or not isinstance(cell, str):
+        if not re.fullmatch(_DIGITS.replace("{0}", "."), text):
             raise RefusedError(f"number {text[:20]!r}")
-        text = text.replace(",", "")
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?", text, re.I):
-        raise RefusedError(f"number {text[:20]!r}")
-    return float(text)
+        value = float(text)
+        return value if point == "." or math.isinf(value) or value.is_integer() else None
+    if re.fullmatch(_DIGITS.replace("{0}", point), text):
+        return float(text.replace(point, "."))
+    return float(text.replace(group, "").replace(point, ".")) if re.fullmatch(pattern, text) else None
+
+
+def numbers(columns):
+    """The cells of all columns in the one style that they have together."""
+    found = []
+    for style in STYLES:
+        read = [[in_style(cell, *style) for cell in cells] for cells in columns]
+        if not any(value is None for values in read for value in values):
+            found.append((style[0], read))
+    plain = all(re.fullmatch(r"[0-9.eE+-]*", str(cell).strip()) for cells in columns for cell in cells)
+    if not found:
+        raise RefusedError("no style of numbers")
+    points = [read for point, read in found if point == "."]
+    if points and len(points) < len(found) and not plain and repr(points[0]) != repr(found[-1][1]):
+        commas = [read for point, read in found if point == ","]
+        if repr(points[0]) != repr(commas[0]):
+            raise RefusedError("two styles of numbers")
+    return points[0] if points else found[0][1]
+
+
+def moments(cells):
+    """The cells as dates; where the year is last, in the one order that is possible for all."""
+    texts = [str(cell).strip() for cell in cells]
+    if not all(re.fullmatch(r"\d\d/\d\d/\d{4}", text) for text in texts):
+        return [moment(cell) for cell in cells]
+    orders = (
+        [(text[6:], text[:2], text[3:5]) for text in texts],
+        [(text[6:], text[3:5], text[:2]) for text in texts],
+    )
+    found = []
+    for order in orders:
+        with contextlib.suppress(RefusedError):
+            found.append([moment("-".join(parts)) for parts in order])
+    if not found or (len(found) > 1 and found[0] != found[1]):
+        raise RefusedError("no order of dates, or two")
+    return found[0]
 
 
 def moment(cell):
@@ -61,7 +108,7 @@ def moment(cell):
     elif isinstance(cell, date):
         found = datetime(cell.year, cell.month, cell.day)
     else:
-        text = str(cell).strip()
+        text = re.sub(r"^(\d{4})-(\d)-(\d)$", r"\1-0\2-0\3", str(cell).strip())
         if not re.match(r"\d{4}-\d\d-\d\d|\d{8}$", text):
             raise RefusedError(f"date {text[:20]!r}")
         try:
@@ -121,10 +168,10 @@ def expect(cells, as_of):
         RefusedError: they must be refused.
     """
     series = defaultdict(list)
-    for raw in zip(*(cells[name] for name in FIELDS), strict=True):
-        when = moment(raw[0])
-        numbers = dict(zip(FIELDS[2:], map(number, raw[2:]), strict=True))
-        series[ticker(raw[1])].append((when, {name: _readable(name, value) for name, value in numbers.items()}))
+    parsed = [moments(cells["date"]), list(map(ticker, cells["ticker"])), *numbers([cells[x] for x in FIELDS[2:]])]
+    for when, name, *values in zip(*parsed, strict=True):
+        row = dict(zip(FIELDS[2:], values, strict=True))
+        series[name].append((when, {field: _readable(field, value) for field, value in row.items()}))
     if not series:
         raise RefusedError("no rows")
     done = Expected()

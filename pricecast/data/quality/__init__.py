@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from pricecast.data import parsing
+from pricecast.data.date_formats import dates
+from pricecast.data.number_formats import numbers
 from pricecast.data.quality.oddities import check_calendar, check_last, check_moves
 from pricecast.data.quality.repairs import check_volume, drop, fit_range, order, refill
 from pricecast.data.quality.rows import Rows
@@ -72,9 +74,10 @@ def _parsed(raw: pd.DataFrame) -> Rows:
     if raw.empty:
         raise InputError("expected at least one bar, got none: check tickers, dates and source")
     code, tickers = pd.factorize(parsing.tickers(raw["ticker"], "the bars"), sort=True)
-    moments = parsing.dates(raw["date"], "the bars").to_numpy().astype(DATE_DTYPE)
+    moments = dates(raw["date"], "the bars", code).to_numpy().astype(DATE_DTYPE)
     date = moments.astype("datetime64[D]").astype(DATE_DTYPE)
-    columns = {name: _within_limits(parsing.numbers(raw[name], name, "the bars"), name) for name in NUMBERS}
+    found = numbers(raw[list(NUMBERS)], "the bars")
+    columns = {name: _within_limits(values, name) for name, values in found.items()}
     rows = Rows(np.asarray(tickers, dtype=object), code, date, columns)
     rows.note("time_of_day", moments != date, "the bar carries the moment {moment}", moment=moments)
     return rows

@@ -16,6 +16,8 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from pricecast.data import parsing
+from pricecast.data.date_formats import dates
+from pricecast.data.number_formats import numbers
 from pricecast.data.sources import Request
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
@@ -60,13 +62,11 @@ def _bars(path: Path) -> pd.DataFrame:
         raise InputError(
             f"expected daily bars (D) in {path}, got the period {listed(sorted(others))}: export daily ones"
         )
-    bars = pd.DataFrame({"date": parsing.dates(table["date"], str(path))})
-    tickers = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
-    bars["ticker"] = parsing.tickers(tickers, str(path))
+    names = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
+    tickers = parsing.tickers(names, str(path))
+    bars = pd.DataFrame({"date": dates(table["date"], str(path), tickers), "ticker": tickers})
     _check_daily(bars, table.get("time"), path)
-    for name in NUMBERS:
-        if name in table:
-            bars[name] = parsing.numbers(table[name], name, str(path))
+    bars = bars.assign(**numbers(table[[name for name in NUMBERS if name in table]], str(path)))
     for name in PRICE_COLUMNS:
         if not np.isfinite(bars[name]).any():
             raise InputError(f"expected numbers in the column {name} of {path}, got none: give complete daily bars")

@@ -1,0 +1,165 @@
+"""Dates as people and programs write them, in one form that is settled over a whole column.
+
+03/04/2023 is in April or in March. All dates of a column together mostly say which; where they cannot, the column
+is refused with both readings.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pricecast.defaults import YEARS
+from pricecast.errors import InputError
+from pricecast.text import short
+
+# The year first, in digits alone or parted, or last; then perhaps a time of day, and an offset, which is left out:
+# bars are of local dates.
+_TIME = r"(?:[T ](?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(?:Z|UTC|[+-]\d\d:?\d\d)?"
+_YEAR_FIRST = re.compile(rf"(\d{{4}})(?:(\d\d)(\d\d)|([-/.])(\d\d?)\4(\d\d?)){_TIME}", re.ASCII)
+_YEAR_LAST = re.compile(rf"(\d\d?)([-/.])(\d\d?)\2(\d{{4}}){_TIME}", re.ASCII)
+# Numbers that stand for dates elsewhere, and what they probably are.
+_NO_DATES = {
+    r"\d\d?[-/.]\d\d?[-/.]\d\d\b.*": "a year of two digits", r"\d{5}(\.\d+)?": "a serial number of Excel, perhaps",
+    r"\d{10}|\d{13}": "seconds since 1970, perhaps",
+}  # fmt: skip
+# Daily bars follow each other within so many days.
+_DAILY = pd.Timedelta(10, "D")
+_NO_DATE = np.datetime64("NaT", "us")
+
+
+def dates(
+    column: pd.Series, where: str, tickers: np.ndarray | None = None, rows: np.ndarray | None = None
+) -> pd.Series:
+    """Parse dates into local moments without a time zone, datetime64.
+
+    A year that stands last leaves open whether the day or the month is first. All dates together settle it: by a
+    day after the 12th, or else as the one order in which the dates of each ticker are sorted and daily.
+
+    Args:
+        column: dates, or text such as 2020-01-31, 20200131, 31.01.2020 or 2020-01-31 16:00:00-05:00.
+        where: the table's name in messages.
+        tickers: ticker of each row, by default one of all.
+        rows: mask of the rows to parse, by default all; the others may settle the order and are never wrong.
+
+    Returns:
+        The moments of the chosen rows.
+
+    Raises:
+        InputError: a cell is not a date, or of a year outside `YEARS`, or there is no single order; the message
+            shows the cell and its row.
+
+    >>> dates(pd.Series(["20240328", "2024-03-28T16:00-04:00"]), "a.csv").astype(str).tolist()
+    ['2024-03-28 00:00:00', '2024-03-28 16:00:00']
+    >>> dates(pd.Series(["12/03/2024", "13/03/2024"]), "a.csv").astype(str).tolist()
+    ['2024-03-12', '2024-03-13']
+    """
+    chosen = np.ones(len(column), bool) if rows is None else rows
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(column):
+        readings = np.repeat(column.dt.tz_localize(None).to_numpy()[:, None], 2, axis=1)
+        styles = np.full(len(column), "", dtype="U1")
+    else:
+        # As text first: equal instants of two time zones are two local dates.
+        codes, unique = pd.factorize(_text(column))
+        parsed = [*(_readings(str(value)) for value in unique), (_NO_DATE, _NO_DATE, "")]
+        readings = np.array([reading[:2] for reading in parsed], dtype="datetime64[us]")[codes]
+        styles = np.array([reading[2] for reading in parsed])[codes]
+    found, cells = readings[chosen], _Cells(column[chosen], np.flatnonzero(chosen) + 1, where)
+    _check_dates(found, cells)
+    order = _order(found, readings[~chosen], np.zeros(len(found)) if tickers is None else tickers[chosen])
+    if len(set(styles[chosen])) > 1 or not order.any():
+        raise InputError(_two_forms(found, styles[chosen], cells))
+    if order.all() and (apart := found[:, 0] != found[:, 1]).any():
+        raise InputError(_two_readings(found, int(apart.argmax()), cells))
+    return pd.Series(found[:, int(order.argmax())])
+
+
+class _Cells(NamedTuple):
+    """The chosen cells, the numbers of their rows, and the table's name."""
+
+    written: pd.Series
+    rows: np.ndarray
+    where: str
+
+    def shown(self, row: int) -> str:
+        """Return a cell as it stands in a message."""
+        return f"{short(str(self.written.iloc[row]))} in row {self.rows[row]}"
+
+
+def _text(column: pd.Series) -> pd.Series:
+    is_text = isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.infer_dtype(column) == "string"
+    return column if is_text else column.map(str)
+
+
+def _readings(text: str) -> tuple[np.datetime64, np.datetime64, str]:
+    """Return a date with the day before the month, with the month before the day, and what parts it.
+
+    Where the year is first, the two are equal and the third is empty.
+    """
+    if match := _YEAR_FIRST.fullmatch(text.strip()):
+        year, month, day = match[1], match[2] or match[5], match[3] or match[6]
+        moment = _moment(year, month, day, match["time"])
+        return moment, moment, ""
+    if match := _YEAR_LAST.fullmatch(text.strip()):
+        first, style, second, year = match[1], match[2], match[3], match[4]
+        return _moment(year, second, first, match["time"]), _moment(year, first, second, match["time"]), style
+    return _NO_DATE, _NO_DATE, ""
+
+
+def _moment(year: str, month: str, day: str, time: str | None) -> np.datetime64:
+    hours, colon, rest = (time or "00:00").partition(":")
+    try:
+        return np.datetime64(f"{year}-{month:0>2}-{day:0>2}T{hours:0>2}{colon}{rest}", "us")
+    except ValueError:  # such as a 31st of February
+        return _NO_DATE
+
+
+def _check_dates(readings: np.ndarray, cells: _Cells) -> None:
+    years = readings.astype("datetime64[Y]").astype("int64") + 1970
+    no_date = (np.isnat(readings) | (years < YEARS[0]) | (years > YEARS[1])).all(axis=1)
+    if no_date.any():
+        row = int(no_date.argmax())
+        text = str(cells.written.iloc[row]).strip()
+        hints = [f" ({hint})" for pattern, hint in _NO_DATES.items() if re.fullmatch(pattern, text)]
+        raise InputError(
+            f"expected dates such as 2020-01-31 or 20200131, from {YEARS[0]} to {YEARS[1]}, in {cells.where}, got "
+            f"{cells.shown(row)}{''.join(hints)}: correct the column"
+        )
+
+
+def _order(readings: np.ndarray, others: np.ndarray, tickers: np.ndarray) -> np.ndarray:
+    """Return which of the two readings the column can have, (2,)."""
+    found = ~np.isnat(readings).any(axis=0)
+    around = found & ~np.isnat(others[~np.isnat(others).all(axis=1)]).any(axis=0)
+    settled = around if around.any() else found
+    if settled.all():
+        daily = np.array([_is_daily(reading, tickers) for reading in readings.T])
+        settled = daily if daily.any() else settled
+    return settled
+
+
+def _is_daily(moments: np.ndarray, tickers: np.ndarray) -> bool:
+    """Return True if each ticker's dates are sorted, one way or the other, and close to one another."""
+    steps = pd.Series(moments).groupby(tickers).diff()
+    none = pd.Timedelta(0)
+    up, down = (found.groupby(tickers).any() for found in (steps > none, steps < none))
+    return bool((up | down).any() and not (up & down).any() and not steps.abs().gt(_DAILY).any())
+
+
+def _two_forms(readings: np.ndarray, styles: np.ndarray, cells: _Cells) -> str:
+    """Return a message on dates of several styles, or of which some have no day first and others no month first."""
+    if len(set(styles)) > 1:
+        rows = [0, int((styles != styles[0]).argmax())]
+    else:
+        rows = [int(np.isnat(reading).argmax()) for reading in readings.T]
+    shown = " and ".join(map(cells.shown, sorted(rows)))
+    return f"expected dates of one form in {cells.where}, got {shown}: write all as 2020-01-31"
+
+
+def _two_readings(readings: np.ndarray, row: int, cells: _Cells) -> str:
+    first, second = np.datetime_as_string(readings[row], "D")
+    return (
+        f"expected dates that can be read in one way in {cells.where}, got {cells.shown(row)}, which is {first} or "
+        f"{second}: write dates such as 2020-01-31"
+    )
