@@ -67,10 +67,13 @@ def dates(
         styles = np.array([reading[2] for reading in parsed])[codes]
     found, cells = readings[chosen], _Cells(column[chosen], np.flatnonzero(chosen) + 1, where)
     _check_dates(found, cells)
-    order = _order(found, readings[~chosen], np.zeros(len(found)) if tickers is None else tickers[chosen])
+    apart = found[:, 0] != found[:, 1]
+    order = np.array([True, False])
+    if apart.any():
+        order = _order(found, readings[~chosen], np.zeros(len(found)) if tickers is None else tickers[chosen])
     if len(set(styles[chosen])) > 1 or not order.any():
         raise InputError(_two_forms(found, styles[chosen], cells))
-    if order.all() and (apart := found[:, 0] != found[:, 1]).any():
+    if order.all():
         raise InputError(_two_readings(found, int(apart.argmax()), cells))
     return pd.Series(found[:, int(order.argmax())])
 

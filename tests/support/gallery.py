@@ -429,8 +429,21 @@ CONTENTS: dict[str, File] = {
     "ragged_long": File(
         "a row with too many cells", "AAA.csv", text(PLAIN + "2024-06-13,1,2,1,2,5,6,7\n"), says="got 8"
     ),
-    "semicolons": File(
-        "semicolons instead of commas", "AAA.csv", text(PLAIN.replace(",", ";")), says="missing: date"
+    "semicolons": File("semicolons instead of commas", "AAA.csv", text(PLAIN.replace(",", ";")), "accepted"),
+    "tabs": File("tabs instead of commas", "AAA.txt", text(PLAIN.replace(",", "\t")), "accepted"),
+    "european": File(
+        "semicolons and decimal commas", "AAA.csv", text(PLAIN.replace(",", ";").replace(".", ",")), "accepted"
+    ),
+    "sep_line": File("Excel's line sep=; above the header", "AAA.csv", text("sep=,\n" + PLAIN), "accepted"),
+    "comments": File(
+        "comments above and below the bars", "AAA.csv", text("# AAA, daily\n" + PLAIN + "# the end\n"), "accepted"
+    ),
+    "blank_start": File("blank lines above the header", "AAA.csv", text("\n \n,,,\n" + PLAIN), "accepted"),
+    "blank_end": File("rows of empty cells", "AAA.csv", text(PLAIN + ",,,,,,\n" * 3), "accepted"),
+    "excel_error": File("an error of Excel as date", "AAA.csv", put(0, "#N/A"), says="got '#N/A' in row 2"),
+    "cut_excel_error": File(
+        "a row that begins with an error of Excel and ends early", "AAA.csv", text(PLAIN + "#REF!,1,2\n"),
+        says="got 3",
     ),
     "open_quote": File("a quote that never ends", "AAA.csv", put(4, '"11.04'), says="expected"),
     "formula_equals": File("a formula cell =1+1", "AAA.csv", put(4, "=1+1"), says="got '=1+1' in row 2"),

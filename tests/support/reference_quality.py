@@ -144,11 +144,23 @@ def _fields(header, columns, stem):
     return {"ticker": [stem] * n, "adj_close": [None] * n, "volume": [0.0] * n} | found
 
 
+def _is_void(line):
+    """True for a line of blanks or Excel's sep=, or a comment."""
+    is_error = re.match(r"#(N/A|NULL!|REF!|VALUE!|NAME\?|NUM!|DIV/0!)", line)
+    return not line.strip(' \t\r\n,;|"') or (line.startswith("#") and not is_error) or line.startswith("sep=")
+
+
 def cells_of_csv(content, stem):
     try:
-        lines = [line for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if line]
+        text = content.decode("utf-8-sig").splitlines(keepends=True)
+        while text and _is_void(text[0]):
+            text.pop(0)
+        delimiter = max(",;\t|", key=text[0].count) if text else ","
+        found = io.StringIO("".join(text), newline="")
+        lines = [line for line in csv.reader(found, delimiter=delimiter) if any(cell.strip() for cell in line)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise RefusedError(str(error)) from error
+    lines = [line for line in lines if len(line) == len(lines[0]) or not _is_void(line[0])]
     if len(lines) < 2 or any(len(line) != len(lines[0]) for line in lines):
         raise RefusedError("shape")
     return _fields(lines[0], list(zip(*lines[1:], strict=True)), stem)

@@ -6,23 +6,19 @@ from a column or, without one, from the file's name (`AAPL.csv`, `aapl.us.txt`).
 
 import os
 import re
-from csv import Error as CsvError
-from csv import reader
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
-from pricecast.data import parsing
+from pricecast.data import parsing, text_files
 from pricecast.data.date_formats import dates
 from pricecast.data.number_formats import numbers
 from pricecast.data.sources import Request
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from pricecast.schema import PRICE_COLUMNS
-from pricecast.table_checks import ONE_HEADER, check_single_header
+from pricecast.table_checks import check_single_header
 from pricecast.text import listed
 
 LIVE = False
@@ -55,7 +51,7 @@ def fetch(request: Request) -> pd.DataFrame:
 
 
 def _bars(path: Path) -> pd.DataFrame:
-    table = _read(path)
+    table, plain = _read(path)
     if table.empty:
         raise InputError(f"expected rows in {path}, got a header alone: give a file with daily bars")
     if "period" in table and (others := set(table["period"].astype(str).str.upper()) - {"D"}):
@@ -66,7 +62,7 @@ def _bars(path: Path) -> pd.DataFrame:
     tickers = parsing.tickers(names, str(path))
     bars = pd.DataFrame({"date": dates(table["date"], str(path), tickers), "ticker": tickers})
     _check_daily(bars, table.get("time"), path)
-    bars = bars.assign(**numbers(table[[name for name in NUMBERS if name in table]], str(path)))
+    bars = bars.assign(**numbers(table[[name for name in NUMBERS if name in table]], str(path), plain=plain))
     for name in PRICE_COLUMNS:
         if not np.isfinite(bars[name]).any():
             raise InputError(f"expected numbers in the column {name} of {path}, got none: give complete daily bars")
@@ -74,8 +70,11 @@ def _bars(path: Path) -> pd.DataFrame:
     return bars if "volume" in bars else bars.assign(volume=0.0)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Return the file's known columns under our names; text columns stay text."""
+def _read(path: Path) -> tuple[pd.DataFrame, bool]:
+    """Return the file's known columns under our names, and whether its numbers have a decimal point by custom.
+
+    Text columns stay text.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
     if path.suffix.lower() == ".parquet":
@@ -84,51 +83,25 @@ def _read(path: Path) -> pd.DataFrame:
         if not isinstance(table.index, pd.RangeIndex):
             table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
         places = _locate([str(name) for name in table.columns], path)
-        return table.iloc[:, list(places.values())].set_axis(list(places), axis=1)
-    header = _header(path)
-    places = _locate(header, path)
-    try:
-        try:
-            return _read_text(path, header, places, pa.float64())
-        except pa.ArrowInvalid:
-            return _read_text(path, header, places, pa.string())  # slower; takes 1,000 and names what is no number
-    except pa.ArrowException as error:
-        if "Empty CSV" in str(error):
-            return pd.DataFrame()
-        line = " ".join(str(error).split())[:160]
-        raise InputError(
-            f"expected a comma-separated UTF-8 text in {path}, got: {line}; export it again"
-        ) from error
+        return table.iloc[:, list(places.values())].set_axis(list(places), axis=1), True
+    about = text_files.layout(path, _has_all)
+    table = text_files.read(path, about, _locate(about.header, path), NUMBERS)
+    # Columns that semicolons part are mostly of a country with a decimal comma.
+    return table, about.delimiter == ","
 
 
-def _header(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            lines = [file.readline(1 << 16) for _ in range(3)]
-        if b"\0" in lines[0]:
-            raise InputError(f"expected UTF-8 text in {path}, got UTF-16 or binary data: save it as CSV in UTF-8")
-        header = next(reader([lines[0].decode("utf-8-sig")]), [])
-    except (OSError, UnicodeDecodeError, CsvError) as error:
-        raise InputError(f"expected a readable UTF-8 text in {path}, got: {error}; save it as UTF-8") from error
-    if any(line.lower().startswith((b"ticker,", b"date,")) for line in lines[1:]):
-        raise InputError(ONE_HEADER.format(where=path, got="two or three"))
-    return header
+def _has_all(columns: list[str]) -> bool:
+    plain = {_plain(name) for name in columns}
+    return all(plain & {*SPELLINGS[field]} for field in REQUIRED)
 
 
-def _read_text(path: Path, header: list[str], places: dict[str, int], number: pa.DataType) -> pd.DataFrame:
-    text = pa.dictionary(pa.int32(), pa.string())  # dates and tickers repeat
-    types = {str(i): number if field in NUMBERS else text for field, i in places.items()}
-    table = arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(column_names=[str(i) for i in range(len(header))], skip_rows=1),
-        convert_options=arrow_csv.ConvertOptions(column_types=types, include_columns=list(types)),
-    )
-    return table.to_pandas().set_axis(list(places), axis=1)
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _locate(columns: list[str], path: Path) -> dict[str, int]:
     """Return the position of each known field among the columns."""
-    plain = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in columns]
+    plain = [_plain(name) for name in columns]
     places: dict[str, int] = {}
     for field, spellings in SPELLINGS.items():
         for spelling in spellings:
