@@ -7,15 +7,16 @@ from pricecast.errors import InputError
 from pricecast.text import parse_ticker
 
 
-def tickers(column: pd.Series, where: str) -> np.ndarray:
+def tickers(column: pd.Series, where: str, lenient: bool = False) -> np.ndarray:
     """Parse tickers into upper case.
 
     Args:
         column: text.
         where: the table's name in messages.
+        lenient: return None for a text that is not a ticker.
 
     Raises:
-        InputError: a cell is not a ticker.
+        InputError: a cell is empty, or not a ticker.
 
     >>> tickers(pd.Series(["aapl", " IBM "]), "a.csv").tolist()
     ['AAPL', 'IBM']
@@ -24,10 +25,23 @@ def tickers(column: pd.Series, where: str) -> np.ndarray:
         codes, unique = pd.factorize(column)
     except TypeError as error:  # lists or dicts
         raise InputError(f"expected text in the column ticker of {where}, got: {error}; correct it") from error
-    if (codes < 0).any():
-        raise InputError(f"expected a ticker in every row of {where}, got none in row {codes.argmin() + 1}: add it")
+    empty = np.array([str(value).strip() == "" for value in unique] + [True])[codes]
+    if empty.any():
+        raise InputError(f"expected a ticker in every row of {where}, got none in row {empty.argmax() + 1}: add it")
     try:
-        parsed = [parse_ticker(value) for value in unique]
+        parsed = [ticker_of(value) if lenient else parse_ticker(value) for value in unique]
     except InputError as error:
         raise InputError(f"{where}: {error}; name the file after its ticker or give a column ticker") from error
     return np.array(parsed, dtype=object)[codes]
+
+
+def ticker_of(text: str) -> str | None:
+    """Return a ticker in upper case, None where the text is not one.
+
+    >>> ticker_of("aapl.us"), ticker_of("READ ME")
+    ('AAPL.US', None)
+    """
+    try:
+        return parse_ticker(text)
+    except InputError:
+        return None

@@ -127,11 +127,21 @@ def test_stooq_bulk_and_plain_files(tmp_path):
     assert raw.loc[1, "volume"] == 146322800
     assert raw["adj_close"].isna().all()
     assert list(load_text(tmp_path, PLAIN, "aapl.us.txt")["ticker"]) == ["AAPL.US"]
+    assert list(load_text(tmp_path, PLAIN, "abr_d.us.txt")["ticker"]) == ["ABR_D.US"]
 
 
 def test_quandl_wiki_takes_the_raw_columns(tmp_path):
     raw = load_text(tmp_path, WIKI)
     assert raw.loc[0, list(PRICES[2:])].tolist() == [92.7, 93.88, 91.75, 93.7, 88.5, 75414997]
+
+
+def test_the_table_of_quandl_wiki_and_indian_files_keep_their_tickers(tmp_path):
+    text = "ticker,date,open,high,low,close,volume\n" + "".join(
+        f"{ticker},2020-01-02,1,2,1,2,5\n" for ticker in ("AAPL", "BRK_B", "M&M.NS", "NIFTY_FIN_SERVICE.NS")
+    )
+    path = write(tmp_path, "WIKI_PRICES.csv", text)
+    assert list(sources.load(request(path=path))["ticker"]) == ["AAPL", "BRK_B", "M&M.NS", "NIFTY_FIN_SERVICE.NS"]
+    assert list(sources.load(request(tickers=["M&M.NS", "brk_b"], path=path))["ticker"]) == ["M&M.NS", "BRK_B"]
 
 
 def test_our_own_parquet_table_with_odd_dtypes(tmp_path):

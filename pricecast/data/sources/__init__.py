@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
@@ -100,11 +101,7 @@ def _select(raw: Raw, request: Request) -> Raw:
     if raw.empty:
         raise InputError(f"expected bars from the source {request.source}, got none: check tickers and path")
     held = sorted(str(ticker) for ticker in raw["ticker"].unique())
-    if absent := [ticker for ticker in request.tickers if ticker not in set(held)]:
-        raise InputError(
-            f"expected tickers that the source {request.source} holds, got {listed(absent)}: "
-            f"choose from {listed(held)}"
-        )
+    check_held(request, held)
     chosen = raw
     if request.tickers:
         rank = raw["ticker"].map({ticker: i for i, ticker in enumerate(request.tickers)})
@@ -120,6 +117,19 @@ def _select(raw: Raw, request: Request) -> Raw:
             f"{_day(dates.max())}"
         )
     return selected.reset_index(drop=True)
+
+
+def check_held(request: Request, held: Collection[str]) -> None:
+    """Refuse tickers that a source does not hold.
+
+    Raises:
+        InputError: such a ticker was asked for; the message names some of those that are there.
+    """
+    if absent := [ticker for ticker in request.tickers if ticker not in held]:
+        raise InputError(
+            f"expected tickers that the source {request.source} holds, got {listed(absent)}: "
+            f"choose from {listed(sorted(held))}"
+        )
 
 
 def _day(moment: pd.Timestamp | None) -> str:

@@ -4,73 +4,115 @@ Column names of Yahoo, Stooq, Quandl / Nasdaq Data Link and of our own tables ar
 from a column or, without one, from the file's name (`AAPL.csv`, `aapl.us.txt`).
 """
 
+import logging
 import os
-import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pricecast.data import parsing, text_files
+from pricecast.data.column_names import NUMBERS, NoBarsError, has_all, locate
 from pricecast.data.date_formats import dates
 from pricecast.data.number_formats import numbers
-from pricecast.data.sources import Request
+from pricecast.data.sources import Request, check_held
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from pricecast.schema import PRICE_COLUMNS
 from pricecast.table_checks import check_single_header
 from pricecast.text import listed
 
+_log = logging.getLogger(__name__)
+
 LIVE = False
 SUFFIXES = (".csv", ".txt", ".parquet")
-# Accepted names per field, the first match wins. "Adj. Open" becomes adj_open and is never taken for open.
-SPELLINGS = {
-    "date": ("date", "datetime", "timestamp"), "ticker": ("ticker", "symbol", "name"), "open": ("open",),
-    "high": ("high",), "low": ("low",), "close": ("close",), "volume": ("volume", "vol"),
-    "adj_close": ("adj_close", "adjclose", "adjusted_close"), "time": ("time",), "period": ("per",),
-}  # fmt: skip
-REQUIRED = ("date", *PRICE_COLUMNS)
-NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
 
 
 def fetch(request: Request) -> pd.DataFrame:
-    """Read all bars of the file or folder at `request.path`.
+    """Read the bars of the file or folder at `request.path`: all, or those of the tickers asked for.
+
+    What was not asked for is never an error. Without tickers, a file of a folder that has no bars is left out.
 
     Raises:
-        InputError: no such file, not readable, or not daily bars; the message names the file.
+        InputError: no such file, not readable, not daily bars, or a ticker is not there; it names the file.
     """
     if not os.path.exists(request.path):  # noqa: PTH110 - Path.exists raises where a name is too long
         raise InputError(f"expected a file or folder for the source csv, got {request.path!r}: give --path")
     path = Path(request.path)
     if path.is_file():
-        return _bars(path)
+        held, bars = _bars(path, request.tickers)
+        check_held(request, held)
+        return bars
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         raise InputError(f"expected files ending in {', '.join(SUFFIXES)} in {path}, got none: check the folder")
-    return pd.concat([_bars(file) for file in files], ignore_index=True)
+    return _folder(files, request)
 
 
-def _bars(path: Path) -> pd.DataFrame:
-    table, plain = _read(path)
+def _folder(files: list[Path], request: Request) -> pd.DataFrame:
+    """Return the bars of the files that have any of those asked for, and tell which files were left out."""
+    held: set[str] = set()
+    tables, left_out = [], []
+    by_name = True  # whether each ticker that was asked for is in a file of its name
+    for file in files:
+        own = parsing.ticker_of(file.stem)
+        try:
+            _check_visible(file)
+            found, bars = _bars(file, request.tickers)
+        except InputError as error:
+            if own in request.tickers or not (request.tickers or isinstance(error, NoBarsError)):
+                raise
+            left_out.append(error)
+            continue
+        held |= found
+        tables += [bars] if len(bars) else []
+        by_name &= set(bars["ticker"]) <= {own}
+    broken = [error for error in left_out if not isinstance(error, NoBarsError)]
+    if left_out and (not held or (broken and not by_name)):
+        raise (broken or left_out)[0]  # which may hold what was asked for
+    for reason in left_out:
+        _log.warning("left out: %s", reason)
+    check_held(request, held)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _check_visible(path: Path) -> None:
+    if path.name.startswith("."):  # such as ._AAPL.csv, which macOS puts beside AAPL.csv
+        raise NoBarsError(f"expected a file with daily bars, got the hidden file {path}: remove it")
+
+
+def _bars(path: Path, asked: Sequence[str]) -> tuple[set[str], pd.DataFrame]:
+    """Return the tickers that a file holds, and its bars of those asked for, by default of all."""
+    own = parsing.ticker_of(path.stem)
+    if asked and own and own not in asked and _is_named(path):
+        return {own}, pd.DataFrame({"ticker": []})
+    table, plain = _read(path, asked)
     if table.empty:
-        raise InputError(f"expected rows in {path}, got a header alone: give a file with daily bars")
-    if "period" in table and (others := set(table["period"].astype(str).str.upper()) - {"D"}):
+        raise NoBarsError(f"expected rows in {path}, got a header alone: give a file with daily bars")
+    names = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
+    tickers = parsing.tickers(names, str(path), lenient=bool(asked) and "ticker" in table)
+    rows = pd.Series(tickers).isin(asked).to_numpy() if asked else np.ones(len(table), bool)
+    held = set(tickers) - {None}
+    if not rows.any():
+        return held, pd.DataFrame({"ticker": []})
+    chosen = table[rows]
+    if "period" in table and (others := set(chosen["period"].astype(str).str.upper()) - {"D"}):
         raise InputError(
             f"expected daily bars (D) in {path}, got the period {listed(sorted(others))}: export daily ones"
         )
-    names = table["ticker"] if "ticker" in table else pd.Series(path.stem, index=table.index)
-    tickers = parsing.tickers(names, str(path))
-    bars = pd.DataFrame({"date": dates(table["date"], str(path), tickers), "ticker": tickers})
-    _check_daily(bars, table.get("time"), path)
-    bars = bars.assign(**numbers(table[[name for name in NUMBERS if name in table]], str(path), plain=plain))
+    bars = pd.DataFrame({"date": dates(table["date"], str(path), tickers, rows), "ticker": tickers[rows]})
+    _check_daily(bars, chosen.get("time"), path)
+    bars = bars.assign(**numbers(table[[name for name in NUMBERS if name in table]], str(path), rows, plain))
     for name in PRICE_COLUMNS:
         if not np.isfinite(bars[name]).any():
             raise InputError(f"expected numbers in the column {name} of {path}, got none: give complete daily bars")
     # Indices and exchange rates come without a volume.
-    return bars if "volume" in bars else bars.assign(volume=0.0)
+    return held, bars if "volume" in bars else bars.assign(volume=0.0)
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, bool]:
+def _read(path: Path, asked: Sequence[str]) -> tuple[pd.DataFrame, bool]:
     """Return the file's known columns under our names, and whether its numbers have a decimal point by custom.
 
     Text columns stay text.
@@ -82,40 +124,27 @@ def _read(path: Path) -> tuple[pd.DataFrame, bool]:
         check_single_header(table, str(path))
         if not isinstance(table.index, pd.RangeIndex):
             table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
-        places = _locate([str(name) for name in table.columns], path)
+        places = locate([str(name) for name in table.columns], path)
         return table.iloc[:, list(places.values())].set_axis(list(places), axis=1), True
-    about = text_files.layout(path, _has_all)
-    table = text_files.read(path, about, _locate(about.header, path), NUMBERS)
+    about = text_files.layout(path, has_all)
+    places = locate(about.header, path)
+    skip = partial(_is_of_others, places.get("ticker"), asked) if asked else None
+    table = text_files.read(path, about, places, NUMBERS, skip)
     # Columns that semicolons part are mostly of a country with a decimal comma.
     return table, about.delimiter == ","
 
 
-def _has_all(columns: list[str]) -> bool:
-    plain = {_plain(name) for name in columns}
-    return all(plain & {*SPELLINGS[field]} for field in REQUIRED)
+def _is_named(path: Path) -> bool:
+    """Return True for a text without a column of tickers, which is named after its ticker."""
+    is_text = path.suffix.lower() in (".csv", ".txt")
+    return is_text and "ticker" not in locate(text_files.layout(path, has_all).header, path)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-def _locate(columns: list[str], path: Path) -> dict[str, int]:
-    """Return the position of each known field among the columns."""
-    plain = [_plain(name) for name in columns]
-    places: dict[str, int] = {}
-    for field, spellings in SPELLINGS.items():
-        for spelling in spellings:
-            if plain.count(spelling) > 1:
-                raise InputError(f"expected one column {spelling} in {path}, got {plain.count(spelling)}: keep one")
-            if spelling in plain and field not in places:
-                places[field] = plain.index(spelling)
-    if missing := [field for field in REQUIRED if field not in places]:
-        present = ", ".join(columns[:12]) or "nothing"
-        raise InputError(
-            f"expected the columns {', '.join(REQUIRED)} in {path}, got {present[:200]}, missing: "
-            f"{', '.join(missing)}: add them"
-        )
-    return places
+def _is_of_others(place: int | None, asked: Sequence[str], cells: list[str]) -> bool:
+    """Return True if a line names a ticker, and nowhere one that was asked for: its cells may have moved."""
+    name = "" if place is None else "".join(cells[place : place + 1]).strip()
+    is_name = name.isdigit() or name.strip("0123456789.,:/-")  # and no date or price
+    return bool(is_name) and {*map(parsing.ticker_of, cells)}.isdisjoint(asked)
 
 
 def _check_daily(bars: pd.DataFrame, time: pd.Series | None, path: Path) -> None:
