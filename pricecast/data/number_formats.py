@@ -1,17 +1,8 @@
-"""Numbers as people and programs write them, in one format that is settled over a whole table.
-
-A comma may group thousands or part the decimals, and so may a point; a cell such as 1,234 alone cannot say which.
-All cells of a table together mostly can; where they cannot, the table is refused with both readings.
-"""
+"""The formats that people and programs write numbers in, as patterns of text."""
 
 import re
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-
-from pricecast.errors import InputError
-from pricecast.text import short
 
 NULLS = {"", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"}
 # No-break, narrow and thin spaces group as a space does, and a typographic apostrophe as a plain one.
@@ -42,181 +33,34 @@ _COMMA = (
 )  # fmt: skip
 _FORMATS = (*_POINT, *_COMMA)
 # Sets of formats are bits of an integer, the first format its lowest bit.
-_ANY, _PLAIN, _POINTS = (1 << len(_FORMATS)) - 1, 1, (1 << len(_POINT)) - 1
-_COMMAS = _ANY - _POINTS
+ANY, PLAIN, POINTS = (1 << len(_FORMATS)) - 1, 1, (1 << len(_POINT)) - 1
+COMMAS = ANY - POINTS
 
 
-class _Cells(NamedTuple):
-    """The distinct cells of columns, and where they stand.
-
-    Attributes:
-        texts: as written, (n,).
-        formats: the sets of formats that each fits, (n,).
-        values: what each is with a decimal point and with a decimal comma, (n, 2).
-        codes: which of them stands where, (rows, columns).
-        rows: numbers of the rows in the file, (rows,).
-        names: of the columns.
-    """
-
-    texts: list[str]
-    formats: np.ndarray
-    values: np.ndarray
-    codes: np.ndarray
-    rows: np.ndarray
-    names: list[str]
-
-    def take(self, rows: np.ndarray) -> "_Cells":
-        """Return the same with some of the rows."""
-        return self._replace(codes=self.codes[rows], rows=self.rows[rows])
-
-    def shown(self, code: int) -> str:
-        """Return a cell as it stands in a message."""
-        column, row = np.argwhere(code == self.codes.T)[0]
-        return f"{short(self.texts[code])} in row {self.rows[row]} of {self.names[column]}"
-
-
-def numbers(
-    table: pd.DataFrame, where: str, rows: np.ndarray | None = None, plain: bool = True
-) -> dict[str, np.ndarray]:
-    """Parse the columns of a table into float64, NaN where a cell is empty.
-
-    Text may have a decimal point or comma, and thousands that a comma, point, space or apostrophe groups. All
-    columns have one format; numbers among them that are not whole stand for a decimal point.
+def read(text: str, is_text: bool, shapes: dict[str, int]) -> tuple[int, tuple[float, float]]:
+    """Return the formats that a cell fits, and its value with a decimal point and with a decimal comma.
 
     Args:
-        table: columns of numbers or text, and no others.
-        where: the table's name in messages.
-        rows: mask of the rows to parse, by default all; the others may settle the format and are never wrong.
-        plain: take numbers that are all as programs write them, such as 1.234, for that.
+        text: of the cell, without blanks around it.
+        is_text: whether the cell was a text, and not a number within a column of texts.
+        shapes: formats by shape, as far as they are known; more are added.
 
-    Returns:
-        By name the numbers of the chosen rows.
-
-    Raises:
-        InputError: a cell is not a number, or there is no single format; the message shows cells and rows.
-
-    >>> table = pd.DataFrame({"close": ["1,234.5", "n/a", "-2"]})
-    >>> numbers(table, "a.csv")["close"].tolist()
-    [1234.5, nan, -2.0]
-    >>> numbers(pd.DataFrame({"close": ["0,845", "1,234"]}), "a.csv")["close"].tolist()
-    [0.845, 1.234]
+    >>> formats, values = read("1,234", True, {})
+    >>> bool(formats & PLAIN), bool(formats & POINTS), bool(formats & COMMAS), values
+    (False, True, True, (1234.0, 1.234))
     """
-    chosen = np.ones(len(table), bool) if rows is None else rows
-    texts = [name for name in table.columns if not _is_numeric(table[name])]
-    result = {name: _floats(table[name][chosen]) for name in table.columns if name not in texts}
-    if texts and chosen.any():
-        every = _cells(table[texts])
-        cells = every.take(chosen)
-        _check(cells, where)
-        with np.errstate(invalid="ignore"):
-            known = _POINTS if any((values % 1 > 0).any() for values in result.values()) else _ANY
-        formats = _settle(cells, every.take(~chosen), known, plain)
-        opened = _open(cells) if formats & _POINTS and formats & _COMMAS else []
-        if opened or not formats:
-            raise InputError(_two_readings(cells, opened[0], where) if opened else _two_formats(cells, where))
-        values = cells.values[cells.codes, 0 if formats & _POINTS else 1]
-        result |= {name: values[:, i] for i, name in enumerate(texts)}
-    return {name: result.get(name, np.empty(0)) for name in table.columns}
-
-
-def _is_numeric(column: pd.Series) -> bool:
-    types = pd.api.types
-    return types.is_numeric_dtype(column) and not (types.is_bool_dtype(column) or types.is_complex_dtype(column))
-
-
-def _floats(column: pd.Series) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return column.to_numpy(dtype="float64", na_value=np.nan)
-
-
-def _cells(table: pd.DataFrame) -> _Cells:
-    distinct: dict[tuple[str, bool], int] = {}
-    codes = np.empty(table.shape, dtype=np.int64)
-    for i, name in enumerate(table.columns):
-        column = table[name].astype(object)
-        if pd.api.types.infer_dtype(column, skipna=False) != "string":
-            column = column.map(_written)
-        code, unique = pd.factorize(column)
-        written = [_written(value) if isinstance(value, str) else value for value in unique]
-        codes[:, i] = np.array([distinct.setdefault(cell, len(distinct)) for cell in written])[code]
-    shapes: dict[str, int] = {}
-    formats, values = zip(*(_read(text, is_text, shapes) for text, is_text in distinct), strict=True)
-    texts = [text for text, _ in distinct]
-    rows = np.arange(1, len(table) + 1)
-    return _Cells(texts, np.array(formats), np.array(values), codes, rows, list(table.columns))
-
-
-def _written(value: object) -> tuple[str, bool]:
-    """Return a value as text, and whether it was one."""
-    return str(value).strip(), isinstance(value, str)
-
-
-def _read(text: str, is_text: bool, shapes: dict[str, int]) -> tuple[int, tuple[float, float]]:
-    """Return the formats that a cell fits, and its value with a decimal point and with a decimal comma."""
     if text.lower() in NULLS:
-        return _ANY, (np.nan, np.nan)
+        return ANY, (np.nan, np.nan)
     if _INFINITE.fullmatch(text):
-        return _ANY, (float(text), float(text))
+        return ANY, (float(text), float(text))
     plain = text.translate(_ALIKE)
     shape = plain.translate(_SHAPE)
     if shape not in shapes:
         shapes[shape] = sum(1 << i for i, pattern in enumerate(_FORMATS) if pattern.fullmatch(shape))
     formats = shapes[shape]
-    if not is_text and formats & _PLAIN:  # a number among texts
-        return (_POINTS if float(text) % 1 > 0 else _ANY), (float(text), float(text))
+    if not is_text and formats & PLAIN:  # a number among texts
+        return (POINTS if float(text) % 1 > 0 else ANY), (float(text), float(text))
     bare = plain.replace(" ", "").replace("'", "")
-    point = float(bare.replace(",", "")) if formats & _POINTS else np.nan
-    comma = float(bare.replace(".", "").replace(",", ".")) if formats & _COMMAS else np.nan
+    point = float(bare.replace(",", "")) if formats & POINTS else np.nan
+    comma = float(bare.replace(".", "").replace(",", ".")) if formats & COMMAS else np.nan
     return (formats if is_text else 0), (point, comma)
-
-
-def _check(cells: _Cells, where: str) -> None:
-    wrong = (cells.formats == 0)[cells.codes]
-    if wrong.any():
-        column = int(wrong.any(axis=0).argmax())
-        row = int(wrong[:, column].argmax())
-        text = short(cells.texts[cells.codes[row, column]])
-        raise InputError(
-            f"expected numbers in the column {cells.names[column]} of {where}, got {text} in row "
-            f"{cells.rows[row]}: correct the cell or leave it empty"
-        )
-
-
-def _settle(cells: _Cells, others: _Cells, known: int, plain: bool) -> int:
-    """Return the formats that all cells fit, and of these rather those that the other rows fit, too."""
-    found = _common(cells) & known
-    settled = found & _common(others) or found
-    is_open = settled & _POINTS and settled & _COMMAS
-    return found & _POINTS if is_open and plain and found & _PLAIN else settled
-
-
-def _common(cells: _Cells) -> int:
-    formats = cells.formats[np.unique(cells.codes)]
-    return int(np.bitwise_and.reduce(formats[formats > 0], initial=_ANY))
-
-
-def _open(cells: _Cells) -> list[int]:
-    """Return the cells whose two readings differ, in the order of the columns."""
-    points, commas = cells.values.T
-    differs = (points != commas) & ~np.isnan(points)
-    return [code for code in dict.fromkeys(cells.codes.T.ravel().tolist()) if differs[code]]
-
-
-def _two_readings(cells: _Cells, code: int, where: str) -> str:
-    point, comma = cells.values[code]
-    return (
-        f"expected numbers that can be read in one way in {where}, got {cells.shown(code)}, which is {point:.10g} "
-        f"or {comma:.10g}: write numbers with a decimal point and without thousands separators"
-    )
-
-
-def _two_formats(cells: _Cells, where: str) -> str:
-    """Return a message on the rarest format and another one; there are few sets of formats, however many cells."""
-    used = np.unique(cells.codes)
-    sets, firsts, counts = np.unique(cells.formats[used], return_index=True, return_counts=True)
-    order = np.argsort(counts, kind="stable")
-    pairs = [(i, j) for i in order for j in order[::-1] if not sets[i] & sets[j]]
-    odd, other = pairs[0] if pairs else (order[0], None)
-    beside = "numbers with a decimal point" if other is None else cells.shown(used[firsts[other]])
-    shown = cells.shown(used[firsts[odd]])
-    return f"expected numbers of one format in {where}, got {shown} beside {beside}: write all with a decimal point"

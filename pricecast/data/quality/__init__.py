@@ -11,7 +11,7 @@ import pandas as pd
 
 from pricecast.data import parsing
 from pricecast.data.date_formats import dates
-from pricecast.data.number_formats import numbers
+from pricecast.data.number_columns import numbers
 from pricecast.data.quality.oddities import check_calendar, check_last, check_moves
 from pricecast.data.quality.repairs import check_volume, drop, fit_range, order, refill
 from pricecast.data.quality.rows import Rows

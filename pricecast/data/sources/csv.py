@@ -16,7 +16,7 @@ import pandas as pd
 from pricecast.data import parsing, text_files
 from pricecast.data.column_names import NUMBERS, NoBarsError, has_all, locate
 from pricecast.data.date_formats import dates
-from pricecast.data.number_formats import numbers
+from pricecast.data.number_columns import numbers
 from pricecast.data.sources import Request, check_held
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
