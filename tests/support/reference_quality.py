@@ -152,13 +152,18 @@ def _is_void(line):
 
 def cells_of_csv(content, stem):
     try:
-        text = content.decode("utf-8-sig").splitlines(keepends=True)
-        while text and _is_void(text[0]):
+        # What is no UTF-8 is no part of a name, a date or a number, and may stand elsewhere.
+        text = [f"{line}\n" for line in content.decode("utf-8-sig", "replace").removesuffix("\n").split("\n")]
+        needed = {"date", "open", "high", "low", "close"}
+        while text and _is_void(text[0]) and not needed <= {*re.split(r"[^a-z]+", text[0].lower())}:
             text.pop(0)
+        text[:1] = [line.lstrip("# ") for line in text[:1]]
+        if text and "\N{REPLACEMENT CHARACTER}" in text[0]:
+            raise RefusedError("a header of other bytes")
         delimiter = max(",;\t|", key=text[0].count) if text else ","
         found = io.StringIO("".join(text), newline="")
         lines = [line for line in csv.reader(found, delimiter=delimiter) if any(cell.strip() for cell in line)]
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise RefusedError(str(error)) from error
     lines = [line for line in lines if len(line) == len(lines[0]) or not _is_void(line[0])]
     if len(lines) < 2 or any(len(line) != len(lines[0]) for line in lines):
