@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from pricecast.errors import InputError
 
-# What Yahoo, Stooq and Nasdaq Data Link name their tickers by: M&M.NS, BRK_B, ^GSPC, EURUSD=X. None of these ends a
-# quoted word, a path or a number, and none may begin as an option, a hidden file or a formula does.
+# Characters of Yahoo's, Stooq's and Nasdaq Data Link's tickers: M&M.NS, BRK_B, ^GSPC, EURUSD=X. None of them ends a
+# quoted word or the name of a folder, and the first is none that an option, a hidden file or a formula begins with.
 TICKER_PATTERN = re.compile(r"^[A-Z0-9^][A-Z0-9.:^=&_-]{0,23}$")
 
 
