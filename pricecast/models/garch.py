@@ -35,6 +35,7 @@ class Model:
     calibrate: ClassVar[bool] = True
     whole_history: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("arch",)
+    by_ticker: ClassVar[bool] = True
     lookback = 1
 
     def __init__(self, o: int = 1, dist: str = "t") -> None:
