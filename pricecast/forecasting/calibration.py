@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pricecast.dataset import ordinary
 from pricecast.dataset.panel import Panel
@@ -20,9 +21,11 @@ REGIMES = 3  # terciles of volatility: calm, middle, wild
 RATE = 0.01
 # With fewer independent days a regime is calibrated with the others: a tail of 5 % has five of these.
 MIN_DAYS = 100
-# Mean sizes of two tickers' errors may differ by a quarter for reasons that calibration is there for, and (times
-# 1 / root of n) by what sampling error exceeds once in a hundred: their deviation is about their mean.
-APART, CRITICAL = 0.25, 2.58
+# By how much tickers may differ for reasons that calibration is there for: in the logarithm of the mean size of
+# their errors, and in the share of them outside of the 90 % interval; and (times the deviation over the root of n)
+# by what sampling error exceeds once in a hundred. The deviation of a size is about its mean, that of a share of .1
+# is .3.
+SIZE_APART, OUTSIDE_APART, CRITICAL = 0.25, 0.06, 2.58
 # Ten times the width of a 90 % interval: a single error of any size must not make a ticker odd.
 LARGEST_ERROR = 10.0
 # The largest move of a price in units of the smallest volatility is not as far.
@@ -136,21 +139,31 @@ def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: b
 def odd_tickers(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
     """Return the tickers whose moves, or whose errors over some horizon, are unlike the others', (k,).
 
-    The errors stand in units of the pooled 90 % interval. Their mean size is held against the median of the
-    tickers' mean sizes: half of the tickers have to be odd before an ordinary one looks like it.
+    Of the errors, the mean size in units of the pooled 90 % interval and the share outside of it are held against
+    the medians over the tickers: half of the tickers have to be odd before an ordinary one looks like it.
     """
     actual, unit, tickers = panel.returns(origins), panel.unit(origins), panel.tickers[origins]
     quantiles = conformal.apply(forecast, conformal.fit(forecast, actual, unit), unit)
-    width = np.maximum(quantiles[:, :, -1] - quantiles[:, :, 0], TINY)
-    errors = np.abs(actual - quantiles[:, :, MEDIAN]) / width
-    names, code, counts = np.unique(tickers, return_inverse=True, return_counts=True)
-    sizes = np.zeros((len(names), panel.spec.horizon))
-    np.add.at(sizes, code, np.minimum(errors, LARGEST_ERROR))
-    sizes = np.log(np.maximum(sizes / counts[:, None], TINY))
+    low, high = quantiles[:, :, 0], quantiles[:, :, -1]
+    errors = np.abs(actual - quantiles[:, :, MEDIAN]) / np.maximum(high - low, TINY)
+    sizes = _by_ticker(np.minimum(errors, LARGEST_ERROR), tickers)
+    outside = _by_ticker(((actual < low) | (actual > high)).astype(float), tickers)
+    names, counts = np.unique(tickers, return_counts=True)
     # Outcomes over h days overlap: n of them say as much as n / h.
-    worth = counts[:, None] / np.arange(1, panel.spec.horizon + 1)
-    apart = (np.abs(sizes - np.median(sizes, axis=0)) > APART + CRITICAL / np.sqrt(worth)).any(axis=1)
-    return np.union1d(names[apart], ordinary.unusual(tickers, panel.moves(origins)[:, 0]))
+    doubt = CRITICAL / np.sqrt(counts[:, None] / np.arange(1, panel.spec.horizon + 1))
+    apart = _from_median(np.log(np.maximum(sizes, TINY))) > SIZE_APART + doubt
+    apart |= _from_median(outside) > OUTSIDE_APART + 0.3 * doubt
+    return np.union1d(names[apart.any(axis=1)], ordinary.unusual(tickers, panel.moves(origins)[:, 0]))
+
+
+def _by_ticker(values: np.ndarray, tickers: np.ndarray) -> np.ndarray:
+    """Return the means of values (n, h) by ticker, (k, h), sorted by ticker."""
+    return pd.DataFrame(values).groupby(tickers).mean().to_numpy()
+
+
+def _from_median(values: np.ndarray) -> np.ndarray:
+    """Return how far values (k, h) are from the median of their column."""
+    return np.abs(values - np.median(values, axis=0))
 
 
 def _offsets(

@@ -10,11 +10,12 @@ from pricecast.dataset import ordinary
 from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
 from pricecast.forecasting.calibration import (
-    APART,
     CRITICAL,
     LARGEST_ERROR,
     MIN_DAYS,
+    OUTSIDE_APART,
     RATE,
+    SIZE_APART,
     Calibration,
     calibrate,
     odd_tickers,
@@ -158,25 +159,41 @@ def test_a_ticker_for_which_a_model_has_another_volatility_is_odd(factor, odd):
     assert odd_tickers(Forecast(np.zeros_like(sigma), sigma=sigma), panel, origins).tolist() == odd
 
 
-def test_the_sizes_of_errors_equal_a_plain_loop():
-    panel, origins = panel_of("wild")
+@pytest.mark.parametrize("kind", ["ordinary", "wild", "broken peg"])
+def test_errors_are_held_against_the_median_as_a_plain_loop_does_it(kind):
+    panel, origins = panel_of(kind)
     actual, unit = panel.returns(origins), panel.unit(origins)
     offsets = conformal.fit(nothing(panel, origins), actual, unit)
     expected = set(ordinary.unusual(panel.tickers[origins], panel.moves(origins)[:, 0]))
     names = sorted(set(panel.tickers[origins]))
     for step in range(3):
-        sizes = {}
+        sizes, outside, worth = {}, {}, {}
         for ticker in names:
-            errors = []
+            errors, misses = [], 0
             for row in np.flatnonzero(panel.tickers[origins] == ticker):
-                width = (offsets[step, -1] - offsets[step, 0]) * unit[row, step]
-                errors.append(min(abs(actual[row, step]) / width, LARGEST_ERROR))
-            sizes[ticker] = np.mean(errors), len(errors) / (step + 1)
-        typical = np.median([size for size, _ in sizes.values()])
-        for ticker, (size, worth) in sizes.items():
-            if abs(np.log(size / typical)) > APART + CRITICAL / np.sqrt(worth):
+                low, high = offsets[step, [0, -1]] * unit[row, step]
+                errors.append(min(abs(actual[row, step]) / (high - low), LARGEST_ERROR))
+                misses += not low <= actual[row, step] <= high
+            sizes[ticker], outside[ticker] = np.mean(errors), misses / len(errors)
+            worth[ticker] = len(errors) / (step + 1)
+        for ticker in names:
+            size = abs(np.log(sizes[ticker] / np.median(list(sizes.values()))))
+            share = abs(outside[ticker] - np.median(list(outside.values())))
+            root = np.sqrt(worth[ticker])
+            if size > SIZE_APART + CRITICAL / root or share > OUTSIDE_APART + CRITICAL * 0.3 / root:
                 expected.add(ticker)
     assert odd_tickers(nothing(panel, origins), panel, origins).tolist() == sorted(expected)
+
+
+def test_a_ticker_that_is_outside_of_its_intervals_too_often_is_odd():
+    panel, origins = panel_of("ordinary")
+    own = np.flatnonzero(panel.tickers[origins] == pathologies.FIFTH)
+    sigma, actual = panel.unit(origins).copy(), np.abs(panel.returns(origins))
+    # Large errors that were inside come to lie just outside, which hardly moves their mean size.
+    for step in range(3):
+        rows = own[(actual[own, step] > sigma[own, step]) & (actual[own, step] < 1.6 * sigma[own, step])]
+        sigma[rows, step] = actual[rows, step] / 2.2
+    assert odd_tickers(Forecast(np.zeros_like(sigma), sigma=sigma), panel, origins).tolist() == [pathologies.FIFTH]
 
 
 def test_an_odd_ticker_is_calibrated_by_itself_and_the_others_as_if_it_were_not_there():
