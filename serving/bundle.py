@@ -19,6 +19,8 @@ CODE = [_ROOT / "serving" / "model.py", _ROOT / "pricecast"]
 _CORE = (
     "mlflow", "numpy", "pandas", "polars", "pyarrow", "scipy", "scikit-learn", "skops", "exchange_calendars",
 )  # fmt: skip
+# Of the example, which is there to be looked at: a hundred tickers of two years.
+_MOST_ROWS = 50_000
 
 SIGNATURE = ModelSignature(
     inputs=Schema([
@@ -40,15 +42,15 @@ SIGNATURE = ModelSignature(
 
 
 def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
-    """Return the bars of a forecast for the ticker with the longest history, None where they are too few.
+    """Return the bars of a forecast for the ticker with the longest history, all bars for a model across tickers.
 
-    A model that looks across tickers gets them all.
+    None where they are too few for a forecast or too many to be looked at.
     """
     bars = dataset.bars
     if not forecaster.about.across:
         bars = bars[bars["ticker"] == bars["ticker"].value_counts().idxmax()]
     needed = forecaster.context.needed(bars)[["date", "ticker", *PRICE_COLUMNS, "volume"]]
-    return None if needed.empty else needed.reset_index(drop=True)
+    return needed.reset_index(drop=True) if 0 < len(needed) <= _MOST_ROWS else None
 
 
 def requirements(forecaster: Forecaster) -> list[str]:

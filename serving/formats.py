@@ -85,15 +85,13 @@ _FIRST = Format(
         "utc_time_created": None,
     },
 )  # fmt: skip
-FORMATS: dict[int, Format] = {
-    1: _FIRST,
-    2: replace(
-        _FIRST,
-        code=frozenset({"1c0f88c8c4f815c63842bc4e65d224891905a52dfa85c8f05bb7889e5d255412"}),
-        # `is_metadata` looks at its keys and values.
-        settings={**_FIRST.settings, "metadata": None},
-    ),
-}
+_SECOND = replace(
+    _FIRST,
+    code=frozenset({"1c0f88c8c4f815c63842bc4e65d224891905a52dfa85c8f05bb7889e5d255412"}),
+    # `is_metadata` looks at its keys and values.
+    settings={**_FIRST.settings, "metadata": None},
+)
+FORMATS: dict[int, Format] = {1: _FIRST, 2: _SECOND, 3: _SECOND}
 NEWEST = FORMATS[FORMAT]
 
 

@@ -14,6 +14,7 @@ from pricecast.data.adjust import adjust
 from pricecast.data.quality_rules import LOOKS_LIKE_SPLIT
 from pricecast.dataset import features, splits
 from pricecast.dataset.checks import check_quality, check_spans, check_tickers, has_context, too_short
+from pricecast.dataset.ordinary import ordinary
 from pricecast.dataset.panel import Panel, targets
 from pricecast.dataset.scalers import Scalers
 from pricecast.dataset.spec import Spec, check_scalers
@@ -167,12 +168,14 @@ def _holds_splits(quality: dict[str, Any]) -> bool:
 
 
 def fit_scalers(table: pd.DataFrame, spec: Spec, origins: np.ndarray) -> Scalers:
-    """Fit scalers on the features and targets of training origins.
+    """Fit scalers on the features and targets of those training origins that are ordinary.
 
     Args:
         table: the features of a dataset.
         spec: of the dataset.
         origins: (n,) row numbers; all their labels are known.
     """
-    X = table[list(spec.features)].to_numpy()[origins]
-    return Scalers.fit(spec.scaler, X, targets(table, origins, spec.horizon, spec.target))
+    tickers, scale = (table[name].to_numpy()[origins] for name in ("ticker", "scale"))
+    rows = origins[ordinary(tickers, scale, targets(table, origins, 1, "return")[:, 0])]
+    X = table[list(spec.features)].to_numpy()[rows]
+    return Scalers.fit(spec.scaler, X, targets(table, rows, spec.horizon, spec.target))

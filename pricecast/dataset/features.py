@@ -15,6 +15,7 @@ from pricecast.schema import DATE_DTYPE
 EWMA_DECAY = 0.94
 # A halted or pegged series has no volatility; a hundredth of a basis point keeps the divisions finite.
 SCALE_FLOOR = 1e-6
+TICK_DAYS = 30
 RSI_DAYS = 14
 ATR_DAYS = 14
 MACD_DAYS = (12, 26, 9)
@@ -23,6 +24,8 @@ _open, _high, _low, _close, _volume = (pl.col(name) for name in ("open", "high",
 _last = _close.shift(1)
 _scale = pl.col("scale")
 _return = (_close / _last).log()
+# The second and every further day without a move.
+_is_flat = (_return == 0) & (_return.shift(1) == 0)
 
 
 def _span_return(days: int) -> pl.Expr:
@@ -51,8 +54,23 @@ def _wilder_decay(days: int) -> float:
 
 
 def ewma_volatility() -> pl.Expr:
-    """Return the RiskMetrics volatility of daily log returns, known at each close (Longerstaey & Spencer 1996)."""
-    return _ewm(_return**2, EWMA_DECAY).sqrt().clip(lower_bound=SCALE_FLOOR)
+    """Return the RiskMetrics volatility of daily log returns, known at each close (Longerstaey & Spencer 1996).
+
+    Where the close stands still for days, it does not say that nothing will happen: the stock is halted, or its
+    tick is larger than its moves. A move of up to half a tick is rounded away, which leaves a variance of
+    tick^2 / 12 (Sheppard 1898); the tick is taken to be the mean move of the last `TICK_DAYS`. The first day
+    without a move counts as it is, since any price may close unchanged once.
+    """
+    variance = pl.when(_is_flat).then(_mean_move(TICK_DAYS) ** 2 / 12).otherwise(_return**2)
+    return _ewm(variance, EWMA_DECAY).sqrt().clip(lower_bound=SCALE_FLOOR)
+
+
+def _mean_move(days: int) -> pl.Expr:
+    """Return the mean size of the days' moves, days without one left out; 0 where there was none."""
+    # A running sum may stand a rounding error beside zero.
+    total = _return.abs().rolling_sum(days, min_samples=1).clip(lower_bound=0)
+    moves = (_return != 0).cast(pl.Int32).rolling_sum(days, min_samples=1)
+    return pl.when(moves > 0).then(total / moves).otherwise(0.0)
 
 
 def _garman_klass(days: int) -> pl.Expr:
@@ -147,14 +165,15 @@ def warmup(tolerance: float = 1e-9) -> int:
     """Return the bars after which a recursive feature is within `tolerance` of its full-history value.
 
     The past before n bars has the weight decay**n. Its variance may have been a hundred times today's, hence the
-    margin; a signal line is smoothed twice, so its past fades after the sum of both memories.
+    margin; a signal line is smoothed twice, so its past fades after the sum of both memories, and a volatility's
+    after the days that a tick is taken from, too.
 
     >>> warmup()
     443
     """
     memory = {decay: math.log(tolerance / 100) / math.log(decay) for decay in _DECAYS}
     _, slow, signal = (math.log(tolerance / 100) / math.log(_span_decay(days)) for days in MACD_DAYS)
-    return math.ceil(max(*memory.values(), slow + signal))
+    return math.ceil(max(*memory.values(), memory[EWMA_DECAY] + TICK_DAYS, slow + signal))
 
 
 def compute(bars: pd.DataFrame, target: str = "return") -> pd.DataFrame:

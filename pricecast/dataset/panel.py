@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pricecast.dataset.ordinary import ordinary
 from pricecast.dataset.scalers import Scaler
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # No feature beyond ten training deviations: a bad print must not decide what a network learns.
 FEATURE_LIMIT = 10.0
+# No label beyond twenty volatilities, for the same reason; quantiles of 5 to 95 % do not depend on what is there.
+LABEL_LIMIT = 20.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,14 @@ class Panel:
         later = np.where(known, origins[:, None] + steps, origins[:, None])
         return np.where(known, np.log(self.close[later] / self.close[origins, None]), np.nan)
 
+    def moves(self, origins: np.ndarray) -> np.ndarray:
+        """Return log returns in units of volatility, within `LABEL_LIMIT`, (n, horizon)."""
+        return _moves(self.returns(origins), self.unit(origins))
+
+    def ordinary(self, origins: np.ndarray) -> np.ndarray:
+        """Return those of the origins, whose outcomes are known, that models of many tickers learn from."""
+        return origins[ordinary(self.tickers[origins], self.scale[origins], self.moves(origins)[:, 0])]
+
     def labels(self, origins: np.ndarray) -> np.ndarray:
         """Return the scaled targets, which a network learns, (n, horizon) float32."""
         raw = _targets(self.returns(origins), self.close[origins], self.unit(origins), self.spec.target)
@@ -137,7 +148,11 @@ def targets(table: pd.DataFrame, origins: np.ndarray, horizon: int, target: str)
 
 
 def _targets(returns: np.ndarray, close: np.ndarray, unit: np.ndarray, target: str) -> np.ndarray:
-    return returns / unit if target == "return" else close[:, None] * np.exp(returns)
+    return _moves(returns, unit) if target == "return" else close[:, None] * np.exp(returns)
+
+
+def _moves(returns: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    return np.clip(returns / unit, -LABEL_LIMIT, LABEL_LIMIT)
 
 
 def _unit(scale: np.ndarray, horizon: int) -> np.ndarray:

@@ -1,16 +1,18 @@
-"""Calibration of a forecaster: offsets by volatility regime, and their updates after the fit."""
+"""Calibration of a forecaster: offsets by volatility regime or by ticker, and their updates after the fit."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from pricecast.dataset import ordinary
 from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.model_output import Forecast
-from pricecast.schema import FORECASTER_FILE, QUANTILE_LEVELS
+from pricecast.schema import FORECASTER_FILE, MEDIAN, QUANTILE_LEVELS, TINY
 from pricecast.statistics import conformal
 from pricecast.text import short
 
@@ -19,9 +21,16 @@ REGIMES = 3  # terciles of volatility: calm, middle, wild
 RATE = 0.01
 # With fewer independent days a regime is calibrated with the others: a tail of 5 % has five of these.
 MIN_DAYS = 100
+# By how much tickers may differ for reasons that calibration is there for: in the logarithm of the mean size of
+# their errors, and in the share of them outside of the 90 % interval; and (times the deviation over the root of n)
+# by what sampling error exceeds once in a hundred. The deviation of a size is about its mean, that of a share of .1
+# is .3.
+SIZE_APART, OUTSIDE_APART, CRITICAL = 0.25, 0.06, 2.58
+# Ten times the width of a 90 % interval: a single error of any size must not make a ticker odd.
+LARGEST_ERROR = 10.0
 # The largest move of a price in units of the smallest volatility is not as far.
 _FARTHEST = 1e9
-_KEYS = {"offsets", "thresholds", "rate"}
+_KEYS = {"offsets", "thresholds", "rate", "own"}
 
 
 @dataclass(frozen=True)
@@ -33,15 +42,20 @@ class Calibration:
             the forecast's volatility.
         thresholds: by ticker, the scales that part its regimes; a ticker without any has the first row.
         rate: step of the online calibration, 0 for none.
+        own: by ticker, offsets (h, q) of one whose errors are of another kind than the others'.
     """
 
     offsets: np.ndarray
     thresholds: Mapping[str, tuple[float, ...]]
     rate: float
+    own: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def apply(self, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
         """Return the calibrated quantiles of log returns (n, h, q), with the offsets of the fit."""
-        rows = self.offsets[regimes(panel.tickers[origins], panel.scale[origins], self.thresholds)]
+        tickers = panel.tickers[origins]
+        rows = self.offsets[regimes(tickers, panel.scale[origins], self.thresholds)]
+        for ticker, offsets in self.own.items():
+            rows[tickers == ticker] = offsets
         return conformal.apply(forecast, rows, panel.unit(origins))
 
     def follow(self, quantiles: np.ndarray, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
@@ -56,7 +70,8 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """Return the calibration as `from_json` reads it."""
         thresholds = {ticker: list(values) for ticker, values in self.thresholds.items()}
-        return {"offsets": self.offsets.tolist(), "thresholds": thresholds, "rate": self.rate}
+        own = {ticker: offsets.tolist() for ticker, offsets in self.own.items()}
+        return {"offsets": self.offsets.tolist(), "thresholds": thresholds, "rate": self.rate, "own": own}
 
     @classmethod
     def from_json(cls, values: Any, horizon: int) -> "Calibration":
@@ -69,18 +84,24 @@ class Calibration:
             assert set(values) == _KEYS  # noqa: S101 - caught below
             offsets = np.array(values["offsets"], dtype=float)
             cuts = {str(ticker): tuple(map(float, pair)) for ticker, pair in values["thresholds"].items()}
+            own = {str(ticker): np.array(pair, dtype=float) for ticker, pair in values["own"].items()}
             rate = float(values["rate"])
         except (AssertionError, AttributeError, KeyError, OverflowError, TypeError, ValueError):
-            offsets, cuts, rate = np.empty(0), {}, math.nan
+            offsets, cuts, own, rate = np.empty(0), {}, {}, math.nan
         shape = (1 + (REGIMES if cuts else 0), horizon, len(QUANTILE_LEVELS))
-        # Comparing takes NaN for unsound, too.
-        sound = offsets.shape == shape and (np.abs(offsets) < _FARTHEST).all() and 0 <= rate <= 1
+        sound = _near(offsets, shape) and all(_near(alone, shape[1:]) for alone in own.values())
+        sound = sound and 0 <= rate <= 1
         if not sound or any(len(pair) != REGIMES - 1 or not _in_order(pair) for pair in cuts.values()):
             raise InputError(
                 f"expected calibration offsets of the shape {shape}, two rising thresholds a ticker and a rate of "
                 f"0 to 1 in {FORECASTER_FILE}, got {short(values)}: run the step that writes it"
             )
-        return cls(offsets, cuts, rate)
+        return cls(offsets, cuts, rate, own)
+
+
+def _near(offsets: np.ndarray, shape: tuple[int, ...]) -> bool:
+    # Comparing takes NaN for unsound, too.
+    return offsets.shape == shape and bool((np.abs(offsets) < _FARTHEST).all())
 
 
 def _in_order(values: tuple[float, ...]) -> bool:
@@ -90,6 +111,10 @@ def _in_order(values: tuple[float, ...]) -> bool:
 def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: bool, online: bool) -> Calibration:
     """Fit the calibration on out-of-fold forecasts and their outcomes.
 
+    All tickers together, because ten times the errors make tails that much more certain; but one whose errors are
+    of another kind (a halted or tick-bound price, parameters of its own that failed) is calibrated by itself, and
+    takes no part in the others' calibration. Neither do rows that teach no model.
+
     Args:
         forecast: the model's forecasts from the origins.
         panel: the panel that holds the outcomes.
@@ -98,17 +123,60 @@ def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: b
             Gammerman 2003), where it has days enough.
         online: update the calibration after the fit.
     """
-    actual, unit, days = panel.returns(origins), panel.unit(origins), panel.dates[origins]
-    tickers, scale = panel.tickers[origins], panel.scale[origins]
-    pooled = conformal.fit(forecast, actual, unit, days)
+    tickers = panel.tickers[origins]
+    odd = odd_tickers(forecast, panel, origins)
+    common = np.isin(origins, panel.ordinary(origins)) & ~np.isin(tickers, odd)
+    pooled = _offsets(forecast, panel, origins, common)
     offsets = [pooled]
-    thresholds = _terciles(tickers, scale) if mondrian else {}
+    thresholds = _terciles(tickers[common], panel.scale[origins[common]]) if mondrian else {}
+    in_regime = np.where(common, regimes(tickers, panel.scale[origins], thresholds), 0)
     for regime in range(1, 1 + REGIMES) if mondrian else ():
-        rows = regimes(tickers, scale, thresholds) == regime
-        few = len(np.unique(days[rows])) / np.arange(1, panel.spec.horizon + 1) < MIN_DAYS
-        alone = pooled if few.all() else conformal.fit(forecast.take(rows), actual[rows], unit[rows], days[rows])
-        offsets.append(np.where(few[:, None], pooled, alone))
-    return Calibration(np.stack(offsets), thresholds, RATE if online else 0.0)
+        offsets.append(_offsets(forecast, panel, origins, in_regime == regime, pooled))
+    own = {str(ticker): _offsets(forecast, panel, origins, tickers == ticker, pooled) for ticker in odd}
+    return Calibration(np.stack(offsets), thresholds, RATE if online else 0.0, own)
+
+
+def odd_tickers(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
+    """Return the tickers whose moves, or whose errors over some horizon, are unlike the others', (k,).
+
+    Of the errors, the mean size in units of the pooled 90 % interval and the share outside of it are held against
+    the medians over the tickers: half of the tickers have to be odd before an ordinary one looks like it.
+    """
+    actual, unit, tickers = panel.returns(origins), panel.unit(origins), panel.tickers[origins]
+    quantiles = conformal.apply(forecast, conformal.fit(forecast, actual, unit), unit)
+    low, high = quantiles[:, :, 0], quantiles[:, :, -1]
+    errors = np.abs(actual - quantiles[:, :, MEDIAN]) / np.maximum(high - low, TINY)
+    sizes = _by_ticker(np.minimum(errors, LARGEST_ERROR), tickers)
+    outside = _by_ticker(((actual < low) | (actual > high)).astype(float), tickers)
+    names, counts = np.unique(tickers, return_counts=True)
+    # Outcomes over h days overlap: n of them say as much as n / h.
+    doubt = CRITICAL / np.sqrt(counts[:, None] / np.arange(1, panel.spec.horizon + 1))
+    apart = _from_median(np.log(np.maximum(sizes, TINY))) > SIZE_APART + doubt
+    apart |= _from_median(outside) > OUTSIDE_APART + 0.3 * doubt
+    return np.union1d(names[apart.any(axis=1)], ordinary.unusual(tickers, panel.moves(origins)[:, 0]))
+
+
+def _by_ticker(values: np.ndarray, tickers: np.ndarray) -> np.ndarray:
+    """Return the means of values (n, h) by ticker, (k, h), sorted by ticker."""
+    return pd.DataFrame(values).groupby(tickers).mean().to_numpy()
+
+
+def _from_median(values: np.ndarray) -> np.ndarray:
+    """Return how far values (k, h) are from the median of their column."""
+    return np.abs(values - np.median(values, axis=0))
+
+
+def _offsets(
+    forecast: Forecast, panel: Panel, origins: np.ndarray, rows: np.ndarray, else_: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the offsets (h, q) of some rows of a forecast; `else_` at the horizons that these are too few for."""
+    days = panel.dates[origins[rows]]
+    few = len(np.unique(days)) / np.arange(1, panel.spec.horizon + 1) < MIN_DAYS
+    if else_ is not None and few.all():
+        return else_
+    chosen = origins[rows]
+    alone = conformal.fit(forecast.take(rows), panel.returns(chosen), panel.unit(chosen), days)
+    return alone if else_ is None else np.where(few[:, None], else_, alone)
 
 
 def regimes(tickers: np.ndarray, scale: np.ndarray, thresholds: Mapping[str, tuple[float, ...]]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Fit and refit: from a model to a forecaster, calibrated on out-of-fold forecasts of its past."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,9 @@ from pricecast.forecasting.forecaster import Forecaster
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.settings import DEFAULTS, Settings, make
 from pricecast.models import Model, OnEpoch
+from pricecast.text import listed
 
+_log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
 
@@ -58,6 +61,8 @@ def fit(
         past = past or _walk_past(name, params, dataset, settings, progress)
         before = past.before(dataset, main.start)
         calibration = calibrate(before.forecast, panel, before.origins, settings.mondrian, settings.online)
+        if calibration.own:
+            _log.info("%s: calibrated by themselves, as odd tickers: %s", name, listed(sorted(calibration.own)))
     if progress:
         progress(name)
     model = learn(make(name, params, settings), stops, panel, main, remember)
@@ -87,7 +92,8 @@ def refit(forecaster: Forecaster, dataset: Dataset, on_epoch: OnEpoch | None = N
     known = rows[panel.ahead[rows] >= dataset.spec.horizon]
     best = getattr(forecaster.model, "best_epoch_", None)
     params = forecaster.params if best is None else {**forecaster.params, "epochs": best}
-    model = make(forecaster.name, params, forecaster.settings).fit(panel, known, known[:0], on_epoch)
+    model = make(forecaster.name, params, forecaster.settings)
+    model = model.fit(panel, *models.teaching(model, panel, known, known[:0]), on_epoch)
     calibration = None
     if forecaster.past:
         test = dataset.origins("test")
@@ -113,9 +119,12 @@ def _walk_past(
 
 
 def learn(model: Model, stops: bool, panel: Panel, fold: Fold, on_epoch: OnEpoch | None = None) -> Model:
-    """Fit a model on a fold: on its training rows where it stops early, else on all of the past."""
+    """Fit a model on a fold: on its training rows where it stops early, else on all of the past.
+
+    A model that all tickers share learns from the ordinary ones.
+    """
     rows = (fold.train, fold.valid) if stops else (fold.past, fold.past[:0])
-    return model.fit(panel, *rows, on_epoch)
+    return model.fit(panel, *models.teaching(model, panel, *rows), on_epoch)
 
 
 def seen_until(panel: Panel, fold: Fold) -> str:

@@ -10,14 +10,15 @@ from pricecast.json_checks import check_object
 from pricecast.schema import FORECASTER_FILE
 
 # The format that this version writes; docs/compatibility.md says what a new one needs.
-FORMAT = 2
+FORMAT = 3
 _KEYS_1: dict[str, Any] = {
     "name": str, "params": dict[str, Any], "spec": dict[str, Any], "fitted_until": str,
     "calibration": dict[str, Any] | None, "settings": dict[str, Any], "starts": dict[str, str],
     "history": list[dict[str, float]],
 }  # fmt: skip
+_KEYS_2: dict[str, Any] = {"format": int, **_KEYS_1}
 # Keys and types by format.
-KEYS: dict[int, dict[str, Any]] = {1: _KEYS_1, 2: {"format": int, **_KEYS_1}}
+KEYS: dict[int, dict[str, Any]] = {1: _KEYS_1, 2: _KEYS_2, 3: _KEYS_2}
 # No format will ever have this number: what is larger was not written by a later version.
 _ENDLESS = 1_000
 
@@ -65,4 +66,10 @@ def _from_1(content: dict[str, Any]) -> dict[str, Any]:
     return {"format": 2, **content}
 
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+def _from_2(content: dict[str, Any]) -> dict[str, Any]:
+    # Until then all tickers were calibrated together.
+    calibration = content["calibration"]
+    return {**content, "format": 3, "calibration": calibration and {**calibration, "own": {}}}
+
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}

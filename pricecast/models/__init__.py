@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # a list of the models, for the help of a command, needs no t
 __all__ = [
     "ALL", "FAMILIES", "About", "Forecast", "Model", "OnEpoch", "about", "check_name", "check_shape",
     "check_tickers", "choose", "create", "floats", "lacks", "load", "members", "missing", "names", "parameters",
-    "params_of", "parts", "read_state", "settle", "write_state",
+    "params_of", "parts", "read_state", "settle", "teaching", "write_state",
 ]  # fmt: skip
 
 # A text that is a parameter is a name or a few.
@@ -83,6 +83,22 @@ class Model(Protocol):
     def load(self, folder: Path) -> Self:
         """Read the learned state that `save` wrote and return self."""
         ...
+
+
+def teaching(model: Model, panel: "Panel", train: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of a past that a model learns from: the ordinary ones, or all if it has parameters by ticker.
+
+    Args:
+        model: the unfitted model.
+        panel: with the rows.
+        train: (n,) row numbers with known labels.
+        valid: (m,) the same, to stop early on; perhaps none.
+    """
+    if getattr(model, "by_ticker", False):
+        return train, valid
+    kept = panel.ordinary(np.concatenate([train, valid]))
+    learn, stop = train[np.isin(train, kept)], valid[np.isin(valid, kept)]
+    return (learn, stop) if len(learn) and len(stop) >= min(len(valid), 1) else (train, valid)
 
 
 def parts(name: str, params: dict[str, Any]) -> list[str]:

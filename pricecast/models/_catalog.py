@@ -30,6 +30,7 @@ class About:
         stops_early: it stops early on `valid`; any other model learns from those origins, too.
         whole_history: its forecast needs every bar since the first one of its training.
         across: its forecast of one ticker depends on the past of others.
+        by_ticker: it has parameters for each ticker, so that it learns from odd tickers, too.
     """
 
     family: str = ""
@@ -38,6 +39,7 @@ class About:
     stops_early: bool = False
     whole_history: bool = False
     across: bool = False
+    by_ticker: bool = False
 
 
 def names() -> list[str]:

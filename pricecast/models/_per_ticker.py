@@ -23,6 +23,8 @@ _EPOCHS = dict[int, list[dict[str, float]]]
 class PerTicker:
     """A model by name, fitted for each ticker on its own origins."""
 
+    by_ticker = True
+
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         self._name, self._params = name, params
         self.prototype = models.create(name, params)

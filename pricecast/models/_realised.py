@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pricecast.dataset.panel import FEATURE_LIMIT, Panel
 
 WEEK, MONTH = 5, 22
-# A halted or pegged series has no variance; with a hundredth of a basis point its logarithm stays finite.
+# Less than a hundredth of a basis point a day is no variance but rounding: a halted or pegged series.
 FLOOR = 1e-12
 # A flat day counts as a tenth of the month's volatility: its logarithm must not outweigh all other days.
 QUIET = 0.01
@@ -47,8 +47,9 @@ def positions(panel: Panel) -> np.ndarray:
 
 
 def levels(panel: Panel, rows: np.ndarray) -> np.ndarray:
-    """Return the mean daily variance of the last month, (n,)."""
-    return np.maximum(_last(variances(panel)[0], rows, MONTH).mean(axis=1), FLOOR)
+    """Return the mean daily variance of the last month, (n,); that of `scale` after a month without a move."""
+    means = _last(variances(panel)[0], rows, MONTH).mean(axis=1)
+    return np.where(means > FLOOR, means, np.maximum(panel.scale[rows] ** 2, FLOOR))
 
 
 def own(panel: Panel, rows: np.ndarray) -> np.ndarray:
@@ -95,15 +96,16 @@ def market(panel: Panel, norms: dict[str, list[float]], rows: np.ndarray) -> np.
     """Return the volatility of the market on the day of each row and in its week, (n, 2).
 
     The mean over tickers of their log variance, in standard deviations from the ticker's mean. Tickers without a
-    bar on a day, or without a month before it, are left out of that day's mean; a day without any ticker takes the
-    value of the last day before it, and 0 (the mean) if there is none.
+    bar on a day, without any move on it or without a month before it, are left out of that day's mean; a day
+    without any ticker takes the value of the last day before it, and 0 (the mean) if there is none.
 
     Args:
         panel: with all tickers of `norms`.
         norms: by ticker, the two means of log variance and the two deviations.
         rows: (n,) row numbers.
     """
-    known = np.flatnonzero(np.isin(panel.tickers, list(norms)) & (positions(panel) >= MONTH))
+    moved = variances(panel)[0] > 0
+    known = np.flatnonzero(moved & np.isin(panel.tickers, list(norms)) & (positions(panel) >= MONTH))
     norm = np.array([norms[ticker] for ticker in panel.tickers[known]]).reshape(-1, 4)
     deviations = (own(panel, known)[:, DAY_AND_WEEK] - norm[:, :2]) / norm[:, 2:]
     deviations = np.clip(deviations, -FEATURE_LIMIT, FEATURE_LIMIT)

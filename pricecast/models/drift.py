@@ -17,6 +17,7 @@ class Model:
     family: ClassVar[str] = "classical"
     calibrate: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
+    by_ticker: ClassVar[bool] = True
     lookback = 1
 
     def fit(self, panel: Panel, train: np.ndarray, valid: np.ndarray, on_epoch: OnEpoch | None = None) -> Self:

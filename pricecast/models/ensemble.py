@@ -33,6 +33,7 @@ class Model:
 
     family: ClassVar[str] = "ensemble"
     requires: ClassVar[tuple[str, ...]] = ("safetensors",)
+    by_ticker: ClassVar[bool] = True
 
     def __init__(self, members: str = "har,knn,forest", weights: str = "equal") -> None:
         self.members = members
@@ -58,6 +59,7 @@ class Model:
                 f"expected a past of which the newest {WEIGH_SHARE:.0%} can be forecast from the rest, got "
                 f"{len(train)} origins {panel.spec.horizon} days ahead: take a longer history or a shorter horizon"
             )
+        newest = panel.ordinary(newest)
         actual, unit = panel.returns(newest), panel.unit(newest)
         forecasts = [_fitted(name, panel, older).predict(panel, newest) for name in names]
         # As if outcomes were independent: the ensemble's own calibration adds the margin for those that are not.
@@ -118,7 +120,8 @@ class Model:
 def _fitted(name: str, panel: Panel, rows: np.ndarray) -> models.Model:
     stops = models.about(name).stops_early
     learn, stop = hold_out(panel, rows, STOP_SHARE) if stops else (rows, rows[:0])
-    return models.create(name, {}).fit(panel, learn, stop)
+    model = models.create(name, {})
+    return model.fit(panel, *models.teaching(model, panel, learn, stop))
 
 
 def _weigh(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -35,6 +35,7 @@ class Model:
     calibrate: ClassVar[bool] = True
     whole_history: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("arch",)
+    by_ticker: ClassVar[bool] = True
     lookback = 1
 
     def __init__(self, o: int = 1, dist: str = "t") -> None:
@@ -145,13 +146,14 @@ def _maximise(returns: np.ndarray, o: int, dist: str) -> dict[str, float]:
 def _sound(returns: np.ndarray, state: dict[str, float]) -> bool:
     """Return True if parameters are finite, stationary, off the bound of alpha, and fit the returns' size.
 
-    Variances have to be the squared returns on average, within a factor of ten. A persistence of one, where many
-    series of long calm and single crashes end, is strictly stationary (Nelson 1990): it has no average variance,
-    but forecasts a few days ahead need none.
+    The mean has to be one of the returns' own size: beside one far from it, all shocks are alike. Variances have
+    to be the squared returns on average, within a factor of ten. A persistence of one, where many series of long
+    calm and single crashes end, is strictly stationary (Nelson 1990): it has no average variance, but forecasts a
+    few days ahead need none.
     """
     if not np.isfinite(list(state.values())).all() or not 0 <= _persistence(state) < 1 + ROUNDING:
         return False
-    if state["alpha"] > LARGEST_ALPHA:
+    if state["alpha"] > LARGEST_ALPHA or abs(state["mean"] - returns.mean()) > returns.std():
         return False
     ratio = variances(returns, state)[:-1].mean() / np.mean((returns - state["mean"]) ** 2)
     return bool(state["omega"] > 0 and 0.1 < ratio < 10)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -24,6 +25,8 @@ from pricecast.text import listed
 
 # A year of months has fewer bars than a recursive feature needs, which every forecast has.
 MONTHS = 12
+# Of the returns, whose size tells the deviation, and how many deviations count at most.
+SHARE, MOST = 0.9, 10.0
 
 
 class Model:
@@ -80,8 +83,8 @@ class Model:
         self.slopes_ = ridge.coef_.reshape(panel.spec.horizon, -1)
         self.intercepts_ = np.atleast_1d(ridge.intercept_)
         # The mean of a logarithm is below the log of the mean, and bars differ from returns: a factor per horizon.
-        ratios = panel.returns(train) / np.exp(self._log_variance(X) / 2)
-        self.intercepts_ = self.intercepts_ + np.log(np.maximum((ratios**2).mean(axis=0), _realised.FLOOR))
+        ratios = np.abs(panel.returns(train)) / np.exp(self._log_variance(X) / 2)
+        self.intercepts_ = self.intercepts_ + np.log(_mean_square(ratios))
         return self
 
     def predict(self, panel: Panel, origins: np.ndarray) -> Forecast:
@@ -152,6 +155,16 @@ class Model:
         for column, slopes in zip(self._scaled(X).T, self.slopes_.T, strict=True):
             total += column[:, None] * slopes
         return total
+
+
+def _mean_square(ratios: np.ndarray) -> np.ndarray:
+    """Return the mean squares of sizes (n, horizon), (horizon,), without the weight of a few wild days.
+
+    No size counts for more than `MOST` deviations, as the size that nine in ten stay below tells the deviation.
+    """
+    deviation = np.quantile(ratios, SHARE, axis=0) / norm.ppf((1 + SHARE) / 2)
+    squares = (np.minimum(ratios, MOST * deviation) ** 2).mean(axis=0)
+    return np.where(squares > 0, squares, 1.0)
 
 
 def _norms(panel: Panel, train: np.ndarray) -> dict[str, list[float]]:

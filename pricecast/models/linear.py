@@ -45,7 +45,7 @@ class Model:
         ridge = Ridge(alpha=self.penalty * len(train), solver="cholesky")
         # The sums of a second thread would round otherwise.
         with threadpool_limits(1):
-            ridge.fit(panel.X[train].astype(np.float64), panel.returns(train) / panel.unit(train))
+            ridge.fit(panel.X[train].astype(np.float64), panel.moves(train))
         self.slopes_ = ridge.coef_.reshape(panel.spec.horizon, -1)
         self.intercepts_ = np.atleast_1d(ridge.intercept_)
         return self

@@ -34,6 +34,7 @@ class Model:
     calibrate: ClassVar[bool] = True
     whole_history: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("statsforecast",)
+    by_ticker: ClassVar[bool] = True
     lookback = 1
 
     def __init__(self, season: int = 5) -> None:

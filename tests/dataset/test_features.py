@@ -169,6 +169,26 @@ def test_scale_is_pandas_ewm_of_squared_returns(bars):
         np.testing.assert_allclose(group["scale"].iloc[1:], expected.iloc[1:], rtol=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95, 1.0])
+def test_the_scale_of_a_price_that_stands_still_equals_a_plain_loop(share):
+    rng = np.random.default_rng(0)
+    returns = np.where(rng.random(300) < share, 0.0, 0.01 * rng.standard_normal(300))
+    # Rounded, so that equal prices are equal to the last bit.
+    close = np.round(100 * np.exp(np.cumsum(returns)), 6)
+    bars = adjust(prices_of(returns).assign(**dict.fromkeys(("open", "high", "low", "close", "adj_close"), close)))
+    moves = [0.0, *np.log(close[1:] / close[:-1]).tolist()]
+    variances, expected = [], [math.nan]
+    for day in range(1, 300):
+        variance = moves[day] ** 2
+        if day > 1 and moves[day] == moves[day - 1] == 0:
+            # In half a tick on either side of the last price the unseen one is equally likely everywhere.
+            recent = [abs(move) for move in moves[max(day - 29, 1) : day + 1] if move != 0]
+            variance = (mean(recent) if recent else 0.0) ** 2 / 12
+        variances.append(variance)
+        expected.append(max(math.sqrt(weighted(variances, 0.94)), FLOOR))
+    np.testing.assert_allclose(compute(bars)["scale"], expected, rtol=1e-9)
+
+
 def test_the_table_keeps_rows_dates_and_closes(bars):
     table = compute(bars)
     assert list(table.columns) == ["date", "ticker", *RETURN_FEATURES, "close", "scale"]
@@ -225,7 +245,9 @@ def test_the_warm_up_is_of_a_sensible_length():
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("calm", ["steady", "after a storm", "after a crash", "a cheap one", "a dear one"])
+@pytest.mark.parametrize(
+    "calm", ["steady", "after a storm", "after a crash", "a cheap one", "a dear one", "sticky"]
+)
 def test_after_the_warm_up_the_forgotten_past_is_gone(recipe, calm):
     need = features.warmup()
     for seed in range(3):
@@ -235,6 +257,8 @@ def test_after_the_warm_up_the_forgotten_past_is_gone(recipe, calm):
             returns[:600] *= 10
         if calm == "after a crash":
             returns[599] = -0.7
+        if calm == "sticky":
+            returns[rng.random(len(returns)) < 0.8] = 0.0
         bars = adjust(prices_of(returns, seed=seed))
         factor = {"a cheap one": 1e-4, "a dear one": 1e4}.get(calm, 1.0)
         bars[["open", "high", "low", "close"]] *= factor

@@ -6,10 +6,24 @@ import numpy as np
 import pytest
 
 from pricecast import models
+from pricecast.dataset import ordinary
+from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
-from pricecast.forecasting.calibration import MIN_DAYS, RATE, Calibration, calibrate, regimes
+from pricecast.forecasting.calibration import (
+    CRITICAL,
+    LARGEST_ERROR,
+    MIN_DAYS,
+    OUTSIDE_APART,
+    RATE,
+    SIZE_APART,
+    Calibration,
+    calibrate,
+    odd_tickers,
+    regimes,
+)
 from pricecast.models import Forecast
 from pricecast.statistics import conformal
+from tests.support import pathologies
 from tests.support.market_samples import small_dataset
 
 LONG = (("AAA", 2400), ("BBB", 2300))
@@ -116,6 +130,115 @@ def test_following_moves_by_the_models_own_volatility():
     np.testing.assert_array_equal(found.follow(quantiles, forecast, panel, own), expected)
 
 
+# --- odd tickers -------------------------------------------------------------------------------------------
+
+
+@cache
+def panel_of(kind):
+    data = build(pathologies.market(kind), horizon=3, max_lookback=30)
+    return data.panel(), data.origins("train")
+
+
+@pytest.mark.parametrize("kind", [None, "ordinary"])
+def test_no_ordinary_ticker_is_odd(kind):
+    panel, origins = panel_of(kind)
+    assert len(odd_tickers(nothing(panel, origins), panel, origins)) == 0
+
+
+@pytest.mark.parametrize("kind", ["sticky", "half sticky", "line", "bounce", "spikes", "wild", "constant"])
+def test_a_ticker_whose_moves_are_of_another_kind_is_odd(kind):
+    panel, origins = panel_of(kind)
+    assert odd_tickers(nothing(panel, origins), panel, origins).tolist() == [pathologies.FIFTH]
+
+
+@pytest.mark.parametrize(("factor", "odd"), [(0.5, ["EEE"]), (0.9, []), (1.1, []), (2.0, ["EEE"])])
+def test_a_ticker_for_which_a_model_has_another_volatility_is_odd(factor, odd):
+    panel, origins = panel_of("ordinary")
+    own = panel.tickers[origins] == pathologies.FIFTH
+    sigma = panel.unit(origins) * np.where(own, factor, 1.0)[:, None]
+    assert odd_tickers(Forecast(np.zeros_like(sigma), sigma=sigma), panel, origins).tolist() == odd
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "wild", "broken peg"])
+def test_errors_are_held_against_the_median_as_a_plain_loop_does_it(kind):
+    panel, origins = panel_of(kind)
+    actual, unit = panel.returns(origins), panel.unit(origins)
+    offsets = conformal.fit(nothing(panel, origins), actual, unit)
+    expected = set(ordinary.unusual(panel.tickers[origins], panel.moves(origins)[:, 0]))
+    names = sorted(set(panel.tickers[origins]))
+    for step in range(3):
+        sizes, outside, worth = {}, {}, {}
+        for ticker in names:
+            errors, misses = [], 0
+            for row in np.flatnonzero(panel.tickers[origins] == ticker):
+                low, high = offsets[step, [0, -1]] * unit[row, step]
+                errors.append(min(abs(actual[row, step]) / (high - low), LARGEST_ERROR))
+                misses += not low <= actual[row, step] <= high
+            sizes[ticker], outside[ticker] = np.mean(errors), misses / len(errors)
+            worth[ticker] = len(errors) / (step + 1)
+        for ticker in names:
+            size = abs(np.log(sizes[ticker] / np.median(list(sizes.values()))))
+            share = abs(outside[ticker] - np.median(list(outside.values())))
+            root = np.sqrt(worth[ticker])
+            if size > SIZE_APART + CRITICAL / root or share > OUTSIDE_APART + CRITICAL * 0.3 / root:
+                expected.add(ticker)
+    assert odd_tickers(nothing(panel, origins), panel, origins).tolist() == sorted(expected)
+
+
+def test_a_ticker_that_is_outside_of_its_intervals_too_often_is_odd():
+    panel, origins = panel_of("ordinary")
+    own = np.flatnonzero(panel.tickers[origins] == pathologies.FIFTH)
+    sigma, actual = panel.unit(origins).copy(), np.abs(panel.returns(origins))
+    # Large errors that were inside come to lie just outside, which hardly moves their mean size.
+    for step in range(3):
+        rows = own[(actual[own, step] > sigma[own, step]) & (actual[own, step] < 1.6 * sigma[own, step])]
+        sigma[rows, step] = actual[rows, step] / 2.2
+    assert odd_tickers(Forecast(np.zeros_like(sigma), sigma=sigma), panel, origins).tolist() == [pathologies.FIFTH]
+
+
+def test_an_odd_ticker_is_calibrated_by_itself_and_the_others_as_if_it_were_not_there():
+    panel, origins = panel_of("sticky")
+    found = calibrate(nothing(panel, origins), panel, origins, True, True)
+    own = panel.tickers[origins] == pathologies.FIFTH
+    others = origins[~own]
+    alone = calibrate(nothing(panel, others), panel, others, True, True)
+    np.testing.assert_array_equal(found.offsets, alone.offsets)
+    assert found.thresholds == alone.thresholds
+    rows = origins[own]
+    expected = conformal.fit(nothing(panel, rows), panel.returns(rows), panel.unit(rows), panel.dates[rows])
+    # 500 days and more: enough for each horizon.
+    np.testing.assert_array_equal(found.own[pathologies.FIFTH], expected)
+    quantiles = found.apply(nothing(panel, rows), panel, rows)
+    np.testing.assert_array_equal(quantiles, conformal.apply(nothing(panel, rows), expected, panel.unit(rows)))
+
+
+def test_an_odd_ticker_with_few_days_is_calibrated_with_the_others():
+    panel, origins = panel_of("sticky")
+    own = np.flatnonzero(panel.tickers[origins] == pathologies.FIFTH)
+    few = np.delete(origins, own[MIN_DAYS + 50 :])
+    found = calibrate(nothing(panel, few), panel, few, False, False)
+    alone = found.own[pathologies.FIFTH]
+    assert (alone[0] != found.offsets[0, 0]).any()
+    np.testing.assert_array_equal(alone[1:], found.offsets[0, 1:])
+
+
+def test_days_that_teach_nothing_calibrate_nothing():
+    panel, origins = panel_of("print")
+    found = calibrate(nothing(panel, origins), panel, origins, False, False)
+    taught = panel.ordinary(origins)
+    expected = conformal.fit(nothing(panel, taught), panel.returns(taught), panel.unit(taught), panel.dates[taught])
+    assert len(taught) < len(origins)
+    np.testing.assert_array_equal(found.offsets[0], expected)
+
+
+def test_offsets_of_its_own_come_back_from_json_bit_for_bit():
+    panel, origins = panel_of("sticky")
+    found = calibrate(nothing(panel, origins), panel, origins, True, True)
+    again = Calibration.from_json(found.to_json(), panel.spec.horizon)
+    assert list(again.own) == [pathologies.FIFTH]
+    np.testing.assert_array_equal(again.own[pathologies.FIFTH], found.own[pathologies.FIFTH])
+
+
 @pytest.mark.parametrize("mondrian", [True, False])
 def test_it_comes_back_from_json_bit_for_bit(mondrian):
     panel, origins = long_panel()
@@ -129,7 +252,8 @@ def test_it_comes_back_from_json_bit_for_bit(mondrian):
     {"offsets": [[[0.0] * 7] * 3] * 3}, {"offsets": [[[0.0] * 6] * 3] * 4}, {"offsets": "many"},
     {"offsets": [[0.0]]}, {"offsets": [[[1e10] * 7] * 3] * 4},
     {"offsets": [[[float("nan")] * 7] * 3] * 4}, {"thresholds": {"AAA": [1.0]}}, {"thresholds": []}, {"rate": -1},
-    {"rate": 2}, {"rate": "fast"}, {"thresholds": {}}, {"more": 1},
+    {"rate": 2}, {"rate": "fast"}, {"own": []}, {"own": {"AAA": [[0.0] * 7] * 2}}, {"own": {"AAA": "many"}},
+    {"own": {"AAA": [[float("inf")] * 7] * 3}}, {"own": {"AAA": [[1e10] * 7] * 3}}, {"thresholds": {}}, {"more": 1},
 ])  # fmt: skip
 def test_what_is_no_calibration_is_refused(change):
     panel, origins = long_panel()

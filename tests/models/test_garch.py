@@ -173,6 +173,7 @@ BROKEN = [
     {"beta": float("nan")},
     {"omega": 0.0},
     {"omega": 1e4},
+    {"mean": 1e6, "omega": 1e10},
     {},
 ]
 

@@ -15,7 +15,7 @@ from pricecast.audit import checks, subjects
 from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
 from pricecast.forecasting import fitting
-from pricecast.models import _realised
+from pricecast.models import _realised, har
 from pricecast.table_checks import check_prices
 from tests.support.market_samples import market, prices_of, same_bits, small_dataset
 
@@ -139,6 +139,29 @@ def test_the_market_equals_a_plain_loop_and_leaves_out_who_has_no_bar():
             values.append([(day - norm[0]) / norm[2], (week - norm[1]) / norm[3]])
         np.testing.assert_allclose(market_state[i], np.mean(values, axis=0), rtol=1e-9)
     assert 0 < days_known["BBB"] < days_known["AAA"]
+
+
+def test_a_ticker_that_does_not_move_is_left_out_of_the_market_of_that_day():
+    panel, _, _ = setup()
+    rows = np.flatnonzero((panel.tickers == "AAA") & (_realised.positions(panel) >= 22))
+    day = panel.dates[rows[-1]]
+    bars = panel.bars.copy()
+    still = np.flatnonzero((panel.tickers == "BBB") & (panel.dates == day))[0]
+    bars.loc[still, ["open", "high", "low", "close"]] = bars["close"].iloc[still - 1]
+    quiet = replace(panel, bars=bars, close=bars["close"].to_numpy())
+    norms = {ticker: fitted().norms_[ticker] for ticker in ("AAA", "BBB")}
+    alone = _realised.market(quiet, {"AAA": norms["AAA"]}, rows[-1:])
+    np.testing.assert_array_equal(_realised.market(quiet, norms, rows[-1:]), alone)
+    assert (_realised.market(panel, norms, rows[-1:]) != alone).all()
+
+
+def test_the_level_is_a_mean_of_squares_in_which_no_return_of_any_size_counts_much():
+    sizes = np.abs(np.random.default_rng(0).standard_normal((2000, 2)))
+    plain = (sizes**2).mean(axis=0)
+    np.testing.assert_array_equal(har._mean_square(sizes), plain)
+    sizes[7] = 1e9
+    np.testing.assert_allclose(har._mean_square(sizes), plain, rtol=0.06)
+    np.testing.assert_array_equal(har._mean_square(np.zeros((9, 2))), [1.0, 1.0])
 
 
 def test_the_norms_are_means_and_deviations_of_training_days():

@@ -25,7 +25,7 @@ FIRST = FORMATS / "format_1"
 # Numbers of no format, past or future.
 ODD = (0, -1, "2", True, 1.0, 2.0, None, [], {"format": 2}, 1_000, 10**30)
 INNER = Path("artifacts/forecaster")
-VERSIONED = {"pricecast_format": 2, "pricecast_version": "0.1.0"}
+VERSIONED = {"pricecast_format": formats.FORMAT, "pricecast_version": "0.1.0"}
 
 
 def forecasts_as_kept(forecaster: Forecaster, folder: Path, name: str) -> None:
@@ -126,10 +126,11 @@ def test_every_older_format_is_kept_and_has_a_row():
 # --- what no version left, or a later one ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [3, 99, 999])
+@pytest.mark.parametrize("number", [formats.FORMAT + 1, 99, 999])
 def test_a_later_forecaster_asks_for_a_newer_version(newest, number):
     rewrite(newest / INNER, format=number, more="of it")
-    says = f"expected a format from 1 to 2 in forecaster.json, got format {number}: install a newer pricecast"
+    expected = f"expected a format from 1 to {formats.FORMAT} in forecaster.json"
+    says = f"{expected}, got format {number}: install a newer pricecast"
     assert line(newest / INNER) == says
     seal(newest)
     assert line(newest) == says
@@ -174,7 +175,7 @@ def test_metadata_with_a_number_of_no_format_are_refused(newest, number):
 @pytest.mark.parametrize(
     "metadata",
     [
-        {"pricecast_format": 2}, {"pricecast_version": "0.1.0"}, {**VERSIONED, "loader": "evil"},
+        {"pricecast_format": formats.FORMAT}, {"pricecast_version": "0.1.0"}, {**VERSIONED, "loader": "evil"},
         {**VERSIONED, "pricecast_version": "0.1.0; evil"}, {**VERSIONED, "pricecast_version": 0.1},
     ],
 )  # fmt: skip
@@ -188,11 +189,11 @@ def test_a_bundle_and_its_forecaster_are_of_one_format(newest, tmp_path):
     shutil.rmtree(older / INNER)
     shutil.copytree(newest / INNER, older / INNER)
     seal(older)
-    assert "format 2 in a bundle of format 1" in line(older)
+    assert f"format {formats.FORMAT} in a bundle of format 1" in line(older)
     shutil.rmtree(newest / INNER)
     shutil.copytree(FIRST / BUNDLED, newest / INNER)
     seal(newest)
-    assert "format 1 in a bundle of format 2" in line(newest)
+    assert f"format 1 in a bundle of format {formats.FORMAT}" in line(newest)
 
 
 # --- model.py ----------------------------------------------------------------------------------------------
@@ -205,7 +206,7 @@ def test_the_table_knows_the_present_model_file():
 
 @pytest.mark.parametrize("number", bundle_formats.FORMATS)
 def test_a_changed_model_file_is_refused_and_one_that_the_table_knows_is_not(newest, monkeypatch, number):
-    place = newest if number == formats.FORMAT else bundle_of(FIRST, newest.parent / "older")
+    place = newest if number == formats.FORMAT else bundle_of(FORMATS / f"format_{number}", newest.parent / "older")
     with (place / "model.py").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
     seal(place)
