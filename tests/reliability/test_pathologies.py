@@ -19,7 +19,7 @@ SMALL = {"epochs": 3, "hidden_dim": 16, "lookback": 20, "season": 1}
 SEEDS = 3
 INSTALLED = [name for name in models.names() if not models.missing(name)]
 NETWORKS = [name for name in INSTALLED if models.about(name).family == "neural"]
-QUICK = [("naive", "sticky"), ("har", "sticky"), ("har", "halted"), ("har", "print"), ("knn", "broken peg")]
+QUICK = [("naive", "sticky"), ("har", "sticky"), ("har", "halted"), ("har", "print"), ("knn", "spikes")]
 
 
 @dataclass(frozen=True)

@@ -133,14 +133,15 @@ def _broken_peg(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 KINDS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
     "sticky": _sticky, "half sticky": _half_sticky, "halted": _halted, "pegged": _pegged, "print": _print,
     "short": _short, "constant": _constant, "line": _line, "bounce": _bounce, "wild": _wild, "spikes": _spikes,
-    "broken peg": _broken_peg,
 }  # fmt: skip
+# What a market has now and then, and what teaches in part: from the end of the peg on it is like any other.
+OTHERS = {"ordinary": _ordinary, "broken peg": _broken_peg}
 
 
 def market(kind: str | None) -> pd.DataFrame:
-    """The prices of the four ordinary tickers, and of a fifth: ordinary, one of `KINDS`, or none."""
+    """The prices of the four ordinary tickers, and of a fifth: one of `KINDS` or of `OTHERS`, or none."""
     tables = ordinary_market()
     if kind is not None:
         rng = np.random.default_rng(99)
-        tables.append(bars(FIFTH, rng, *{"ordinary": _ordinary, **KINDS}[kind](rng)))
+        tables.append(bars(FIFTH, rng, *{**OTHERS, **KINDS}[kind](rng)))
     return check_prices(pd.concat(tables, ignore_index=True))
