@@ -41,6 +41,11 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "missing_volume": ("repaired", "the volume is empty, negative, infinite or above 1e20; it became 0"),
     "zero_volume": ("reported", "the volume is 0"),
+    "repeated": (
+        "dropped",
+        "the bar repeats the one before in all prices and the volume, as in a frozen feed or a table of calendar "
+        "days; also a range of prices repeated without volume, and a weekday on which the ticker never trades",
+    ),
     "unadjusted": (
         "reported",
         "the ticker has no adj_close, so dividends and splits look like losses",
