@@ -71,8 +71,10 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "unadjusted_split": (
         "fatal",
-        "the overnight move is within 3 % and the move of the close within 15 % of n:1 or 1:n, and no "
-        "adj_close takes it away; reported with --allow-splits true",
+        "the overnight move is within 3 % and the move of the close within 15 % of a common ratio (2 to 8, 10, 15, "
+        "20, 25, 30, 50 or 100 to 1), or both fit another one up to 1,000 to 1, or a fraction such as 3:2, within "
+        "the ticker's usual noise, and the level lasts; no adj_close takes it away; reported with --allow-splits "
+        "true",
     ),
     "jump": (
         "reported",

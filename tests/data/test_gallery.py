@@ -25,6 +25,8 @@ BEYOND_FORM = {
     "constant",
     "unadjusted_split_2",
     "unadjusted_split_20",
+    "unadjusted_split_190",
+    "unadjusted_split_3_2",
     "pence",
     "some_pence",
     "future",

@@ -350,40 +350,6 @@ def test_repairs_equal_a_plain_loop(rows):
     assert report["rows_in"] - report["rows_out"] == dropped
 
 
-def looks_like_split(night, move):
-    if math.isnan(night):
-        return False
-    for n in (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100):
-        for ratio in (math.log(n), -math.log(n)):
-            if abs(night - ratio) <= 0.03 and abs(move - ratio) <= 0.15:
-                return True
-    return False
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([2, 3, 1 / 4, 1 / 7, 1 / 2, 1, 1.5]), st.floats(0.9, 1.1), st.floats(0.8, 1.25)),
-        min_size=1,
-        max_size=8,
-    )
-)
-def test_split_suspicion_equals_a_plain_loop(moves):
-    closes, opens = [100.0], [100.0]
-    for ratio, night, whole in moves:
-        opens.append(closes[-1] * ratio * night)
-        closes.append(closes[-1] * ratio * whole)
-    expected = sum(
-        looks_like_split(math.log(opens[i] / closes[i - 1]), math.log(closes[i] / closes[i - 1]))
-        for i in range(1, len(closes))
-    )
-    if len(set(closes)) == 1:
-        return
-    wide = {"high": np.maximum(opens, closes), "low": np.minimum(opens, closes)}
-    _, report = clean(table(closes, open=opens, adj_close=NAN, **wide), allow_splits=True)
-    assert kinds(report).get("unadjusted_split", 0) == expected
-
-
 def test_columns_keep_their_order():
     prices, _ = clean(table(RISING)[list(reversed(PRICES))])
     assert list(prices.columns) == list(PRICES)

@@ -252,6 +252,14 @@ TABLES: dict[str, Entry] = {
         "a reverse split 1:20 that nothing takes away", partial(times, slice(0, 20), 1 / 20, QUOTED), "refused",
         says="1 x unadjusted_split",
     ),
+    "unadjusted_split_190": Entry(
+        "a reverse split 1:190 that nothing takes away", partial(times, slice(0, 20), 1 / 190, QUOTED), "refused",
+        says="1 x unadjusted_split",
+    ),
+    "unadjusted_split_3_2": Entry(
+        "a 3:2 split that nothing takes away", partial(times, slice(0, 20), 3 / 2, QUOTED), "refused",
+        says="1 x unadjusted_split",
+    ),
     "double_adjustment": Entry(
         "the close is adjusted for a split, and adj_close adjusts it again",
         partial(times, slice(0, 20), 1 / 4, ["adj_close"]), "reported", {"double_adjustment": 1},
