@@ -84,6 +84,11 @@ KINDS: dict[str, tuple[str, str]] = {
         "reported",
         "the bar is of a Saturday or Sunday, which are less than a tenth of the bars of that ticker and year",
     ),
+    "calendar": (
+        "reported",
+        "the dates fit no market that the ticker's spelling names; dates ahead follow its own days of the week and "
+        "holidays",
+    ),
     "gap": ("reported", "more than 10 calendar days without a bar"),
     "stale": (
         "reported",

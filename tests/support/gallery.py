@@ -291,6 +291,12 @@ TABLES: dict[str, Entry] = {
     "weekend": Entry(
         "a Saturday in a stock's table", partial(another, "2024-06-01"), "reported", {"weekend": 1}
     ),
+    "wrong_market": Entry(
+        "weekdays under the name of a coin", partial(whole, "ticker", "AAA-USD"), "reported", {"calendar": 1}
+    ),
+    "every_day": Entry(
+        "a coin under a plain name", lambda bars: sound(len(bars), freq="D").astype({"date": bars["date"].dtype})
+    ),
     "mixed_calendars": Entry(
         "a coin that trades every day beside a stock",
         lambda bars: beside(sound(len(bars), "BTC-USD", "D"), bars),

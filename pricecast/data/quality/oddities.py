@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pricecast.data.calendars import is_closed, utc
+from pricecast.data.calendars import calendar_name, is_closed, spelled, utc
 from pricecast.data.quality.rows import Rows
 from pricecast.data.quality.splits import NEAR_CLOSE, is_ratio, looks_like_split
 
@@ -49,6 +49,7 @@ def check_calendar(rows: Rows, until: pd.Timestamp | None) -> None:
     """Note gaps, rare weekend bars, tickers that end before `until` (or the newest bar) or that never move."""
     days = rows.date.astype("datetime64[D]").astype("int64")
     apart = np.diff(days, prepend=days[:1])
+    _check_market(rows)
     rows.note("gap", (apart > MAX_GAP) & ~rows.first, "{days} days after the bar before it", days=apart)
     _check_weekend(rows)
     starts = np.flatnonzero(rows.first)
@@ -72,11 +73,30 @@ def _check_weekend(rows: Rows) -> None:
     rows.note("weekend", weekend & (share[year] < RARE), "a bar of a weekend")
 
 
+def _check_market(rows: Rows) -> None:
+    """Note the last bar of tickers whose dates are those of another market than their spelling names."""
+    wrong = np.zeros(len(rows.code), dtype=bool)
+    names = [spelled(str(ticker)) for ticker in rows.tickers]
+    for row in np.flatnonzero(np.roll(rows.first, -1)).tolist():
+        ticker = rows.code[row]
+        wrong[row] = (
+            names[ticker] and calendar_name(str(rows.tickers[ticker]), _dates(rows, row)) not in names[ticker]
+        )
+    expected = np.array([" or ".join(name) for name in names], dtype=object)[rows.code]
+    rows.note("calendar", wrong, "the dates before are not those of {market}", market=expected)
+
+
+def _dates(rows: Rows, row: int) -> pd.DatetimeIndex:
+    """Return the dates of a ticker up to one of its rows."""
+    return pd.DatetimeIndex(rows.date[np.searchsorted(rows.code, rows.code[row]) : row + 1])
+
+
 def check_last(rows: Rows, as_of: pd.Timestamp) -> None:
     """Note last bars whose session was not over at the moment `as_of`."""
     last = np.roll(rows.first, -1)
     # Older sessions are over anywhere, and a calendar costs time.
     unfinished = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < np.timedelta64(3, "D"))
-    for row in np.flatnonzero(unfinished):
-        unfinished[row] = not is_closed(str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row]), as_of)
+    for row in np.flatnonzero(unfinished).tolist():
+        ticker, session = str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row])
+        unfinished[row] = not is_closed(ticker, session, as_of, _dates(rows, row))
     rows.note("unfinished", unfinished, f"not over at {utc(as_of):%Y-%m-%d %H:%M} UTC")
