@@ -24,7 +24,7 @@ from pricecast.data.market_codes import (
     WEEKDAYS,
     WEEKS,
 )
-from pricecast.data.sessions import calendar, decades, fits
+from pricecast.data.sessions import calendar, decades, explains, knows_no_holidays
 from pricecast.errors import InputError
 from pricecast.schema import DATE_DTYPE
 
@@ -91,7 +91,8 @@ def calendar_name(ticker: str, dates: pd.DatetimeIndex | None = None) -> str:
         return ALWAYS
     if dates is None or len(dates) < FEW:
         return names[0]
-    return next((name for name in names if fits(name, dates)), OWN)
+    found = next((name for name in names if explains(name, dates)), OWN)
+    return names[0] if found == OWN and knows_no_holidays(names[0], dates) else found
 
 
 def day(moment: Any) -> str:

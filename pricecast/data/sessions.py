@@ -37,11 +37,10 @@ def decades(first: int, last: int) -> tuple[int, int]:
     return start, max(start + 11, last)
 
 
-def fits(name: str, dates: pd.DatetimeIndex) -> bool:
-    """Return True if a market's sessions explain the dates of a ticker, which are in order.
+def explains(name: str, dates: pd.DatetimeIndex) -> bool:
+    """Return True if the dates of a ticker, which are in order, are sessions of a market.
 
-    Days without a bar prove nothing, as thin tickers have many; bars on days without a session do. Dates with
-    hardly any holiday are made or filled in, and tell the days of the week alone.
+    Days without a bar prove nothing, as thin tickers have many; bars on days without a session do.
     """
     dates = dates[-RECENT:]
     if name == WEEKDAYS:
@@ -49,19 +48,30 @@ def fits(name: str, dates: pd.DatetimeIndex) -> bool:
     if name == ALWAYS or name in WEEKS.values():
         expected = own_days.mask(name) if name != ALWAYS else np.ones(7, dtype=bool)
         return bool((own_days.week(dates) == expected).all())
-    market = calendar(name, *decades(dates[0].year, dates[-1].year))
-    sessions = market.sessions if market is not None else dates[:0]
+    sessions = _known(name, dates)
     known = dates[slice(*dates.searchsorted(sessions[[0, -1]]))] if len(sessions) else sessions
-    if len(known) < len(dates) / 2:
-        return False
-    return _is_odd_at_most(~known.isin(sessions)) or _knows_no_holidays(known, sessions)
+    return len(known) >= len(dates) / 2 and _is_odd_at_most(~known.isin(sessions))
 
 
-def _knows_no_holidays(dates: pd.DatetimeIndex, sessions: pd.DatetimeIndex) -> bool:
-    expected = sessions[slice(*sessions.searchsorted(dates[[0, -1]]))]
-    if not len(expected) or len(own_days.absent(dates)) > len(own_days.absent(expected)) / 4:
+def knows_no_holidays(name: str, dates: pd.DatetimeIndex) -> bool:
+    """Return True if a ticker trades on the weekdays of a market, and as good as always on its holidays.
+
+    Such dates are made or filled in, and tell the days of the week alone.
+    """
+    if name in (ALWAYS, WEEKDAYS) or name in WEEKS.values():
         return False
-    return bool((own_days.week(dates) == own_days.week(expected)).all())
+    dates = dates[-RECENT:]
+    sessions = _known(name, dates)
+    sessions = sessions[slice(*sessions.searchsorted(dates[[0, -1]]))]
+    if not len(sessions) or (own_days.week(dates) != own_days.week(sessions)).any():
+        return False
+    holidays = own_days.absent(sessions)
+    return len(own_days.absent(dates)) <= max(1, len(holidays) / 4) and bool(holidays.isin(dates).mean() > 0.8)
+
+
+def _known(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    market = calendar(name, *decades(dates[0].year, dates[-1].year))
+    return market.sessions if market is not None else dates[:0]
 
 
 def _is_odd_at_most(outside: np.ndarray) -> bool:

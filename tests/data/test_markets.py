@@ -7,7 +7,7 @@ import pytest
 from pricecast.data import calendars, market_codes, quality
 from pricecast.data.calendars import OWN, calendar_name, is_closed, next_sessions, spelled
 from pricecast.data.own_days import is_every_day, next_own, week
-from pricecast.data.sessions import calendar, fits
+from pricecast.data.sessions import calendar, explains
 from pricecast.schema import DATE_DTYPE
 
 RIYADH = "Sun Mon Tue Wed Thu"
@@ -177,6 +177,12 @@ def test_dates_without_any_holiday_leave_the_market_to_the_spelling():
     assert [calendar_name(name, dates) for name in ("AAA", "VOD.L", "BTC-USD")] == ["XNYS", "XLON", OWN]
 
 
+def test_a_missing_bar_makes_no_other_market():
+    for missing in (5, 20, 44, 70):
+        dates = weekdays(81, start="2024-02-22").delete(missing)
+        assert calendar_name("AAA", dates) == "XNYS"
+
+
 def test_dates_far_outside_a_calendar_are_followed_by_their_own():
     dates = weekdays(100, start="2069-06-03")
     assert calendar_name("600519.SS", dates) == OWN
@@ -230,5 +236,5 @@ def test_a_session_ends_where_its_market_is(ticker, dates, now, closed):
 def test_exchanges_without_a_calendar_have_the_days_of_their_week():
     assert [f"{day:%a}" for day in next_sessions("CBK.KW", pd.Timestamp("2024-01-04"), 2)] == ["Sun", "Mon"]
     assert [f"{day:%a}" for day in next_sessions("VNM.VN", pd.Timestamp("2024-01-05"), 1)] == ["Mon"]
-    assert fits(market_codes.SUN_THU, weekdays(60, RIYADH))
-    assert not fits(market_codes.SUN_THU, weekdays(60))
+    assert explains(market_codes.SUN_THU, weekdays(60, RIYADH))
+    assert not explains(market_codes.SUN_THU, weekdays(60))
