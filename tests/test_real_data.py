@@ -49,8 +49,12 @@ def test_kdd17_has_exactly_its_ten_splits():
 
 
 def test_kdd17_without_its_adjustment_shows_the_splits():
-    with pytest.raises(InputError, match=r"got 8 x unadjusted_split .* first AAPL 2014-06-09"):
-        clean(load("kdd17_raw").assign(adj_close=np.nan), as_of=AS_OF, strict=False, allow_splits=False)
+    raw = load("kdd17_raw").assign(adj_close=np.nan)
+    with pytest.raises(InputError, match=r"got 10 x unadjusted_split .* first AAPL 2014-06-09"):
+        clean(raw, as_of=AS_OF, strict=False, allow_splits=False)
+    _, report = clean(raw, as_of=AS_OF, strict=False, allow_splits=True)
+    _, adjusted = cleaned("kdd17_raw")
+    assert found(report)["unadjusted_split"]["tickers"] == found(adjusted)["split"]["tickers"]
 
 
 def test_us6_zero_opens_are_repaired():
@@ -71,10 +75,11 @@ def test_us6_zero_opens_are_repaired():
 
 
 def test_the_dirty_file_names_its_suspected_splits():
-    with pytest.raises(InputError, match=r"got 16 x unadjusted_split .*--allow-splits true"):
+    with pytest.raises(InputError, match=r"got 28 x unadjusted_split .*--allow-splits true"):
         cleaned("us600_2008_2012_dirty")
     prices, report = cleaned("us600_2008_2012_dirty", allow_splits=True)
-    assert report["rows_in"] - report["rows_out"] == 1
+    assert report["rows_in"] - report["rows_out"] == 21
+    assert found(report)["repeated"]["count"] == 20
     assert found(report)["non_positive_close"]["examples"] == ["NASDAQ:CVCY 2010-11-08: close 0"]
     assert found(report)["unadjusted_split"]["action"] == "reported"
     assert prices["ticker"].nunique() == 600

@@ -1,4 +1,4 @@
-"""Trading days ahead and closing times, over exchange_calendars.
+"""Trading days ahead and closing times: which market a ticker trades at, by its spelling and by its own dates.
 
 Round-the-clock markets need no calendar: crypto trades every day and currencies on weekdays, both until
 midnight UTC.
@@ -6,47 +6,93 @@ midnight UTC.
 
 import logging
 import re
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
+from pricecast.data import own_days
+from pricecast.data.market_codes import (
+    ALWAYS,
+    COINS,
+    CURRENCIES,
+    INDICES,
+    OTHER_INDICES,
+    OTHER_SUFFIXES,
+    PREFIXES,
+    STABLECOINS,
+    SUFFIXES,
+    WEEKDAYS,
+    WEEKS,
+)
+from pricecast.data.sessions import calendar, decades, explains, knows_no_holidays
 from pricecast.errors import InputError
 from pricecast.schema import DATE_DTYPE
 
 logger = logging.getLogger(__name__)
 
-ALWAYS, WEEKDAYS, DEFAULT = "24/7", "24/5", "XNYS"
+DEFAULTS = ("XNYS", "XWAR")  # of tickers without a suffix: Yahoo's are of New York, Stooq's may be of Warsaw
+OWN = "own days"  # of the ticker, where no calendar fits them
+FEW = 20  # dates that tell no market from another
 # What follows the dash of a crypto pair (BTC-USD); BRK-B and RDS-A are share classes.
-CRYPTO = re.compile(r"^[A-Z0-9]{2,}-(USD|USDT|USDC|EUR|GBP|JPY|AUD|CAD|CHF|CNY|KRW|INR|BTC|ETH)$")
-SUFFIXES = {
-    "L": "XLON", "UK": "XLON", "IL": "XLON", "HK": "XHKG", "T": "XTKS", "JP": "XTKS", "DE": "XETR",
-    "F": "XFRA", "PA": "XPAR", "AS": "XAMS",
-    "BR": "XBRU", "LS": "XLIS", "IR": "XDUB", "MI": "XMIL", "MC": "XMAD",
-    "SW": "XSWX", "VI": "XWBO", "ST": "XSTO", "HE": "XHEL", "CO": "XCSE", "OL": "XOSL", "WA": "XWAR",
-    "IS": "XIST", "TA": "XTAE", "JO": "XJSE", "TO": "XTSE", "V": "XTSE", "MX": "XMEX", "SA": "BVMF",
-    "AX": "XASX", "NZ": "XNZE", "SS": "XSHG", "SZ": "XSHG", "NS": "XBOM", "BO": "XBOM", "KS": "XKRX",
-    "KQ": "XKRX", "TW": "XTAI", "SI": "XSES",
-}  # fmt: skip
-INDICES = {
-    "^FTSE": "XLON", "^HSI": "XHKG", "^N225": "XTKS", "^GDAXI": "XETR", "^FCHI": "XPAR", "^AEX": "XAMS",
-    "^STOXX50E": "XPAR", "^GSPTSE": "XTSE", "^AXJO": "XASX", "^BSESN": "XBOM", "^NSEI": "XBOM",
-}  # fmt: skip
+CRYPTO = re.compile(r"^([A-Z0-9]{2,})-(USD|USDT|USDC|EUR|GBP|JPY|AUD|CAD|CHF|CNY|KRW|INR|BTC|ETH)$")
+PERPETUAL = re.compile(r"(\.P|[-_]?PERP|-SWAP)$")
 
 
-def calendar_name(ticker: str) -> str:
-    """Return the exchange_calendars name of a ticker's market, by its spelling; New York when nothing else fits.
+def spelled(ticker: str) -> tuple[str, ...]:
+    """Return the markets that a ticker's spelling may mean, the likeliest first; none for a plain name.
+
+    >>> [spelled(ticker) for ticker in ("2222.SR", "BTCUSDT", "EURUSD", "BTC.V", "AAPL")]
+    [('XSAU',), ('24/7',), ('24/5',), ('24/7', 'XTSE'), ()]
+    """
+    if ticker in INDICES:
+        return tuple(table[ticker] for table in (INDICES, OTHER_INDICES) if ticker in table)
+    if ticker.partition(":")[0] in PREFIXES and ":" in ticker:
+        return (PREFIXES[ticker.partition(":")[0]],)
+    pair = _pair(PERPETUAL.sub("", ticker))
+    if pair:
+        return pair
+    if ticker.endswith("=F"):
+        return ("us_futures",)
+    root, _, suffix = ticker.rpartition(".")
+    names = tuple(table[suffix] for table in (SUFFIXES, WEEKS, OTHER_SUFFIXES) if root and suffix in table)
+    return names[::-1] if root in COINS else names
+
+
+def _pair(ticker: str) -> tuple[str, ...]:
+    """Return the markets of a pair of currencies or coins, with or without a sign between them."""
+    plain = re.sub(r"[-_]", "", ticker.removesuffix("=X"))
+    base, quote = plain[:-3], plain[-3:]
+    if base in CURRENCIES and quote in CURRENCIES:
+        return (ALWAYS, WEEKDAYS) if "-" in ticker else (WEEKDAYS,)
+    coin = base in COINS and (quote in CURRENCIES or quote in COINS)
+    if coin or CRYPTO.match(ticker) or any(len(plain) - len(s) > 1 and plain.endswith(s) for s in STABLECOINS):
+        return (ALWAYS,)
+    return (WEEKDAYS,) if ticker.endswith("=X") else ()
+
+
+def calendar_name(ticker: str, dates: pd.DatetimeIndex | None = None) -> str:
+    """Return the exchange_calendars name of a ticker's market, or days of the week where that has none.
+
+    Args:
+        ticker: as `text.parse_ticker` returns it.
+        dates: its own trading days, in order. `FEW` of them decide between the markets that its spelling may mean;
+            ten show one that trades on all days of the week, whatever the spelling.
+
+    Returns:
+        Without dates, the likeliest by spelling, New York where it means nothing; `OWN` where the dates fit none.
 
     >>> [calendar_name(ticker) for ticker in ("AAPL", "BRK-B", "BTC-USD", "SAP.DE", "EURUSD=X")]
     ['XNYS', 'XNYS', '24/7', 'XETR', '24/5']
+    >>> calendar_name("AAPL", pd.date_range("2024-01-01", periods=60))
+    '24/7'
     """
-    if CRYPTO.match(ticker):
+    names = spelled(ticker) or DEFAULTS
+    if dates is not None and own_days.is_every_day(dates):
         return ALWAYS
-    if ticker.endswith("=X"):
-        return WEEKDAYS
-    if ticker.endswith("=F"):
-        return "us_futures"
-    return INDICES.get(ticker) or SUFFIXES.get(ticker.rpartition(".")[2] if "." in ticker else "", DEFAULT)
+    if dates is None or len(dates) < FEW:
+        return names[0]
+    found = next((name for name in names if explains(name, dates)), OWN)
+    return names[0] if found == OWN and knows_no_holidays(names[0], dates) else found
 
 
 def day(moment: Any) -> str:
@@ -63,16 +109,20 @@ def utc(moment: pd.Timestamp) -> pd.Timestamp:
     return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
 
 
-def next_sessions(ticker: str, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:
+def next_sessions(
+    ticker: str, after: pd.Timestamp, n: int, dates: pd.DatetimeIndex | None = None
+) -> pd.DatetimeIndex:
     """Return the next trading days of a ticker.
 
     Args:
         ticker: as `text.parse_ticker` returns it.
         after: the last known session, a naive date; it is not part of the answer.
         n: how many sessions.
+        dates: the trading days of the ticker up to then, in order, where they are known; see `calendar_name`.
 
     Returns:
-        n naive midnights. Past the end of what the calendar knows they are weekdays.
+        n naive midnights. Where no calendar fits, they follow the ticker's own days of the week and holidays. Past
+        the end of what a calendar knows they are weekdays.
 
     Raises:
         InputError: n is negative.
@@ -85,15 +135,19 @@ def next_sessions(ticker: str, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:
     if n < 0:
         raise InputError(f"expected zero or more sessions ahead, got {n}: give a horizon of 1 or more")
     first = pd.Timestamp(after).normalize() + pd.Timedelta(days=1)
-    name = calendar_name(ticker)
+    name = calendar_name(ticker, dates)
     if name == ALWAYS:
         return _dates(pd.date_range(first, periods=n))
+    if name == OWN or name in WEEKS.values():
+        whole = dates if dates is not None and len(dates) >= FEW else pd.bdate_range(
+            "2024-01-01", periods=FEW, freq="C", weekmask=name)  # fmt: skip
+        return _dates(own_days.next_own(whole, first - pd.Timedelta(days=1), n))
     known = pd.DatetimeIndex([])
     if name != WEEKDAYS:
         # 365 days hold at least 230 sessions anywhere, so n sessions fit in 1.6 n days and a margin.
         last = first + pd.Timedelta(days=int(1.6 * n) + 30)
-        calendar = _calendar(name, first.year // 10 * 10, max(first.year // 10 * 10 + 11, last.year))
-        known = calendar.sessions if calendar is not None else known
+        market = calendar(name, *decades(first.year, last.year))
+        known = market.sessions if market is not None else known
         known = known[known.searchsorted(first) :][:n]
     missing = n - len(known)
     if missing and name != WEEKDAYS:
@@ -106,15 +160,17 @@ def _dates(days: pd.Index) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(days.to_numpy().astype(DATE_DTYPE))
 
 
-def is_closed(ticker: str, session: pd.Timestamp, now: pd.Timestamp) -> bool:
+def is_closed(ticker: str, session: pd.Timestamp, now: pd.Timestamp, dates: pd.DatetimeIndex | None = None) -> bool:
     """Return True if a trading day has ended.
 
-    A day the calendar does not know (a holiday, or past its end) ends with the exchange's local day.
+    A day the calendar does not know (a holiday, or past its end) ends with the exchange's local day; that of an
+    unknown market is over when it is in every time zone.
 
     Args:
         ticker: as `text.parse_ticker` returns it.
         session: the trading day, a naive date.
         now: the moment to compare with, UTC where it has no time zone.
+        dates: the trading days of the ticker, in order, where they are known; see `calendar_name`.
 
     >>> thursday = pd.Timestamp("2024-03-28")  # New York closes at 20:00 UTC
     >>> is_closed("AAPL", thursday, thursday + pd.Timedelta(hours=19))
@@ -123,31 +179,14 @@ def is_closed(ticker: str, session: pd.Timestamp, now: pd.Timestamp) -> bool:
     True
     """
     date = pd.Timestamp(session).normalize()
-    name = calendar_name(ticker)
+    name = calendar_name(ticker, dates)
     tomorrow = date + pd.Timedelta(days=1)
     if name in (ALWAYS, WEEKDAYS):
         return utc(now) >= utc(tomorrow)
-    calendar = _calendar(name, date.year // 10 * 10, date.year // 10 * 10 + 11)
-    if calendar is None:
+    known = name != OWN and name not in WEEKS.values()
+    market = calendar(name, *decades(date.year, date.year)) if known else None
+    if market is None:
         return utc(now) >= utc(tomorrow) + pd.Timedelta(hours=12)  # the day is then over in every time zone
-    if date in calendar.sessions:
-        return utc(now) >= calendar.session_close(date)
-    return utc(now) >= utc(tomorrow.tz_localize(calendar.tz))
-
-
-@lru_cache(maxsize=64)
-def _calendar(name: str, first_year: int, last_year: int) -> Any | None:
-    """Return a calendar over whole years, cut to its own bounds; None where it knows nothing of them.
-
-    The years are explicit, because the default range moves with today's date and takes longer to compute.
-    """
-    import exchange_calendars
-
-    start, end = pd.Timestamp(first_year, 1, 1), pd.Timestamp(last_year, 12, 31)
-    try:
-        return exchange_calendars.get_calendar(name, start=start, end=end)
-    except ValueError:
-        whole = exchange_calendars.get_calendar(name)
-        low, high = whole.bound_min(), whole.bound_max()
-        start, end = max(start, low or start), min(end, high or end)
-        return exchange_calendars.get_calendar(name, start=start, end=end) if start < end else None
+    if date in market.sessions:
+        return utc(now) >= market.session_close(date)
+    return utc(now) >= utc(tomorrow.tz_localize(market.tz))

@@ -41,6 +41,11 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "missing_volume": ("repaired", "the volume is empty, negative, infinite or above 1e20; it became 0"),
     "zero_volume": ("reported", "the volume is 0"),
+    "repeated": (
+        "dropped",
+        "the bar repeats the one before in all prices and the volume, as in a frozen feed or a table of calendar "
+        "days; also a range of prices repeated without volume, and a weekday on which the ticker never trades",
+    ),
     "unadjusted": (
         "reported",
         "the ticker has no adj_close, so dividends and splits look like losses",
@@ -66,8 +71,10 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "unadjusted_split": (
         "fatal",
-        "the overnight move is within 3 % and the move of the close within 15 % of n:1 or 1:n, and no "
-        "adj_close takes it away; reported with --allow-splits true",
+        "the overnight move is within 3 % and the move of the close within 15 % of a common ratio (2 to 8, 10, 15, "
+        "20, 25, 30, 50 or 100 to 1), or both fit another one up to 1,000 to 1, or a fraction such as 3:2, within "
+        "the ticker's usual noise, and the level lasts; no adj_close takes it away; reported with --allow-splits "
+        "true",
     ),
     "jump": (
         "reported",
@@ -76,6 +83,11 @@ KINDS: dict[str, tuple[str, str]] = {
     "weekend": (
         "reported",
         "the bar is of a Saturday or Sunday, which are less than a tenth of the bars of that ticker and year",
+    ),
+    "calendar": (
+        "reported",
+        "the dates fit no market that the ticker's spelling names; dates ahead follow its own days of the week and "
+        "holidays",
     ),
     "gap": ("reported", "more than 10 calendar days without a bar"),
     "stale": (

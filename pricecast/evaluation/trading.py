@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from pricecast.errors import InputError
+from pricecast.evaluation.trading_year import days_a_year
 
 COST_BPS = 5.0
 HOLD = "buy and hold"
@@ -12,9 +13,6 @@ COLUMNS = (
     *("model", "return", "volatility", "sharpe", "deflated_sharpe", "max_drawdown", "turnover", "invested"),
     *("n_days", "n_trials"),
 )  # fmt: skip
-# Trading days in a year: of markets that close at weekends, and of those that never do.
-YEAR, YEAR_WITH_WEEKENDS = 252, 365
-SATURDAY = 5
 
 
 def trading(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0) -> pd.DataFrame:
@@ -36,7 +34,7 @@ def trading(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0
 
     Returns:
         A row per model and one of `buy and hold` (all the tickers, always). `return` (compound) and `volatility`,
-        a year, in percent; `sharpe` of a year (252 days, 365 where a bar falls on a weekend), without an interest
+        a year, in percent; `sharpe` of a year (of as many days as `days_a_year` counts), without an interest
         rate; `deflated_sharpe`, a probability (see `deflated_sharpe`; that of buy and hold counts one trial);
         `max_drawdown`, the deepest fall from a peak in percent; `turnover`, the share of the capital that is bought
         or sold in a year (1 = all of it once); `invested`, the mean share of tickers held in percent; `n_days`;
@@ -55,8 +53,7 @@ def trading(forecasts: pd.DataFrame, cost_bps: float = COST_BPS, trials: int = 0
     days = {str(name): _daily(rows, held[rows.index], cost) for name, rows in table.groupby("model", sort=False)}
     every = table.drop_duplicates(["ticker", "cutoff"])
     days[HOLD] = _daily(every, pd.Series(True, every.index), cost)
-    dates = pd.DatetimeIndex(table["date"])
-    year = YEAR_WITH_WEEKENDS if (dates.dayofweek >= SATURDAY).any() else YEAR
+    year = days_a_year(every)
     ratios = [sharpe(daily["earned"].to_numpy()) for name, daily in days.items() if name != HOLD]
     known = np.array(ratios)[np.isfinite(ratios)]
     luck = (len(known) + trials, float(known.var(ddof=1)) if len(known) > 1 else float("nan"))
@@ -128,7 +125,7 @@ def _daily(rows: pd.DataFrame, held: pd.Series, cost: float) -> pd.DataFrame:
     return days.groupby("date").mean()
 
 
-def _row(daily: pd.DataFrame, year: int, trials: int, variance: float) -> dict[str, float]:
+def _row(daily: pd.DataFrame, year: float, trials: int, variance: float) -> dict[str, float]:
     """Return the figures of one rule; see `trading`."""
     earned = daily["earned"].to_numpy()
     growth = np.concatenate([[0.0], np.log1p(earned).cumsum()])

@@ -7,6 +7,8 @@ from pricecast.data import calendars
 from pricecast.dataset.panel import Panel
 from pricecast.schema import FORECASTS, MEDIAN, QUANTILE_COLUMNS
 
+HISTORY = 2500  # bars, ten years, that tell a ticker's trading days
+
 
 def forecast_table(
     panel: Panel, origins: np.ndarray, last_close: np.ndarray, quantiles: np.ndarray, name: str
@@ -45,8 +47,10 @@ def forecast_dates(panel: Panel, origins: np.ndarray) -> np.ndarray:
     dates = panel.dates[later]
     for ticker in np.unique(panel.tickers[origins[panel.ahead[origins] < horizon]]):
         rows = panel.tickers[origins] == ticker
-        last = panel.dates[origins[rows] + panel.ahead[origins[rows]]].max()
-        coming = calendars.next_sessions(ticker, pd.Timestamp(last), horizon).to_numpy().astype(dates.dtype)
+        last = (origins[rows] + panel.ahead[origins[rows]]).max()
+        own = slice(max(0, last + 1 - HISTORY), last + 1)
+        known = pd.DatetimeIndex(panel.dates[own][panel.tickers[own] == ticker])
+        coming = calendars.next_sessions(ticker, known[-1], horizon, known).to_numpy().astype(dates.dtype)
         beyond = steps - ahead[rows] - 1
         dates[rows] = np.where(beyond >= 0, coming[np.maximum(beyond, 0)], dates[rows])
     return dates

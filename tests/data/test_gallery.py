@@ -17,11 +17,22 @@ from pricecast.forecasting.settings import Settings
 from pricecast.schema import QUANTILE_COLUMNS
 from pricecast.table_checks import check_prices
 from tests.support import gallery
-from tests.support.gallery import AS_OF, CONTENTS, CSV, EVERY, TABLE, TABLES, sound
+from tests.support.gallery import AS_OF, CONTENTS, CSV, EVERY, ROWS, TABLE, TABLES, WEEKENDS, sound
 
 ACTIONS = {"dropped", "repaired", "reported"}
 # Sound in form, or odd for those only who know the date or the market.
-BEYOND_FORM = {"constant", "unadjusted_split_2", "unadjusted_split_20", "pence", "some_pence", "future"}
+BEYOND_FORM = {
+    "constant",
+    "unadjusted_split_2",
+    "unadjusted_split_20",
+    "unadjusted_split_190",
+    "unadjusted_split_3_2",
+    "pence",
+    "some_pence",
+    "future",
+    "calendar_days",
+    "frozen",
+}
 
 
 def one_line(error):
@@ -50,7 +61,7 @@ def through(door, table, folder):
 
 def expected(entry, rows):
     # A table the other way round steps back at every row but the first.
-    counts = {EVERY: rows, -2: rows - 1}
+    counts = {EVERY: rows, -2: rows - 1, WEEKENDS: rows - ROWS}
     return {kind: counts.get(count, count) for kind, count in entry.finds.items()}
 
 

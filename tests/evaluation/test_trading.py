@@ -134,13 +134,6 @@ def test_the_capital_of_a_day_is_spread_over_the_tickers_that_trade_on_it() -> N
     assert row(found, "m")["max_drawdown"] == pytest.approx(7.5)
 
 
-def test_a_year_has_365_days_only_where_a_bar_falls_on_a_weekend() -> None:
-    forecasts = sample_forecasts(days=60)
-    shifted = forecasts.assign(date=forecasts["date"] + pd.Timedelta(days=1))
-    ratio = row(trading(shifted), HOLD)["volatility"] / row(trading(forecasts), HOLD)["volatility"]
-    assert ratio == pytest.approx(math.sqrt(365 / 252))
-
-
 def test_without_one_day_ahead_there_is_nothing_to_tell() -> None:
     forecasts = sample_forecasts(days=40)
     assert trading(forecasts[forecasts["horizon"] > 1]).empty

@@ -160,6 +160,21 @@ def test_dates_are_the_markets_next_sessions():
     }
 
 
+def test_the_tickers_own_dates_tell_its_market():
+    # Coins under any name trade on weekends; in Riyadh the week goes from Sunday to Thursday.
+    riyadh = pd.offsets.CDay(weekmask="Sun Mon Tue Wed Thu")
+    bars = pd.concat([
+        raw((("BTCUSDT", 700), ("MYCOIN", 700), ("VOD.L", 700)), freq="D"),
+        raw((("2222.SR", 700), ("AAPL", 700)), freq=riyadh),
+    ])  # fmt: skip
+    table = made("naive").predict_bars(bars[bars["date"] <= "2024-06-27"])
+    days = table.groupby("ticker")["date"].agg(lambda dates: " ".join(dates.dt.strftime("%a"))).to_dict()
+    assert days == {
+        **dict.fromkeys(("BTCUSDT", "MYCOIN", "VOD.L"), "Fri Sat Sun"),
+        **dict.fromkeys(("2222.SR", "AAPL"), "Sun Mon Tue"),
+    }
+
+
 def test_tickers_may_end_on_different_days():
     bars = raw()
     bars = bars[(bars["ticker"] == "AAA") | (bars["date"] <= "2024-06-28")]

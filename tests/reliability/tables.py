@@ -29,10 +29,11 @@ from tests.support.stress import Count, answer
 EXACT = (
     "unsorted", "duplicate", "time_of_day", "future", "missing_close", "non_positive_close", "missing_adjustment",
     "missing_price", "non_positive_price", "high_below_low", "close_outside_range", "open_outside_range",
-    "missing_volume", "zero_volume", "unadjusted", "weekend", "gap", "stale", "unfinished",
+    "missing_volume", "zero_volume", "repeated", "unadjusted", "weekend", "gap", "stale", "unfinished",
 )  # fmt: skip
 TOLD_MOVES = ("jump", "double_adjustment")
 TOLD_APART = ("split", "double_adjustment", "distribution")
+BEYOND_FORM = ("future", "repeated")
 FATES = ("refused", "counted", "accepted")
 
 
@@ -82,7 +83,9 @@ def _through_check(table, rng, folder):
     """Hold a table that passes the check of later steps to be clean already."""
     prices = check_prices(table)
     report = quality.clean(prices, as_of=AS_OF, strict=False, allow_splits=True)[1]
-    mended = [f for f in report["findings"] if f["action"] in ("dropped", "repaired") and f["kind"] != "future"]
+    mended = [
+        f for f in report["findings"] if f["action"] in ("dropped", "repaired") and f["kind"] not in BEYOND_FORM
+    ]
     if mended:
         raise SilentError(f"check_prices took {mended}")
     return (prices, {"findings": []}), None

@@ -41,6 +41,7 @@ def test_ten_thousand_bad_tables_meet_one_fate():
     ("where", "rule", "defect"),
     [
         (quality, "check_volume", "zero_volume"),
+        (quality, "drop_copies", "frozen"),
         (oddities, "_check_weekend", "weekend"),
         (quality, "check_last", "live"),
         (quality, "fit_range", "close_outside"),

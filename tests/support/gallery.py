@@ -24,6 +24,7 @@ QUOTED = [*OHLC, "adj_close"]
 TABLE, CSV, PARQUET = "table", "csv", "parquet"
 DOORS = (TABLE, CSV, PARQUET)
 EVERY = -1  # a count: every row
+WEEKENDS = -3  # a count: every row of a weekend
 ROWS = 60
 
 
@@ -113,8 +114,10 @@ def rows(order: Callable[[int], list[int]], bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def another(date: str, bars: pd.DataFrame, **changes: object) -> pd.DataFrame:
-    """One more row, like the last one, put where its date belongs."""
-    more = bars.tail(1).assign(date=pd.Timestamp(date).to_datetime64(), **changes)
+    """One more row, nearly like the last one, put where its date belongs."""
+    more = bars.tail(1).assign(
+        date=pd.Timestamp(date).to_datetime64(), volume=bars["volume"].iloc[-1] + 1, **changes
+    )
     more = pd.concat([bars, more], ignore_index=True).astype({"date": DATE_DTYPE})
     return more.sort_values("date", kind="stable", ignore_index=True)
 
@@ -138,6 +141,18 @@ def year(value: str, bars: pd.DataFrame) -> pd.DataFrame:
     moved = bars["date"].to_numpy(copy=True)
     moved[0 if value < "2000" else -1] = np.datetime64(f"{value}-03-03", "us")
     return bars.assign(date=moved)
+
+
+def every_day(bars: pd.DataFrame) -> pd.DataFrame:
+    """A table of calendar days: weekends repeat the Friday."""
+    return bars.set_index("date").asfreq("D").ffill().reset_index()[list(PRICES)]
+
+
+def frozen(bars: pd.DataFrame) -> pd.DataFrame:
+    """The last rows repeat one bar."""
+    return bars.assign(
+        **{name: bars[name].where(bars.index < len(bars) - 12).ffill() for name in [*QUOTED, "volume"]}
+    )
 
 
 def stale(bars: pd.DataFrame) -> pd.DataFrame:
@@ -235,12 +250,24 @@ TABLES: dict[str, Entry] = {
     "split": Entry(
         "a 2:1 split that adj_close takes away", partial(times, slice(0, 20), 2, OHLC), "reported", {"split": 1}
     ),
+    "calendar_days": Entry(
+        "weekends filled in with the Friday before", every_day, "dropped", {"repeated": WEEKENDS}
+    ),
+    "frozen": Entry("a feed that delivers one bar twelve times more", frozen, "dropped", {"repeated": 12}),
     "unadjusted_split_2": Entry(
         "a 2:1 split that nothing takes away", partial(times, slice(0, 20), 2, QUOTED), "refused",
         says="1 x unadjusted_split",
     ),
     "unadjusted_split_20": Entry(
         "a reverse split 1:20 that nothing takes away", partial(times, slice(0, 20), 1 / 20, QUOTED), "refused",
+        says="1 x unadjusted_split",
+    ),
+    "unadjusted_split_190": Entry(
+        "a reverse split 1:190 that nothing takes away", partial(times, slice(0, 20), 1 / 190, QUOTED), "refused",
+        says="1 x unadjusted_split",
+    ),
+    "unadjusted_split_3_2": Entry(
+        "a 3:2 split that nothing takes away", partial(times, slice(0, 20), 3 / 2, QUOTED), "refused",
         says="1 x unadjusted_split",
     ),
     "double_adjustment": Entry(
@@ -273,6 +300,12 @@ TABLES: dict[str, Entry] = {
     ),
     "weekend": Entry(
         "a Saturday in a stock's table", partial(another, "2024-06-01"), "reported", {"weekend": 1}
+    ),
+    "wrong_market": Entry(
+        "weekdays under the name of a coin", partial(whole, "ticker", "AAA-USD"), "reported", {"calendar": 1}
+    ),
+    "every_day": Entry(
+        "a coin under a plain name", lambda bars: sound(len(bars), freq="D").astype({"date": bars["date"].dtype})
     ),
     "mixed_calendars": Entry(
         "a coin that trades every day beside a stock",

@@ -235,6 +235,9 @@ def _one(name, rows, as_of, done):
     for _, values in kept:
         _mend(name, values, last, note)
         last = values["close"]
+    copies = _copies(kept)
+    note["repeated"][name] = len(copies)
+    kept = [row for i, row in enumerate(kept) if i not in copies]
     _calendar(name, [day for day, _ in kept], as_of, note)
     _moves(name, [values for _, values in kept], done)
     done.rows |= {(name, day): values for day, values in kept}
@@ -277,6 +280,43 @@ def _mend(name, values, last, note):
     note["missing_volume"][name] += not values["volume"] >= 0
     volume = values["volume"] if values["volume"] >= 0 else 0.0
     values |= {"open": min(max(open_, low), high), "high": high, "low": low, "volume": volume}
+
+
+def _copies(rows):
+    """Numbers of the rows that repeat the row before, or of all in such a run but the last."""
+    if len({values["close"] for _, values in rows}) < 2:
+        return set()
+    bars = [tuple(values[field] for field in ("open", "high", "low", "close")) for _, values in rows]
+    volumes = [values["volume"] for _, values in rows]
+    ranged = [bar[1] > bar[2] for bar in bars]
+    same = [i for i in range(1, len(rows)) if bars[i] == bars[i - 1]]
+    wide = {i for i in same if ranged[i] and (volumes[i] == volumes[i - 1] or not volumes[i])}
+    whole = Counter((bars[i], volumes[i]) for i in range(len(rows)) if i not in wide)
+    wide = {i for i in wide if whole[bars[i], volumes[i]] <= max(1, (len(rows) - len(wide)) * 0.05)}
+    narrow = [i for i in same if not ranged[i] and volumes[i] > 0]
+    equal = {i for i in narrow if volumes[i] == volumes[i - 1]}
+    own = [volumes[i] for i in range(len(rows)) if not ranged[i] and volumes[i] > 0 and i not in equal]
+    equal = {i for i in equal if 3 * len(narrow) * own.count(volumes[i]) < len(equal) * len(own)}
+    return _kept_last(rows, wide | equal | _closed_days(rows, bars, volumes))
+
+
+def _closed_days(rows, bars, volumes):
+    """Rows of those days of the week on which nothing is ever traded."""
+    idle = {i for i in range(1, len(rows)) if set(bars[i]) == {bars[i - 1][3]} and not volumes[i]}
+    found = set()
+    for weekday in range(7):
+        here = {i for i, (day, _) in enumerate(rows) if day.weekday() == weekday}
+        chance = ((len(idle - here) + 1) / (len(rows) - len(here) + 2)) ** len(here)
+        found |= here if here <= idle and chance < 1e-3 else set()
+    return found
+
+
+def _kept_last(rows, copies):
+    """The copies, or all but the last rows of their runs where that leaves fewer rows of a weekend."""
+    first = {i - 1 for i in copies if i - 1 not in copies}
+    last = {i for i in copies if i + 1 not in copies}
+    early, late = (sum(rows[i][0].weekday() > 4 for i in ends) for ends in (first, last))
+    return (copies | first) - last if early > late else copies
 
 
 def _calendar(name, days, as_of, note):

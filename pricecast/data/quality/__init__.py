@@ -14,6 +14,7 @@ from pricecast.data.date_formats import dates
 from pricecast.data.number_columns import numbers
 from pricecast.data.quality.oddities import check_calendar, check_last, check_moves
 from pricecast.data.quality.repairs import check_volume, drop, fit_range, order, refill
+from pricecast.data.quality.repeats import drop_copies
 from pricecast.data.quality.rows import Rows
 from pricecast.data.quality_rules import ADVICE, KINDS, LOOKS_LIKE_SPLIT, STRICT
 from pricecast.errors import InputError
@@ -57,6 +58,7 @@ def clean(
         refill(rows)
         fit_range(rows)
         check_volume(rows)
+        drop_copies(rows)
         check_moves(rows)
         check_calendar(rows, until)
         check_last(rows, as_of)

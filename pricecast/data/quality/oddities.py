@@ -3,12 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from pricecast.data.calendars import is_closed, utc
+from pricecast.data.calendars import calendar_name, is_closed, spelled, utc
 from pricecast.data.quality.rows import Rows
+from pricecast.data.quality.splits import NEAR_CLOSE, is_ratio, looks_like_split
 
-RATIOS = np.log([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
-NEAR_OPEN, NEAR_CLOSE = 0.03, 0.15  # log distance to a clean ratio
-EXACT = 0.01  # the same where adj_close shows the ratio, free of the market's own move
 APART, JUMP = np.log(1.2), np.log(1.5)
 MAX_GAP = 10  # calendar days
 RARE = 0.1  # share of a year's bars: Saturdays were a sixth of them where they were sessions
@@ -25,7 +23,7 @@ def check_moves(rows: Rows) -> None:
     text = "close x {times:.4g}, adj_close x {adjusted:.4g}"
     shown = {"times": times, "adjusted": np.exp(adjusted_move)}
     ratio = np.zeros_like(apart)
-    ratio[apart] = _nearest(np.abs(move - adjusted_move)[apart], np.append(RATIOS, np.log(1.5))) <= EXACT
+    ratio[apart] = is_ratio((move - adjusted_move)[apart])
     # The market's own move is in both; the ratio is in the one that moves more.
     twice = ratio & (np.abs(adjusted_move) > np.abs(move))
     rows.note("split", ratio & ~twice, text + ", handled by adjustment", **shown)
@@ -33,7 +31,7 @@ def check_moves(rows: Rows) -> None:
     rows.note("distribution", apart & ~ratio, text + ", handled by adjustment", **shown)
     unit = _moves_a_hundredfold(rows, move) & ~apart
     rows.note("currency_unit", unit, "close x {times:.4g} of the previous close", times=times)
-    suspect = _looks_like_split(night, move) & ~apart & ~unit
+    suspect = looks_like_split(rows, night, move) & ~apart & ~unit
     rows.note("unadjusted_split", suspect, "open x {night:.4g}, close x {times:.4g} of the previous close",
               night=np.exp(night), times=times)  # fmt: skip
     explained = suspect | unit | twice
@@ -47,28 +45,11 @@ def _moves_a_hundredfold(rows: Rows, move: np.ndarray) -> np.ndarray:
     return (np.abs(np.abs(move) - np.log(100)) <= NEAR_CLOSE) & (between > np.log(50))
 
 
-def _nearest(values: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    return np.abs(values[:, None] - ratios).min(axis=1, initial=np.inf)
-
-
-def _looks_like_split(night: np.ndarray, move: np.ndarray) -> np.ndarray:
-    """Mark rows whose moves over night and from close to close are both near one clean ratio.
-
-    A market that opens at its last close never looks like a split.
-    """
-    marked = np.zeros(len(move), dtype=bool)
-    (candidates,) = np.nonzero(np.abs(night) > RATIOS[0] - NEAR_OPEN)
-    gap, close_to_close = night[candidates, None], move[candidates, None]
-    signed = np.sign(gap) * RATIOS
-    near = (np.abs(gap - signed) <= NEAR_OPEN) & (np.abs(close_to_close - signed) <= NEAR_CLOSE)
-    marked[candidates] = near.any(axis=1)
-    return marked
-
-
 def check_calendar(rows: Rows, until: pd.Timestamp | None) -> None:
     """Note gaps, rare weekend bars, tickers that end before `until` (or the newest bar) or that never move."""
     days = rows.date.astype("datetime64[D]").astype("int64")
     apart = np.diff(days, prepend=days[:1])
+    _check_market(rows)
     rows.note("gap", (apart > MAX_GAP) & ~rows.first, "{days} days after the bar before it", days=apart)
     _check_weekend(rows)
     starts = np.flatnonzero(rows.first)
@@ -92,11 +73,30 @@ def _check_weekend(rows: Rows) -> None:
     rows.note("weekend", weekend & (share[year] < RARE), "a bar of a weekend")
 
 
+def _check_market(rows: Rows) -> None:
+    """Note the last bar of tickers whose dates are those of another market than their spelling names."""
+    wrong = np.zeros(len(rows.code), dtype=bool)
+    names = [spelled(str(ticker)) for ticker in rows.tickers]
+    for row in np.flatnonzero(np.roll(rows.first, -1)).tolist():
+        ticker = rows.code[row]
+        wrong[row] = (
+            names[ticker] and calendar_name(str(rows.tickers[ticker]), _dates(rows, row)) not in names[ticker]
+        )
+    expected = np.array([" or ".join(name) for name in names], dtype=object)[rows.code]
+    rows.note("calendar", wrong, "the dates before are not those of {market}", market=expected)
+
+
+def _dates(rows: Rows, row: int) -> pd.DatetimeIndex:
+    """Return the dates of a ticker up to one of its rows."""
+    return pd.DatetimeIndex(rows.date[np.searchsorted(rows.code, rows.code[row]) : row + 1])
+
+
 def check_last(rows: Rows, as_of: pd.Timestamp) -> None:
     """Note last bars whose session was not over at the moment `as_of`."""
     last = np.roll(rows.first, -1)
     # Older sessions are over anywhere, and a calendar costs time.
     unfinished = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < np.timedelta64(3, "D"))
-    for row in np.flatnonzero(unfinished):
-        unfinished[row] = not is_closed(str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row]), as_of)
+    for row in np.flatnonzero(unfinished).tolist():
+        ticker, session = str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row])
+        unfinished[row] = not is_closed(ticker, session, as_of, _dates(rows, row))
     rows.note("unfinished", unfinished, f"not over at {utc(as_of):%Y-%m-%d %H:%M} UTC")

@@ -32,6 +32,7 @@ class Rows:
         """Keep the rows of a mask, or of an array of row numbers in that order."""
         self.code, self.date = self.code[rows], self.date[rows]
         self.columns = {name: values[rows] for name, values in self.columns.items()}
+        self.guessed_open = self.guessed_open[rows] if len(self.guessed_open) else self.guessed_open
 
     @property
     def first(self) -> np.ndarray:

@@ -63,8 +63,8 @@ def _fetch_one(ticker: str, request: Request) -> pd.DataFrame:
 
 def _closed(bars: pd.DataFrame, ticker: str, as_of: pd.Timestamp) -> pd.DataFrame:
     """Leave out the newest bars while their session is open: their close is not a close yet."""
-    count = len(bars)
-    while count and not is_closed(ticker, bars["date"].iloc[count - 1], as_of):
+    count, dates = len(bars), pd.DatetimeIndex(bars["date"])
+    while count and not is_closed(ticker, dates[count - 1], as_of, dates[:count]):
         count -= 1
         logger.warning(
             "%s: dropped the bar of %s, its session is not over", ticker, bars["date"].iloc[count].date()
