@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from flow_steps.pipeline.flow import Flow, pipeline
-from flow_steps.runs import artifacts, console, lookup, records, tracking
+from flow_steps.runs import artifacts, console, lookup, tracking
+from flow_steps.runs.experiments import default_experiment
 from flow_steps.runs.results import log_comparison, log_evaluation, log_model_runs, short_params
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
@@ -50,7 +51,7 @@ class Trained:
 def run(params: dict[str, Any]) -> None:
     """Train every experiment of the file, judge all of them together and print which to take."""
     title = f"compare {Path(params['experiments']).stem}"
-    with records.default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
+    with default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
         experiments = read(artifacts.fetch(params["experiments"]))
         uri = flow.dataset()
         trained = [_train(flow, experiment, uri) for experiment in experiments]
