@@ -88,7 +88,10 @@ def _usable(stream: TextIO | None, original: TextIO | None) -> TextIO:
     # Streams that tests and notebooks put in its place have no file behind them.
     if stream is not original or not isinstance(stream, io.TextIOWrapper):
         return stream
-    stream.flush()
+    try:
+        stream.flush()
+    except OSError as error:
+        _discard(stream, error)
     errors = _PLAINLY if stream.errors in ("strict", "surrogateescape") else stream.errors
     return _Lenient(
         stream.buffer, stream.encoding, errors, line_buffering=stream.line_buffering,

@@ -85,6 +85,13 @@ def test_a_full_disk_behind_the_output_is_told(tmp_path):
     assert errors.startswith("what follows here cannot be printed ([Errno 28] No space left on device)")
 
 
+def test_what_was_printed_before_the_streams_were_made_ready_fails_nothing(tmp_path):
+    code = "from flow_steps.safety import output; print('early'); output.prepare(); open('done', 'w')"
+    code, _, errors = run(tmp_path, f'"$0" -c "{code}" > /dev/full')
+    assert (code, (tmp_path / "done").exists()) == (0, True)
+    assert "Traceback" not in errors
+
+
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
     code = (
         "import os; from flow_steps.safety import output; output.prepare(); "
