@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from flow_steps.pipeline.flow import Flow, pipeline
-from flow_steps.runs import artifacts, console, lookup, records, tracking
+from flow_steps.runs import artifacts, console, lookup, tracking
+from flow_steps.runs.experiments import default_experiment
 from flow_steps.runs.results import log_comparison, log_evaluation, log_model_runs, short_params
+from flow_steps.safety import output
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluate import evaluate
@@ -50,13 +50,13 @@ class Trained:
 def run(params: dict[str, Any]) -> None:
     """Train every experiment of the file, judge all of them together and print which to take."""
     title = f"compare {Path(params['experiments']).stem}"
-    with records.default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
+    with default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
         experiments = read(artifacts.fetch(params["experiments"]))
         uri = flow.dataset()
         trained = [_train(flow, experiment, uri) for experiment in experiments]
         _evaluate(flow, trained, uri)
         flow.run.upload_folder()
-        click.echo(console.outcome(flow.run.run_id, f"Dataset: {uri}"))
+        output.show(console.outcome(flow.run.run_id, f"Dataset: {uri}"))
 
 
 def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import click
 import optuna
 
 from flow_steps.cli.types import text
 from flow_steps.pipeline.choice import choose
 from flow_steps.pipeline.flow import Flow, pipeline
 from flow_steps.runs import artifacts
+from flow_steps.safety import output
 from flow_steps.tuning import studies
 from flow_steps.tuning.optimize import optimize
 from flow_steps.tuning.storage import explained, open_storage
@@ -48,7 +48,7 @@ def run(params: dict[str, Any]) -> None:
             tuned = optimize(flow, tasks, storage, uri)
         trials = {name: len(studies.finished(study)) for name, study in tuned.items()}
         flow.evaluate(_train_best(flow, tuned, trials, uri), uri, left_out, sum(trials.values()))
-        click.echo(f"Studies: optuna-dashboard {params['storage']}")
+        output.show(f"Studies: optuna-dashboard {params['storage']}")
 
 
 def _train_best(

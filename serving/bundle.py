@@ -23,12 +23,11 @@ _CORE = (
 _MOST_ROWS = 50_000
 
 SIGNATURE = ModelSignature(
+    # Of any type, and none required: MLflow would refuse whole numbers, categories, time zones and what is in the
+    # index, and would guess at 05/03/2024. The forecaster takes what it understands, and names what is missing.
     inputs=Schema([
-        ColSpec(DataType.datetime, "date"),
-        ColSpec(DataType.string, "ticker"),
-        # Any number: MLflow would refuse whole ones where it expects doubles.
-        *(ColSpec(AnyType(), name) for name in (*PRICE_COLUMNS, "volume")),
-        ColSpec(AnyType(), "adj_close", required=False),
+        ColSpec(AnyType(), name, required=False)
+        for name in ("date", "ticker", *PRICE_COLUMNS, "volume", "adj_close")
     ]),
     outputs=Schema([
         ColSpec(DataType.string, "ticker"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flow_steps.safety import secrets
+from flow_steps.safety import output, secrets
 
 # MLflow cuts longer parameters without a word.
 LONGEST_VALUE = 6000
@@ -42,7 +42,12 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command that reports errors in one line."""
+    """A command that reports errors in one line, and whose output cannot fail it."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run as a program."""
+        output.prepare()
+        return super().main(*args, **more)
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         """Parse the command line."""

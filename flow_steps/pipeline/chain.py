@@ -13,6 +13,7 @@ from flow_steps.cli.types import text
 from flow_steps.pipeline.session import session
 from flow_steps.reuse import copies, keys
 from flow_steps.runs import artifacts, records, tracking
+from flow_steps.safety import output
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 _PARTS = "packed_key_parts"  # tag of the parts of a run's key
@@ -60,9 +61,9 @@ def run_alone(step: Step, params: dict[str, Any]) -> None:
     with session():
         parts = _parts(step, params)
         run_id = _run(step, params, parts)
-        click.echo(f"{step.name}: run {run_id}")
+        output.show(f"{step.name}: run {run_id}")
         if outcome := step.outcome(run_id):
-            click.echo(outcome)
+            output.show(outcome)
 
 
 def load_step(name: str) -> Step:

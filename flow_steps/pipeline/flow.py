@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
 from flow_steps.cli.types import text
 from flow_steps.pipeline import chain
 from flow_steps.pipeline.session import session
 from flow_steps.runs import artifacts, console, lookup, tracking
+from flow_steps.safety import output
 from pricecast.files import read_json
 from pricecast.report.summary import REPORT, VERDICT
 
@@ -57,7 +56,7 @@ class Flow:
         self.run.set_tags({"best_model": verdict["best"]})
         report = lookup.artifact_page(evaluation, REPORT)
         self.run.set_note(f"{console.summary_of(evaluation)}\n[The report]({report})\n")
-        click.echo(console.outcome(evaluation, chain.load_step("audit").outcome(audit), f"Dataset: {dataset}"))
+        output.show(console.outcome(evaluation, chain.load_step("audit").outcome(audit), f"Dataset: {dataset}"))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from flow_steps.runs import records
+from flow_steps.runs import experiments, probe
 from flow_steps.safety import explain, liveness, secrets, signals, store
 
 LOG_LEVELS = {
@@ -31,7 +31,9 @@ def session() -> Iterator[None]:
     signals.install()
     try:
         store.ensure()
-        liveness.end_orphaned_runs(records.experiment_id())
+        for place in experiments.settle():
+            probe.check(place)
+        liveness.end_orphaned_runs(experiments.experiment_id())
         yield
     except Exception as error:
         line = explain.explain(error)

@@ -7,7 +7,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
-from flow_steps.runs import artifacts, lookup, records, tracking
+from flow_steps.runs import artifacts, experiments, lookup, records, tracking
 from flow_steps.runs.records import NOTE, TAG
 from flow_steps.safety import liveness
 from pricecast.errors import InputError
@@ -28,7 +28,7 @@ def recent(step: str, title: str) -> list[Run]:
 def _originals(condition: str, most: int) -> list[Run]:
     query = f"attributes.status = 'FINISHED' and {condition}"
     runs = MlflowClient().search_runs(
-        [records.experiment_id()], query, max_results=most, order_by=["start_time DESC"]
+        [experiments.experiment_id()], query, max_results=most, order_by=["start_time DESC"]
     )
     return [run for run in runs if f"{TAG}reused_from" not in run.data.tags]
 
@@ -74,7 +74,7 @@ def copy_run(source_id: str, parent: str | None = None) -> str:
         **liveness.owner_tags(),
     }
     tags = {**copied, **links}
-    copy = client.create_run(records.experiment_id(), tags=tags, run_name=source.info.run_name).info.run_id
+    copy = client.create_run(experiments.experiment_id(), tags=tags, run_name=source.info.run_name).info.run_id
     with tracking.ending(copy):
         _copy_content(source, copy)
         for child in children(source_id):

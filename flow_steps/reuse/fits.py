@@ -12,7 +12,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from flow_steps.reuse import keys
-from flow_steps.runs import addresses, records
+from flow_steps.runs import addresses, experiments
 from flow_steps.runs.records import TAG
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
@@ -88,7 +88,9 @@ def _stored(dataset_digest: str) -> dict[str, list[str]]:
     """Return the URIs of all stored fits of a dataset, by key."""
     client, uris = MlflowClient(), dict[str, list[str]]()
     condition = f"tags.`{TAG}{FOLDER}` = '{dataset_digest}'"
-    runs = client.search_runs([records.experiment_id()], condition, max_results=1000, order_by=["start_time DESC"])
+    runs = client.search_runs(
+        [experiments.experiment_id()], condition, max_results=1000, order_by=["start_time DESC"]
+    )
     # A copy of a reused run has the tag, and no files.
     originals = [run for run in runs if f"{TAG}reused_from" not in run.data.tags]
     for run in originals[:_MOST_RUNS]:

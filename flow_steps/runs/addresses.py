@@ -20,14 +20,14 @@ from flow_steps.safety import store
 from pricecast.errors import InputError
 
 _LONGEST = 1000
-_RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
+RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
 _LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}")
 # One part of a path, as in our file names and MLflow's model names. No percent sign: a server would decode it.
 _PATH_PART = re.compile(r"\w[\w .@=+-]*")
 
 
 # Error codes of a store for what it does not have; any other is a failure of the store itself.
-_MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
+MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def resolve(uri: str) -> tuple[Path, bool]:
             return _inside(Path(local_file_uri_to_path(location.root)), location.inner, uri), location.is_model
         return _copy("/".join([location.root, *location.inner])), location.is_model
     except MlflowException as error:
-        if error.error_code not in _MISSING:
+        if error.error_code not in MISSING:
             raise
         raise InputError(f"expected an artifact at {uri}, got: {store.first_line(error)}") from error
 
@@ -69,7 +69,7 @@ def parse(uri: str) -> tuple[str, tuple[str, ...]]:
     kind, _, rest = uri.partition(":/")
     owner, _, inner = rest.partition("/")
     parts = tuple(inner.removesuffix("/").split("/")) if inner else ()
-    is_owner = (_RUN_ID if kind == "runs" else _PATH_PART).fullmatch(owner)
+    is_owner = (RUN_ID if kind == "runs" else _PATH_PART).fullmatch(owner)
     if len(uri) > _LONGEST or not is_owner or not all(_PATH_PART.fullmatch(part) for part in parts):
         raise InputError(
             f"expected an artifact inside a run or a model, got {uri[:80]!r}: '..' is not allowed, nor is anything "
@@ -101,7 +101,7 @@ def _locate(uri: str, owner: str, inner: tuple[str, ...]) -> _Location:
 
 def _is_interrupted(error: BaseException) -> bool:
     """Return whether a server went away during its answer, which MLflow does not request again."""
-    return isinstance(error, MlflowException) and error.error_code not in _MISSING
+    return isinstance(error, MlflowException) and error.error_code not in MISSING
 
 
 @cache

@@ -1,9 +1,7 @@
 """Writing to the tracking store: tags, parameters, metrics and inputs of runs, in progress or finished."""
 
-import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import mlflow
@@ -22,8 +20,6 @@ from flow_steps.runs import artifacts
 
 TAG = "pricecast."  # prefix of the project's own tags
 NOTE = "mlflow.note.content"
-# Each of them names an experiment: a flow's own default comes after them.
-_EXPERIMENT_VARIABLES = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
 
 
 def _is_conflict(error: BaseException) -> bool:
@@ -33,34 +29,12 @@ def _is_conflict(error: BaseException) -> bool:
     return "IntegrityError" in str(error) or error.error_code == ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
 
 
-_retry_conflicts = retry(
+retry_conflicts = retry(
     retry=retry_if_exception(_is_conflict), stop=stop_after_attempt(10), wait=wait_random(0, 0.3), reraise=True
 )
 
 
-@_retry_conflicts
-def experiment_id() -> str:
-    """Return the id of the experiment to which a new run would belong."""
-    run_id = os.environ.get("MLFLOW_RUN_ID")
-    if run_id:
-        return MlflowClient().get_run(run_id).info.experiment_id
-    return mlflow.tracking.fluent._get_experiment_id()
-
-
-@contextmanager
-def default_experiment(name: str) -> Iterator[None]:
-    """Let new runs belong to the experiment of this name, unless the environment names one."""
-    if any(variable in os.environ for variable in _EXPERIMENT_VARIABLES):
-        yield
-        return
-    os.environ["MLFLOW_EXPERIMENT_NAME"] = name
-    try:
-        yield
-    finally:
-        del os.environ["MLFLOW_EXPERIMENT_NAME"]
-
-
-@_retry_conflicts
+@retry_conflicts
 def log_inputs(run_id: str, **inputs: Any) -> None:
     """Log datasets and models as inputs; several processes may log the same dataset at once."""
     MlflowClient().log_inputs(run_id, **inputs)

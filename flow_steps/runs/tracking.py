@@ -15,11 +15,11 @@ from mlflow.entities import LoggedModelInput, RunTag
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from flow_steps.runs.experiments import RUN, experiment_id
 from flow_steps.runs.records import (
     NOTE,
     as_input,
     as_params,
-    experiment_id,
     log_inputs,
     log_metrics,
     set_tags,
@@ -121,7 +121,7 @@ def plain_run(name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]
 
 def _start(name: str, tags: Mapping[str, str]) -> str:
     # The run that `mlflow run` has made is the outermost one, and nobody's child.
-    given = None if _OPEN else os.environ.get("MLFLOW_RUN_ID")
+    given = None if _OPEN else os.environ.get(RUN)
     if not given:
         parent_tag = {MLFLOW_PARENT_RUN_ID: _OPEN[-1]} if _OPEN else {}
         all_tags = resolve_tags({**tags, **parent_tag})

@@ -7,12 +7,11 @@ import requests
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import get_tracking_uri
 
-from flow_steps.safety import store
+from flow_steps.safety import remedies, store
 from pricecast.errors import InputError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MISSING = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
-_NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _RETRY = "and run the same command again: finished steps are reused"
 
 
@@ -23,10 +22,12 @@ def explain(error: BaseException) -> str | None:
         return str(error)
     if full := next((cause for cause in _causes(error) if _is_full(cause)), None):
         return f"expected room on the disk, got: {store.first_line(full)}. Free some {_RETRY}"
-    if isinstance(error, OSError) and error.errno in _NOT_PERMITTED:
+    if isinstance(error, OSError) and error.errno in remedies.NOT_PERMITTED:
         return f"expected a place that can be written to, got: {line}. Change it {_RETRY}"
     if getattr(error, "error_code", "") == _MISSING:
         return f"expected what earlier steps left at {get_tracking_uri()}, got: {line}. Bring it back {_RETRY}"
+    if (isinstance(error, ImportError) or remedies.status_of(error)) and (mend := remedies.remedy(error)):
+        return f"expected the store at {get_tracking_uri()} to take this, got: {line}. {mend} {_RETRY}"
     if isinstance(error, (*store.FAILURES, requests.RequestException)) and not _is_misuse(error):
         return f"expected the tracking store at {get_tracking_uri()} to answer, got: {line}. Bring it back {_RETRY}"
     return None

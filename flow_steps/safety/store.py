@@ -2,19 +2,18 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote
 
-import sqlalchemy
 from alembic.util import CommandError
 from filelock import FileLock
-from mlflow import MlflowClient
+from mlflow import MlflowClient, environment_variables
 from mlflow.exceptions import MlflowException
-from mlflow.store.db import utils as declared
 from mlflow.tracking import get_tracking_uri
 from sqlalchemy.exc import SQLAlchemyError
 
+from flow_steps.safety import databases, remedies, schema
 from pricecast.errors import InputError
 
 FAILURES = (MlflowException, SQLAlchemyError, CommandError)  # errors of a store that is down or broken
@@ -40,23 +39,21 @@ def ensure() -> None:
     Raises:
         InputError: the store cannot be opened, or does not answer within seconds.
     """
-    uri = get_tracking_uri()
+    _check_settings()
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    uri = get_tracking_uri()
     try:
-        if uri.startswith(_SQLITE):
-            path = Path(unquote(uri.removeprefix(_SQLITE).partition("?")[0]))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if _is_missing(path):
-                with FileLock(f"{path}.lock", timeout=_LONGEST_CREATION):
-                    if _is_missing(path):
-                        _create(path)
-        if "://" in uri and not uri.startswith(("http", "databricks", "file:")):
-            _check_tables(uri)
-        with without_retries():
+        with without_retries(), _without_stray_folders(uri):
+            if "://" in uri and not uri.startswith(("http", "databricks", "file:")):
+                _ensure_database(uri)
             MlflowClient().search_experiments(max_results=1)
+            if uri.startswith("http"):
+                schema.check_server(uri)
+    except InputError:
+        raise
     except (*FAILURES, OSError, ImportError) as error:
-        mend = "Move that file away" if uri.startswith(_SQLITE) else "Start its server"
+        mend = remedies.remedy(error) or _mend(uri)
         raise InputError(
             f"expected a tracking store at {uri}, got: {first_line(error)}. {mend}, or set MLFLOW_TRACKING_URI to "
             "another store"
@@ -81,22 +78,52 @@ def first_line(error: BaseException) -> str:
     return lines[0].rpartition("(Caused by ")[2][:300] if lines else type(error).__name__
 
 
+def _check_settings() -> None:
+    """Refuse an environment variable of MLflow's whose value MLflow cannot read, as it would in mid-run."""
+    for name in os.environ:
+        variable = getattr(environment_variables, name, None)
+        try:
+            if isinstance(variable, environment_variables._EnvironmentVariable):
+                variable.get()
+        except ValueError as error:
+            raise InputError(
+                f"expected a value of {name} that MLflow can read, got: {first_line(error)}. Correct or unset it"
+            ) from error
+
+
 def _is_missing(path: Path) -> bool:
     return not path.exists() or (path.is_file() and path.stat().st_size == 0)
 
 
-def _check_tables(uri: str) -> None:
-    """Refuse a file that is no database, or half a store: MLflow would retry for minutes, and may alter it."""
-    # Nor is a database on the network waited for.
-    arguments = {"connect_timeout": 5} if uri.startswith(("postgresql", "mysql")) else {}
-    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool, connect_args=arguments)
-    tables = set(sqlalchemy.inspect(engine).get_table_names())
-    missing = sorted(declared.Base.metadata.tables.keys() - tables)
-    if tables and missing:
-        raise OSError(
-            f"half a store, without the tables {', '.join(missing[:3])} and {len(missing)} in all (if an older "
-            "MLflow wrote it, `mlflow db upgrade` mends it)"
-        )
+def _mend(uri: str) -> str:
+    """Return what to do about a store that is down or damaged."""
+    if databases.file_of(uri):
+        return "Move that file away"
+    return "Start its server" if "://" in uri else "Check the address"
+
+
+@contextmanager
+def _without_stray_folders(uri: str) -> Iterator[None]:
+    """Remove the folders that MLflow makes for a SQLite address as it is spelled, quoted, beside the real ones."""
+    spelled = Path(uri.removeprefix(_SQLITE)).parent
+    made = [folder for folder in (spelled, *spelled.parents) if uri.startswith(_SQLITE) and not folder.exists()]
+    try:
+        yield
+    finally:
+        for folder in made:
+            with suppress(OSError):  # the real ones are not empty
+                folder.rmdir()
+
+
+def _ensure_database(uri: str) -> None:
+    databases.check_writable(uri)
+    path = databases.file_of(uri)
+    if path and _is_missing(path):
+        with FileLock(f"{path}.lock", timeout=_LONGEST_CREATION):
+            if _is_missing(path):
+                _create(path)
+    if not databases.is_in_memory(uri):
+        schema.check_tables(uri)
 
 
 def _create(path: Path) -> None:
@@ -104,7 +131,7 @@ def _create(path: Path) -> None:
     # An earlier process of this number may have been killed here.
     part.unlink(missing_ok=True)
     try:
-        MlflowClient(tracking_uri=f"{_SQLITE}{part}").search_experiments()
+        MlflowClient(tracking_uri=f"{_SQLITE}{quote(str(part))}").search_experiments()
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)

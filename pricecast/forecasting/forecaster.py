@@ -153,7 +153,8 @@ class Forecaster:
         """Forecast the next `horizon` trading days after the last bar of every ticker.
 
         Args:
-            raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted.
+            raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted; date and
+                ticker as columns or in the index, all as text, numbers, categories, Arrow's or pandas' types.
                 At least `context.bars_needed` bars a ticker; where the calibration is updated after the fit, as
                 many up to `context.follows_from` and all later ones.
 
@@ -223,7 +224,14 @@ def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Fo
     return forecast
 
 
+def _without_index(raw: pd.DataFrame) -> pd.DataFrame:
+    """Return bars with date and ticker as columns, where they stand in the index."""
+    inside = [name for name in ("date", "ticker") if name in raw.index.names and name not in raw.columns]
+    return raw.reset_index(inside) if inside else raw
+
+
 def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:
+    raw = _without_index(raw)
     require(raw, ["date", "ticker", *PRICE_COLUMNS, "volume"], "the bars")
     bars = raw if "adj_close" in raw.columns else raw.assign(adj_close=np.nan)
     # A forecaster has no clock: the last bar is the cutoff, whenever it is.

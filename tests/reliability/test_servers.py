@@ -1,5 +1,6 @@
 """A tracking server that is down, slow, out of order or restarting: one line soon, and no run left RUNNING."""
 
+import json
 import os
 import socket
 import threading
@@ -74,6 +75,73 @@ def test_a_server_that_is_out_of_order_is_asked_once(server, answer):
     requests = server(answer)
     refused()
     assert len(requests) == 1
+
+
+def refused_by_code(status, code):
+    return says(status, json.dumps({"error_code": code, "message": "no"}).encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        (
+            says(401),
+            "MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, to credentials",
+        ),
+        (refused_by_code(401, "UNAUTHENTICATED"), "to credentials that it accepts"),
+        (says(403), "Ask its owner for the right to write there"),
+        (refused_by_code(403, "PERMISSION_DENIED"), "Ask its owner for the right to write there"),
+        (says(404), "Check the address: no MLflow server answers there"),
+        (says(405), "Check the address: no MLflow server answers there"),
+        (says(407), "Give HTTPS_PROXY the proxy's user and password"),
+        (says(403, b'{"message": "Forbidden"}'), "Ask its owner for the right to write there"),
+        (says(401, b'{"error": {"reason": "Unauthorized"}}'), "to credentials that it accepts"),
+        (says(404, b'{"detail": "Not Found"}'), "Check the address: no MLflow server answers there"),
+        (PAGE, "Check the address: something else answers there, such as a login page"),
+        (says(302, Location="/login"), "Check the address: something else answers there, such as a login page"),
+    ],
+)
+def test_a_refusal_is_no_outage(server, answer, advice):
+    server(answer)
+    said = refused()
+    assert advice in said
+    assert "Start its server" not in said
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [says(404, b"<h1>Not Found</h1>"), says(404, b'{"detail": "Not Found"}'), says(405), says(501),
+     refused_by_code(404, "ENDPOINT_NOT_FOUND")],
+)  # fmt: skip
+def test_a_server_too_old_for_logged_models_is_told_at_the_start(server, refusal):
+    def answer(handler):
+        (refusal if "logged-models" in handler.path else says(200, b'{"experiments": []}'))(handler)
+
+    server(answer)
+    with pytest.raises(
+        InputError, match=r"^expected a tracking server of MLflow 3 or newer, .* Upgrade it, or set"
+    ):
+        store.ensure()
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_what_else_a_server_says_about_logged_models_of_some_experiment_is_no_matter(server, status):
+    def answer(handler):
+        says(status if "logged-models" in handler.path else 200, b'{"experiments": []}')(handler)
+
+    server(answer)
+    store.ensure()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MAX_RETRIES", "many"), ("TIMEOUT", "1 minute"), ("BACKOFF_FACTOR", ""), ("BACKOFF_JITTER", "x")],
+)
+def test_a_setting_that_mlflow_cannot_read_is_told_before_it_is_needed(server, monkeypatch, name, value):
+    server(says(200, b'{"experiments": []}'))
+    monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", value)
+    with pytest.raises(InputError, match=rf"expected a value of MLFLOW_HTTP_REQUEST_{name} that MLflow can read"):
+        store.ensure()
 
 
 def test_a_server_that_does_not_answer_is_asked_once_and_for_seconds(server, monkeypatch):

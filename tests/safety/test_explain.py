@@ -6,7 +6,7 @@ import re
 import pytest
 import requests
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, RESOURCE_DOES_NOT_EXIST
 from sqlalchemy.exc import OperationalError
 
 from flow_steps.safety import explain
@@ -15,6 +15,12 @@ from pricecast.errors import InputError
 
 def full():
     return OSError(errno.ENOSPC, "No space left on device")
+
+
+def forbidden():
+    response = requests.Response()
+    response.status_code = 403
+    return requests.HTTPError("403 Forbidden", response=response)
 
 
 def caused(error, cause):
@@ -52,6 +58,19 @@ def while_handling(error, other):
         (MlflowException("API request failed"), "expected the tracking store at .* to answer"),
         (OperationalError("SELECT", {}, OSError("server closed")), "expected the tracking store at"),
         (requests.ConnectionError("refused"), "expected the tracking store at"),
+        (
+            MlflowException("no", PERMISSION_DENIED),
+            r"expected the store at .* to take this.* Ask its owner for the right",
+        ),
+        (
+            MlflowException("API request to endpoint /x failed with error code 401 != 200."),
+            ".* Set MLFLOW_TRACKING_TOKEN",
+        ),
+        (forbidden(), ".* to take this, got: 403 Forbidden. Ask its owner for the right to write there"),
+        (
+            ModuleNotFoundError("No module named 'boto3'", name="boto3"),
+            ".* got: No module .* pip install boto3 and run",
+        ),
         (MlflowException("Run with id=x not found", RESOURCE_DOES_NOT_EXIST), "expected what earlier steps left"),
     ],
 )
@@ -64,6 +83,7 @@ def test_what_a_person_can_mend_is_one_line(error, line):
 @pytest.mark.parametrize(
     "error",
     [
+        ModuleNotFoundError("No module named 'pricecast.x'", name="pricecast.x"),
         KeyError("column"),
         AssertionError(),
         while_handling(KeyError("a bug"), MlflowException("API request failed")),

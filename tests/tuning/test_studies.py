@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from flow_steps.tuning import storage, studies, takeover
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.experiments import search_space
+from tests.support.stores import empty_database
 from tests.support.stress import ROOT
 
 FOREVER = math.inf
@@ -297,12 +299,58 @@ def test_a_study_begins_with_the_defaults_of_a_model(shared, name, longest):
         ("nonsense://x", "a storage for studies"),
         ("no url at all", "a storage for studies"),
         ("sqlite:////proc/nowhere/x.db", "a storage for studies"),
+        ("sqlite:////proc/x.db", "a storage for studies"),
+        ("sqlite:///.", "Choose another --storage"),
+        ("mysql+mysqldb://me@127.0.0.1:1/x", "pip install mysqlclient or choose another --storage"),
+        ("sqlite://", "a storage that outlasts the command, got sqlite://: give a file, such as"),
+        ("sqlite:///:memory:", "a storage that outlasts the command"),
+        ("sqlite:///file:x?mode=memory&uri=true", "a storage that outlasts the command"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_one_line(url, complaint):
     with pytest.raises(InputError, match=complaint) as caught:
         storage.open_storage(url)
     assert "\n" not in str(caught.value)
+
+
+def test_mlflows_store_is_no_storage_and_stays_as_it_is(tmp_path):
+    before = empty_database()
+    (tmp_path / "mlflow.db").write_bytes(before)
+    with pytest.raises(InputError, match=r"a database of Optuna's own at .*, got MLflow's store: choose another"):
+        storage.open_storage(f"sqlite:///{tmp_path}/mlflow.db")
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("revision", "advice"),
+    [
+        (
+            "v2.6.0.a",
+            r"an older Optuna's: back it up, then run `optuna storage upgrade --storage sqlite:///.*/x.db`",
+        ),
+        ("v99.0.0.a", "a newer Optuna's: install that Optuna, or choose another --storage"),
+    ],
+)
+def test_a_storage_of_another_optuna_is_told_as_such(tmp_path, revision, advice):
+    url = f"sqlite:///{tmp_path}/x.db"
+    storage.open_storage(url)
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    connection.close()
+    with pytest.raises(InputError, match=advice):
+        storage.open_storage(url)
+
+
+def test_a_read_only_storage_is_told_before_any_trial(tmp_path):
+    storage.open_storage(f"sqlite:///{tmp_path}/x.db")
+    with pytest.raises(InputError, match="Make it writable or choose another --storage"):
+        storage.open_storage(f"sqlite:///file:{tmp_path}/x.db?mode=ro&uri=true")
+
+
+def test_a_storage_in_a_folder_of_any_name_is_made_there(tmp_path):
+    folder = tmp_path / "a b'ä#"
+    storage.open_storage(f"sqlite:///{folder}/x.db")
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
 def test_a_file_that_is_no_database_is_one_line(tmp_path):
