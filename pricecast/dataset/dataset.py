@@ -175,4 +175,6 @@ def fit_scalers(table: pd.DataFrame, spec: Spec, origins: np.ndarray) -> Scalers
         origins: (n,) row numbers; all their labels are known.
     """
     X = table[list(spec.features)].to_numpy()[origins]
-    return Scalers.fit(spec.scaler, X, targets(table, origins, spec.horizon, spec.target))
+    # Returns and their features are in units of volatility, price levels in any currency.
+    size = 1.0 if spec.target == "return" else 0.0
+    return Scalers.fit(spec.scaler, X, targets(table, origins, spec.horizon, spec.target), size)
