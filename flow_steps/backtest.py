@@ -48,6 +48,8 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     }
     forecasts, unfitted = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
     failures |= unfitted
+    for failure in failures.values():
+        _log.warning("left out: %s", failure.reason)
     _check(failures, named)
     fitted = [each for each in candidates if each.name in forecasts]
     result = evaluate_walk(fitted, dataset, walked, forecasts, plan, {**left_out, **failures})
@@ -104,8 +106,6 @@ def _fitted(
                 done[missing[index]] = result
             bar.set_postfix_str(f"{fit.candidate.name}, {fit.name}")
             bar.update()
-    for failure in failures.values():
-        _log.warning("left out: %s", failure.reason)
     by_model: dict[str, list[OutOfFold]] = {name: [] for name in wanted if name not in failures}
     for number, fit in enumerate(fits):
         if fit.candidate.name in by_model:
