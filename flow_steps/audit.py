@@ -49,7 +49,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     log_audit(run, result, dict(zip(saved, uris, strict=True)), _inputs(params))
     run.log_dataset(as_dataset(dataset.features, "dataset", artifacts.digest(params["dataset"])), "audit")
     run.log_metrics({"runtime_sec": time.perf_counter() - started})
-    untried = [name for name in result.models if not result.was_tried(name)]
+    untried = [name for name in result.models if name not in saved and not result.was_tried(name)]
     for name in untried:
         _log.warning("left out: %s, %s", name, result.reason(name))
     if result.outcome() == FAILED:
