@@ -29,15 +29,18 @@ def main(context: click.Context, **params: Any) -> None:
 
 def _run(params: dict[str, Any]) -> None:
     # Here, because `--help` and typing mistakes need not wait for MLflow.
+    from flow_steps.pipeline.candidate import check_given
     from flow_steps.pipeline.choice import choose
     from flow_steps.pipeline.flow import pipeline
 
     given = params["model_params"]
     with pipeline("main", params) as flow:
-        names, left_out = choose(params["models"], given)
+        names, lacking = choose(params["models"], given)
+        flow.left_out.update(lacking)
+        check_given(names, params, params["max_lookback"])
         dataset = flow.dataset()
-        trained = [flow.train(name, dataset, model_params=given.get(name, {})) for name in names]
-        flow.evaluate(trained, dataset, left_out)
+        trained = flow.train_all(dataset, {name: {"model_params": given.get(name, {})} for name in names})
+        flow.evaluate(trained, dataset)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,16 @@ from flow_steps.cli.commands import audit as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tqdm import tqdm
 
 from flow_steps.pipeline import chain
+from flow_steps.pipeline.candidate import check_candidate
 from flow_steps.pipeline.choice import choose, split
 from flow_steps.runs import artifacts
 from flow_steps.runs.audit_results import PAGE, log_audit
@@ -25,10 +27,14 @@ from pricecast.audit.results import FAILED
 from pricecast.audit.subjects import Subject
 from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
+from pricecast.failures import ModelError
 from pricecast.files import read_parquet
 from pricecast.forecasting import formats
 from pricecast.forecasting.forecaster import Forecaster, label
+from pricecast.forecasting.walk_plan import Candidate
 from serving.load import load
+
+_log = logging.getLogger(__name__)
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
@@ -43,9 +49,16 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     log_audit(run, result, dict(zip(saved, uris, strict=True)), _inputs(params))
     run.log_dataset(as_dataset(dataset.features, "dataset", artifacts.digest(params["dataset"])), "audit")
     run.log_metrics({"runtime_sec": time.perf_counter() - started})
+    untried = [name for name in result.models if name not in saved and not result.was_tried(name)]
+    for name in untried:
+        _log.warning("left out: %s, %s", name, result.reason(name))
     if result.outcome() == FAILED:
         run.upload_folder()
         raise InputError(f"{audit.failure_message(result)}; see {PAGE} of run {run.run_id}")
+    if untried and untried == result.models:
+        run.upload_folder()
+        reasons = "; ".join(f"{name}, {result.reason(name)}" for name in untried)
+        raise InputError(f"expected a model that can be audited, got none of {len(untried)}: {reasons}")
 
 
 @contextmanager
@@ -82,12 +95,15 @@ def _full(
         raise InputError(
             "expected --model-params for models that are named, got some for none: name them in --models"
         )
-    chosen, left_out = choose(names, given) if names else ([], [])
+    chosen, left_out = choose(names, given) if names else ([], {})
+    for name in chosen:
+        with suppress(ModelError):  # of a model that cannot be imported: the page says so
+            check_candidate(Candidate(name, given.get(name, {})), dataset.spec.max_lookback)
     subjects = [Subject.of(name, forecaster) for name, forecaster in saved.items()]
     for name in chosen:
         title = f"{name}, fitted here" if name in saved else name
         subjects.append(Subject(title, name, given.get(name, {})))
-    return audit.full(dataset, subjects, [models.lacks(name) for name in left_out], progress)
+    return audit.full(dataset, subjects, [failure.reason for failure in left_out.values()], progress)
 
 
 def _inputs(params: dict[str, Any]) -> dict[str, str]:

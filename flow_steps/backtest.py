@@ -5,12 +5,14 @@ from flow_steps.cli.commands import backtest as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
 
 from flow_steps.pipeline import chain
-from flow_steps.pipeline.candidate import make_candidate
+from flow_steps.pipeline.candidate import check_given, make_candidate
 from flow_steps.pipeline.choice import choose
 from flow_steps.reuse.fits import Fits
 from flow_steps.runs import artifacts, console
@@ -20,20 +22,23 @@ from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation import scores
 from pricecast.evaluation.evaluate import evaluate_walk
+from pricecast.failures import Failure, ModelError, check_left
 from pricecast.forecasting import walk_plan
 from pricecast.forecasting.executors import local
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.report.assemble import make_report
 
+_log = logging.getLogger(__name__)
+
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Fit every model in every fold, in parallel, and judge all of them together."""
-    _, left_out = choose(params["models"], params["model_params"])
+    named, left_out = choose(params["models"], params["model_params"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = walk_plan.newest_folds(dataset, plan.folds, plan.share)
-    candidates = _candidates(params)
+    candidates, failures = _candidates(params, dataset.spec.max_lookback)
     wanted = {
         each.name: [
             walk_plan.parity_fit(each, dataset, walked[0]),
@@ -41,41 +46,71 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         ]
         for each in candidates
     }
-    forecasts = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
-    result = evaluate_walk(candidates, dataset, walked, forecasts, plan)
-    log_evaluation(
-        run, result, make_report(result, dataset, params["vis"], [models.lacks(name) for name in left_out])
-    )
+    forecasts, unfitted = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
+    failures |= unfitted
+    for failure in failures.values():
+        _log.warning("left out: %s", failure.reason)
+    _check(failures, named)
+    fitted = [each for each in candidates if each.name in forecasts]
+    result = evaluate_walk(fitted, dataset, walked, forecasts, plan, {**left_out, **failures})
+    _check(result.left_out, named)
+    log_evaluation(run, result, make_report(result, dataset, params["vis"]))
     log_model_runs(result, dataset, params["dataset"], {})
 
 
-def _candidates(params: dict[str, Any]) -> list[Candidate]:
-    """Return the models to walk forward with, naive and ewma first."""
-    given = params["model_params"]
-    return [make_candidate(name, given.get(name, {}), params) for name in _names(params)]
+def _candidates(params: dict[str, Any], longest: int) -> tuple[list[Candidate], dict[str, Failure]]:
+    """Return the models to walk forward with, naive and ewma first, and those that cannot be made.
+
+    Raises:
+        InputError: a parameter is a mistake of the user's.
+    """
+    given, candidates, failures = params["model_params"], [], {}
+    check_given(_names(params), params, longest)
+    for name in _names(params):
+        try:
+            candidates.append(make_candidate(name, given.get(name, {}), params))
+        except ModelError as error:
+            failures[name] = error.failure
+    return candidates, failures
 
 
 def _names(params: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys([*scores.NAIVES, *models.choose(list(params["models"]))[0]]))
 
 
+def _check(failures: Mapping[str, Failure], named: Sequence[str]) -> None:
+    """Refuse to judge where naive, ewma or all models that were named have failed."""
+    for name in scores.NAIVES:
+        if name in failures:
+            raise ModelError(failures[name])
+    check_left(failures, named)
+
+
 def _fitted(
     run: StepRun, wanted: dict[str, list[walk_plan.Fit]], dataset: Dataset, digest: str
-) -> dict[str, list[OutOfFold]]:
-    """Return the forecasts of all fits by model: stored ones where there are any, else of new fits."""
+) -> tuple[dict[str, list[OutOfFold]], dict[str, Failure]]:
+    """Return the forecasts of all fits by model, stored ones where there are any, and the models that failed."""
     stored = Fits(run, digest)
     fits = [fit for own in wanted.values() for fit in own]
     done = {number: loaded for number, fit in enumerate(fits) if (loaded := stored.load(fit))}
     missing = [number for number in range(len(fits)) if number not in done]
+    failures: dict[str, Failure] = {}
     with tqdm(desc="backtest", total=len(fits), initial=len(done), unit="fit", disable=None, leave=False) as bar:
-        for index, forecasts in local.results([fits[number] for number in missing], dataset):
+        for index, result in local.results([fits[number] for number in missing], dataset):
             fit = fits[missing[index]]
-            stored.save(fit, forecasts)
-            done[missing[index]] = forecasts
+            if isinstance(result, Failure):
+                # The first one of a model: fits that were begun before it was known may fail, too.
+                failures.setdefault(fit.candidate.name, result)
+            else:
+                stored.save(fit, result)
+                done[missing[index]] = result
             bar.set_postfix_str(f"{fit.candidate.name}, {fit.name}")
             bar.update()
-    ordered = iter(done[number] for number in range(len(fits)))
-    return {name: [next(ordered) for _ in own] for name, own in wanted.items()}
+    by_model: dict[str, list[OutOfFold]] = {name: [] for name in wanted if name not in failures}
+    for number, fit in enumerate(fits):
+        if fit.candidate.name in by_model:
+            by_model[fit.candidate.name].append(done[number])
+    return by_model, failures
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:

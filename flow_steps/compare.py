@@ -5,15 +5,24 @@ from flow_steps.cli.commands import compare as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flow_steps.pipeline.candidate import check_candidate, make_candidate
 from flow_steps.pipeline.flow import Flow, pipeline
-from flow_steps.runs import artifacts, console, lookup, tracking
+from flow_steps.runs import artifacts, console, lookup, records, tracking
 from flow_steps.runs.experiments import default_experiment
-from flow_steps.runs.results import log_comparison, log_evaluation, log_model_runs, short_params
+from flow_steps.runs.results import (
+    LEFT_OUT,
+    log_comparison,
+    log_evaluation,
+    log_model_runs,
+    logged_failure,
+    short_params,
+)  # fmt: skip
 from flow_steps.safety import output
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
@@ -21,6 +30,7 @@ from pricecast.evaluation.evaluate import evaluate
 from pricecast.experiments import comparison
 from pricecast.experiments.config import SEED, Experiment, read
 from pricecast.experiments.trainings import TrainedExperiment, Training, is_random, mean_curve
+from pricecast.failures import Failure, ModelError, check_left
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report.comparison_report import make_comparison_report
 from pricecast.schema import NAIVE
@@ -52,36 +62,42 @@ def run(params: dict[str, Any]) -> None:
     title = f"compare {Path(params['experiments']).stem}"
     with default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
         experiments = read(artifacts.fetch(params["experiments"]))
+        for each in experiments:
+            with suppress(ModelError):  # of a model that cannot be imported, which fails when it is its turn
+                check_candidate(make_candidate(each.model, each.params, params), params["max_lookback"])
         uri = flow.dataset()
-        trained = [_train(flow, experiment, uri) for experiment in experiments]
+        trained = []
+        for experiment in experiments:
+            with flow.leaving_out(experiment.name):
+                trained.append(_train(flow, experiment, uri))
+        check_left(flow.left_out, [experiment.name for experiment in experiments])
         _evaluate(flow, trained, uri)
         flow.run.upload_folder()
         output.show(console.outcome(flow.run.run_id, f"Dataset: {uri}"))
 
 
 def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
-    """Train one experiment with every seed, as children of a run of its own."""
+    """Train one experiment with every seed, as children of a run of its own.
+
+    Raises:
+        ModelError: a training failed; means over the seeds that are left would flatter the experiment.
+    """
     takes_seed = SEED in models.parameters(experiment.model)
     start = flow.params["seed"]
     seeds = range(start, start + (flow.params["seeds"] if takes_seed else 1))
     params = {"model": experiment.model, "description": experiment.description, **experiment.params}
     # Such as exp_A_lr=0.005_hd=64.
     title = "_".join(["exp", experiment.name, *reversed(short_params(experiment.params))])
-    with tracking.open_run(title, params, {"step": "experiment"}) as own:
-        runs = [
-            flow.step(
-                "train", dataset=dataset_uri, model=experiment.model, model_params=experiment.params, seed=seed
-            )
-            for seed in seeds
-        ]
+    labels = {seed: experiment.name if len(seeds) == 1 else f"{experiment.name} seed {seed}" for seed in seeds}
+    with tracking.open_run(title, params, {"step": "experiment"}) as own, logged_failure(own, experiment.name):
+        runs = [_train_seed(flow, experiment, dataset_uri, seed, label) for seed, label in labels.items()]
         uris = [lookup.model_uri(run_id, experiment.model) for run_id in runs]
         forecasters = [load(artifacts.bundle_folder(uri)) for uri in uris]
-        labels = [experiment.name if len(runs) == 1 else f"{experiment.name} seed {seed}" for seed in seeds]
         trainings = [
             Training(
                 name, each.curve(), {**each.summary(), "runtime_sec": lookup.metrics_of(run_id)["runtime_sec"]}
             )
-            for name, each, run_id in zip(labels, forecasters, runs, strict=True)
+            for name, each, run_id in zip(labels.values(), forecasters, runs, strict=True)
         ]
         own.log_params({name: value for name, value in forecasters[0].params.items() if name != SEED})
         for epoch, losses in mean_curve(trainings).items():
@@ -90,14 +106,46 @@ def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
     return Trained(own.run_id, experiment, forecasters, trainings)
 
 
+def _train_seed(flow: Flow, experiment: Experiment, dataset_uri: str, seed: int, label: str) -> str:
+    """Run or reuse one training; return the id of its run."""
+    own = {"model": experiment.model, "model_params": experiment.params, "seed": seed}
+    try:
+        return flow.step("train", dataset=dataset_uri, **own)
+    except ModelError as error:
+        reason = f"{label}: {error.failure.reason}"
+        raise ModelError(replace(error.failure, reason=reason)) from error
+
+
 def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
     """Evaluate all trainings together, compare the experiments, and log both, with a run of naive beside them."""
     dataset = Dataset.load(artifacts.fetch(dataset_uri))
     labels = [training.label for each in trained for training in each.trainings]
-    result = evaluate([made for each in trained for made in each.forecasters], dataset, names=labels)
+    made = [forecaster for each in trained for forecaster in each.forecasters]
+    result = evaluate(made, dataset, names=labels, left_out=flow.left_out)
+    if broken := result.left_out.keys() & set(labels):
+        _evaluate(flow, _without(flow, trained, {name: result.left_out[name] for name in broken}), dataset_uri)
+        return
     compared = comparison.compare([each.result() for each in trained], result.scores, flow.params["metric"])
     curves = {each.experiment.name: [training.curve for training in each.trainings] for each in trained}
     log_evaluation(flow.run, result, make_comparison_report(result, dataset, flow.params["vis"], compared, curves))
     log_comparison(flow.run, compared, [each.run_id for each in trained])
     naive = replace(result, models={NAIVE: result.models[NAIVE]})
     log_model_runs(naive, dataset, dataset_uri, {})
+
+
+def _without(flow: Flow, trained: Sequence[Trained], broken: Mapping[str, Failure]) -> list[Trained]:
+    """Leave out the experiments of trainings that cannot forecast; return the others.
+
+    Raises:
+        InputError: no experiment is left.
+    """
+    kept = []
+    for each in trained:
+        failure = next((broken[one.label] for one in each.trainings if one.label in broken), None)
+        if failure is None:
+            kept.append(each)
+            continue
+        flow.leave_out(each.experiment.name, failure)
+        records.set_tags(each.run_id, {LEFT_OUT: failure.reason})
+    check_left(flow.left_out, [each.experiment.name for each in trained])
+    return kept

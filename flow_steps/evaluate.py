@@ -5,6 +5,7 @@ from flow_steps.cli.commands import evaluate as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
+from collections.abc import Sequence
 from typing import Any
 
 from flow_steps.pipeline import chain
@@ -15,7 +16,9 @@ from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation import scores
 from pricecast.evaluation.evaluate import evaluate
+from pricecast.failures import Failure, ModelError, check_left, one_model
 from pricecast.forecasting import formats
+from pricecast.forecasting.forecaster import Forecaster, label
 from pricecast.report.assemble import make_report
 from serving.load import load
 
@@ -23,13 +26,31 @@ from serving.load import load
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Judge the models together, and log a child run for each."""
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
-    uris = params["models"]
-    result = evaluate([load(artifacts.bundle_folder(uri)) for uri in uris], dataset, params["trials"])
-    left_out = [models.lacks(name) for name in params["left_out"]]
-    log_evaluation(run, result, make_report(result, dataset, params["vis"], left_out))
-    # Naive forecasters that were added have no logged model.
-    logged = dict(zip(result.models, uris, strict=False))
-    log_model_runs(result, dataset, params["dataset"], logged)
+    loaded, failures = _load(params["models"])
+    left_out = {name: Failure(str(reason)) for name, reason in params["left_out"].items()} | failures
+    result = evaluate(list(loaded.values()), dataset, params["trials"], left_out=left_out)
+    log_evaluation(run, result, make_report(result, dataset, params["vis"]))
+    log_model_runs(result, dataset, params["dataset"], dict(zip(label(list(loaded.values())), loaded, strict=True)))
+
+
+def _load(uris: Sequence[str]) -> tuple[dict[str, Forecaster], dict[str, Failure]]:
+    """Return the models that can be loaded by URI, and the failures of the others by name.
+
+    Raises:
+        InputError: none can be loaded.
+    """
+    loaded, failures = {}, {}
+    for number, uri in enumerate(uris, 1):
+        folder = artifacts.bundle_folder(uri)
+        name = formats.read(folder)["name"]
+        try:
+            with one_model(f"{name} of {uri}", "be loaded"):
+                loaded[uri] = load(folder)
+        except ModelError as error:
+            failures[f"{name}, number {number}"] = error.failure
+    if not loaded:
+        check_left(failures, failures)
+    return loaded, failures
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:

@@ -13,19 +13,42 @@ from tqdm import tqdm
 from flow_steps.pipeline import chain
 from flow_steps.pipeline.candidate import make_candidate
 from flow_steps.runs import artifacts, bundles
-from flow_steps.runs.results import save_loss_curve
+from flow_steps.runs.results import logged_failure, save_loss_curve
 from flow_steps.runs.tracking import StepRun
+from flow_steps.safety.store import FAILURES
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
+from pricecast.failures import one_model
 from pricecast.forecasting.fitting import fit, refit
+from pricecast.forecasting.forecaster import Forecaster
+from pricecast.forecasting.walk_plan import Candidate
 
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Fit the model; log its epochs, parameters and bundle."""
+    with logged_failure(run, params["model"]):
+        _train(run, params)
+
+
+def _train(run: StepRun, params: dict[str, Any]) -> None:
     started = time.perf_counter()
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     name = params["model"]
     wanted = make_candidate(name, params["model_params"], params)
+    forecaster = _fit(run, wanted, dataset)
+    run.log_params({f"{name}.{key}": value for key, value in forecaster.params.items()})
+    run.log_metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
+    save_loss_curve(run, name, forecaster)
+    bundles.log(run.run_id, name, forecaster, dataset)
+    if params["refit"]:
+        with one_model(name, "be fitted once more", FAILURES):
+            again = refit(forecaster, dataset)
+        bundles.log(run.run_id, f"{name}_refit", again, dataset)
+
+
+def _fit(run: StepRun, wanted: Candidate, dataset: Dataset) -> Forecaster:
+    """Fit the model with a progress bar; log its losses by epoch."""
+    name = wanted.name
     with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
 
         def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
@@ -33,16 +56,11 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
             bar.update()
             bar.set_postfix({key: f"{value:.4f}" for key, value in metrics.items()})
 
-        forecaster = fit(
-            name, dict(wanted.params), dataset, on_epoch, wanted.settings,
-            lambda what: bar.set_description(f"train {what}"),
-        )  # fmt: skip
-    run.log_params({f"{name}.{key}": value for key, value in forecaster.params.items()})
-    run.log_metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
-    save_loss_curve(run, name, forecaster)
-    bundles.log(run.run_id, name, forecaster, dataset)
-    if params["refit"]:
-        bundles.log(run.run_id, f"{name}_refit", refit(forecaster, dataset), dataset)
+        with one_model(name, "be fitted", FAILURES):
+            return fit(
+                name, dict(wanted.params), dataset, on_epoch, wanted.settings,
+                lambda what: bar.set_description(f"train {what}"),
+            )  # fmt: skip
 
 
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:

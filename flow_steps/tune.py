@@ -26,6 +26,7 @@ from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.experiments import search, search_space
+from pricecast.failures import Failure
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ def run(params: dict[str, Any]) -> None:
     wanted, given = params["models"], params["model_params"]
     with pipeline("tune", params, f"tune {text(wanted) or models.ALL}") as flow:
         storage = open_storage(params["storage"])
-        chosen, left_out = choose(wanted or (models.ALL,), given)
+        chosen, lacking = choose(wanted or (models.ALL,), given)
+        flow.left_out.update(lacking)
         names = search_space.tunable(chosen)
         if wanted and (fixed := [name for name in chosen if name not in names]):
             _log.warning("left out: %s, with nothing to tune", ", ".join(fixed))
@@ -47,33 +49,33 @@ def run(params: dict[str, Any]) -> None:
         with explained(params["storage"]):
             tuned = optimize(flow, tasks, storage, uri)
         trials = {name: len(studies.finished(study)) for name, study in tuned.items()}
-        flow.evaluate(_train_best(flow, tuned, trials, uri), uri, left_out, sum(trials.values()))
+        flow.evaluate(_train_best(flow, tuned, trials, uri), uri, sum(trials.values()))
         output.show(f"Studies: optuna-dashboard {params['storage']}")
 
 
 def _train_best(
     flow: Flow, tuned: Mapping[str, optuna.Study], trials: Mapping[str, int], dataset_uri: str
-) -> list[str]:
-    """Train each model as its best trial was, for as many epochs as were best; return the models' URIs.
+) -> dict[str, str]:
+    """Train each model as its best trial was, for as many epochs as were best; return the models' URIs by name.
 
     Raises:
-        InputError: no trial was finished.
+        InputError: no trial was finished, or no model can be fitted as its best trial was.
     """
-    uris = []
+    wanted = {}
     for name, study in tuned.items():
         best = studies.best(study)
         if not best:
-            _log.warning("left out: %s, of whose %d trials none was finished", name, trials[name])
+            flow.leave_out(name, Failure(f"{name}, of whose {trials[name]} trials none was finished"))
             continue
         epochs = best.user_attrs.get(EPOCHS) or 0
         own = json.loads(best.user_attrs[PARAMS]) | ({"epochs": epochs} if epochs else {})
         flow.run.log_params({f"{name}.{key}": value for key, value in own.items()})
         metric = f"{name}_valid_{flow.params['metric']}"
         flow.run.log_metrics({metric: best.value or 0.0, f"{name}_trials": trials[name]})
-        uris.append(flow.train(name, dataset_uri, model_params=own, early_stopping=not epochs))
-    if not uris:
+        wanted[name] = {"model_params": own, "early_stopping": not epochs}
+    if not wanted:
         raise InputError(
             f"expected a trial that was finished, got none of {sum(trials.values())}: the trials' runs say why, or "
             "give more --timeout"
         )
-    return uris
+    return flow.train_all(dataset_uri, wanted)

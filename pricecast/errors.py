@@ -1,5 +1,8 @@
-"""The exception for a user's mistake."""
+"""The exception for a user's mistake, and the errors of a full disk."""
 
+import errno
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LIMIT = 600  # characters
 
 
@@ -16,3 +19,8 @@ class InputError(ValueError):
     def __init__(self, message: str) -> None:
         line = "".join(character if character.isprintable() else " " for character in message)
         super().__init__(line if len(line) <= _LIMIT else f"{line[: _LIMIT - 200]} ... {line[-190:]}")
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Return whether an error says that there is no room to write to."""
+    return isinstance(error, OSError) and error.errno in _NO_SPACE

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pricecast.errors import InputError
+from pricecast.schema import QUANTILE_LEVELS
+
+# A log return beyond this is no price any more, and its square no number.
+FARTHEST = 300.0
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -43,3 +49,28 @@ def join(forecasts: Sequence[Forecast]) -> Forecast:
         concatenated([forecast.sigma for forecast in forecasts]),
         concatenated([forecast.quantiles for forecast in forecasts]),
     )
+
+
+def check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Forecast:
+    """Return a forecast unchanged.
+
+    Args:
+        name: of the model, for the message.
+        forecast: what it returned.
+        shape: (n, h) of its origins and horizons.
+
+    Raises:
+        InputError: it has another shape, a missing or infinite number, returns beyond any price, or a negative
+            volatility.
+    """
+    sizes = {"center": shape, "sigma": shape, "quantiles": (*shape, len(QUANTILE_LEVELS))}
+    parts = {part: values for part in sizes if (values := getattr(forecast, part)) is not None}
+    sound = all(
+        np.shape(part) == sizes[key] and (np.abs(part) < FARTHEST).all() for key, part in parts.items()
+    ) and (forecast.sigma is None or (forecast.sigma >= 0).all())
+    if not sound:
+        raise InputError(
+            f"expected forecasts of {name} that are log returns within {FARTHEST:g}, with volatilities of zero or "
+            "more, got others: train it again"
+        )
+    return forecast

@@ -69,7 +69,7 @@ models = _option(
     f"Models to train and compare: names, {', '.join(registry.FAMILIES)} or {registry.ALL}.",
 )  # fmt: skip
 left_out = _option(
-    "left-out", Names(empty=True), "", "Models of a family that lack a package, to be named in the report."
+    "left-out", Params(), "{}", 'Models that were left out before, with reasons: \'{"knn": "it has no data"}\'.'
 )
 trials = _option(
     "trials", click.IntRange(0, 1_000_000), 0, "Settings that were tried on earlier dates to choose the models."

@@ -120,6 +120,8 @@ def _run(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> st
         tags |= {"key": keys.key(parts), _PARTS: keys.pack(parts)}
     with tracking.open_run(step.title(params), params, tags) as run:
         step.body(run, params)
+        if not run.reusable:
+            tags.pop("key", None)
     return run.run_id
 
 

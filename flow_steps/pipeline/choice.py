@@ -6,12 +6,13 @@ from typing import Any
 
 from pricecast import models
 from pricecast.errors import InputError
+from pricecast.failures import Failure
 
 _log = logging.getLogger(__name__)
 
 
-def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the names of the models to train, and of those left out because they lack a package.
+def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], dict[str, Failure]]:
+    """Return the names of the models to train, and by name those left out because they lack a package.
 
     Args:
         wanted: names and families.
@@ -20,11 +21,12 @@ def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], 
     Raises:
         InputError: a model is not known, lacks a package though it is named, or has parameters but is not trained.
     """
-    names, left_out = models.choose(list(wanted))
-    for name in left_out:
-        _log.warning("left out: %s", models.lacks(name))
+    names, lacking = models.choose(list(wanted))
+    left_out = {name: Failure(models.lacks(name)) for name in lacking}
+    for failure in left_out.values():
+        _log.warning("left out: %s", failure.reason)
     if not names:
-        raise InputError(f"expected a model that can be trained, but {'; '.join(map(models.lacks, left_out))}")
+        raise InputError(f"expected a model that can be trained, but {'; '.join(map(models.lacks, lacking))}")
     unknown = sorted(given.keys() - set(names))
     if unknown:
         raise InputError(

@@ -14,10 +14,12 @@ from mlflow.tracking.context.registry import resolve_tags
 from flow_steps.cli.types import text
 from flow_steps.runs.upload import upload
 from pricecast.dataset.dataset import Dataset
+from pricecast.failures import one_model
 from pricecast.files import seal
 from pricecast.forecasting.forecaster import Forecaster
 from serving import bundle, check
 from serving.formats import BUNDLE_FILE, metadata
+from serving.load import load
 
 # pyproject.toml repeats it. Only MLmodel records it, which no digest of a model covers: a new version alone reruns
 # no step.
@@ -25,7 +27,7 @@ VERSION = "0.1.0"
 
 
 def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str:
-    """Log a forecaster as a bundle (models from code) of a run.
+    """Log a forecaster as a bundle (models from code) of a run, once it can be loaded again.
 
     `mlflow.pyfunc.log_model` uploads at once what it saves, which leaves no moment to seal it; so its single calls
     are made here.
@@ -38,7 +40,22 @@ def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str
 
     Returns:
         The id of the logged model.
+
+    Raises:
+        ModelError: the forecaster cannot be saved, or not be loaded from what it saved.
     """
+    with tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
+        with one_model(forecaster.name, "be saved and loaded again"):
+            load(forecaster.save(Path(folder) / "forecaster"))
+        model_id = _log(run_id, name, forecaster, dataset, Path(folder))
+    client = MlflowClient()
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
+    _link_metrics(client, run_id, model_id)
+    return model_id
+
+
+def _log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset, folder: Path) -> str:
+    """Log the forecaster that a folder holds as a bundle; return the id of the logged model."""
     client = MlflowClient()
     run = client.get_run(run_id)
     params = {key: text(value) for key, value in forecaster.params.items()}
@@ -47,19 +64,16 @@ def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str
     )
     status = LoggedModelStatus.FAILED
     try:
-        with tempfile.TemporaryDirectory(prefix="pricecast-") as folder:
-            saved = _save(model, forecaster, dataset, Path(folder))
-            upload(saved, model.artifact_location, partial(client.log_model_artifacts, model.model_id))
+        saved = _save(model, forecaster, dataset, folder)
+        upload(saved, model.artifact_location, partial(client.log_model_artifacts, model.model_id))
         status = LoggedModelStatus.READY
     finally:
         client.finalize_logged_model(model.model_id, status)
-    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
-    _link_metrics(client, run_id, model.model_id)
     return model.model_id
 
 
 def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: Path) -> Path:
-    """Write the bundle to a folder; its MLmodel names no path of this machine but its location in the store."""
+    """Write the bundle beside its forecaster; its MLmodel names no path of this machine but that in the store."""
     code, *packages = bundle.CODE
     description = Model(
         artifact_path=model.artifact_location, model_uuid=model.model_id, run_id=model.source_run_id,
@@ -73,7 +87,7 @@ def _save(model: LoggedModel, forecaster: Forecaster, dataset: Dataset, folder: 
         warnings.filterwarnings("ignore", message=".*input example was not provided", category=UserWarning)
         mlflow.pyfunc.save_model(
             str(path), mlflow_model=description, python_model=str(code),
-            artifacts={"forecaster": str(forecaster.save(folder / "forecaster"))},
+            artifacts={"forecaster": str(folder / "forecaster")},
             code_paths=[str(package) for package in packages], signature=bundle.SIGNATURE,
             input_example=bundle.example(forecaster, dataset), pip_requirements=bundle.requirements(forecaster),
         )  # fmt: skip

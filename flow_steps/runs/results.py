@@ -1,6 +1,7 @@
 """Results of trainings, evaluations and comparisons as files, metrics and child runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,18 @@ from mlflow.utils.time import get_current_time_millis
 
 from flow_steps.runs import artifacts, records
 from flow_steps.runs.tracking import StepRun, plain_run
+from flow_steps.safety import secrets
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluation import Evaluation
 from pricecast.experiments.comparison import Comparison
+from pricecast.failures import Failure, ModelError
 from pricecast.files import write_json, write_parquet
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report import plots
 from pricecast.report.report import Report, render
 from pricecast.report.summary import REPORT, SUMMARY, VERDICT, experiment_blocks, save_figures, summary
 
+LEFT_OUT = "left_out"  # tag of the reasons for which models were not judged
 _ABBREVIATIONS = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
 
 
@@ -30,6 +34,33 @@ def save_loss_curve(run: StepRun, name: str, forecaster: Forecaster) -> None:
     """
     if forecaster.history:
         plots.save(plots.loss_curves({name: forecaster.curve()}), run.folder / "loss_curve.svg")
+
+
+def log_failures(run: StepRun, failures: Mapping[str, Failure]) -> None:
+    """Log which models were left out and why as a tag, a line each, and the tracebacks as artifacts.
+
+    A run in which a model failed is not reused: the model is to be tried again.
+    """
+    if not failures:
+        return
+    run.set_tags({LEFT_OUT: secrets.masked("\n".join(failure.reason for failure in failures.values()))})
+    for name, failure in failures.items():
+        if failure.trace:
+            run.reusable = False
+            path = run.folder / "failures" / f"{name}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(secrets.masked(failure.trace), encoding="utf-8")
+
+
+@contextmanager
+def logged_failure(run: StepRun, name: str) -> Iterator[None]:
+    """Log the failure of the run's one model, and let it end the run."""
+    try:
+        yield
+    except ModelError as error:
+        log_failures(run, {name: error.failure})
+        run.upload_folder()
+        raise
 
 
 def log_evaluation(run: StepRun, result: Evaluation, report: Report) -> None:
@@ -43,6 +74,7 @@ def log_evaluation(run: StepRun, result: Evaluation, report: Report) -> None:
     save_figures(report.figures, run.folder / "plots")
     run.log_metrics(result.best_beside_naive())
     run.set_tags({"best_model": result.verdict["best"]})
+    log_failures(run, result.left_out)
     run.set_note(summary(report))
 
 

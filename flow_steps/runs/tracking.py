@@ -32,10 +32,17 @@ _OPEN: list[str] = []  # ids of the runs that this process has open, outermost f
 
 @dataclass
 class StepRun:
-    """An open run, and the folder whose files become its artifacts."""
+    """An open run, and the folder whose files become its artifacts.
+
+    Attributes:
+        run_id: of MLflow.
+        folder: that is uploaded at the end.
+        reusable: whether another run with equal inputs would have the same outcome.
+    """
 
     run_id: str
     folder: Path
+    reusable: bool = True
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters, except those that `mlflow run` has stored already (shell-quoted)."""

@@ -1,6 +1,5 @@
 """One-line explanations of failures that are no bugs: what was expected, what came, what to do."""
 
-import errno
 from collections.abc import Iterator
 
 import requests
@@ -8,9 +7,8 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_
 from mlflow.tracking import get_tracking_uri
 
 from flow_steps.safety import remedies, store
-from pricecast.errors import InputError
+from pricecast.errors import InputError, is_full_disk
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MISSING = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 _RETRY = "and run the same command again: finished steps are reused"
 
@@ -40,7 +38,7 @@ def _is_misuse(error: BaseException) -> bool:
 
 def _is_full(error: BaseException) -> bool:
     # SQLite's message; its driver gives no error number.
-    return (isinstance(error, OSError) and error.errno in _NO_SPACE) or "database or disk is full" in str(error)
+    return is_full_disk(error) or "database or disk is full" in str(error)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -50,6 +50,19 @@ class Audit:
         return sum(check.result == result for check in self.checks)
 
     @property
+    def models(self) -> list[str]:
+        """Labels of the audited models."""
+        return list(dict.fromkeys(check.about for check in self.checks if check.about != DATA))
+
+    def was_tried(self, model: str) -> bool:
+        """Return whether any check of a model could be tried."""
+        return any(check.result in (PASSED, FAILED) for check in self.checks if check.about == model)
+
+    def reason(self, model: str) -> str:
+        """Return why the last check of a model was not tried."""
+        return [check.tried for check in self.checks if check.about == model and check.result == NOT_TRIED][-1]
+
+    @property
     def sentence(self) -> str:
         """Outcome in words."""
         return in_words(*(self.count(result) for result in (PASSED, FAILED, NOT_TRIED)))

@@ -71,10 +71,14 @@ def _capped(subject: Subject) -> dict[str, Any]:
 
 def _fits(subject: Subject, part: Dataset) -> Check:
     start = pd.Timestamp(part.spec.test_start)
-    state = subjects.refitting(subject.name, _capped(subject), subject.settings, part)
     where = f"{len(part.bars):,} bars of {', '.join(part.spec.tickers)}"
     how = f"{len(VALID_GARBAGE)} refits on {where}, {CAPPED}: {WAYS}"
-    return run_check(results.FITS, subject.label, how, lambda: protocol.fits(state, part.bars, start))
+
+    def look() -> list[Violation]:
+        state = subjects.refitting(subject.name, _capped(subject), subject.settings, part)
+        return protocol.fits(state, part.bars, start)
+
+    return run_check(results.FITS, subject.label, how, look)
 
 
 def _as_trained(subject: Subject, forecaster: Forecaster, dataset: Dataset) -> Check:

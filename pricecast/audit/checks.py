@@ -1,7 +1,8 @@
 """Checks of any function from bars to a table of the same rows: features, or a fixed model's forecasts."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,10 @@ Compute = Callable[[pd.DataFrame], pd.DataFrame]
 TICKERS = 8
 READJUSTMENTS = (0.5, 20.0, 0.987)  # a split, a reverse split, a dividend
 ROUNDING = 1e-9
+# A factor so near one that a level moves by less than the tolerance, and what is left is other rounding; how much
+# further than with it a column may move.
+NEAR_ONE, MARGIN = 1 + 1e-13, 10
+_EXACT: Mapping[str, float] = MappingProxyType({})
 
 
 def features(compute: Compute, bars: pd.DataFrame, n: int = RANDOM_CUTS, seed: int = 0) -> list[Violation]:
@@ -125,23 +130,45 @@ def isolation(compute: Compute, bars: pd.DataFrame, ways: Sequence[str], seed: i
     return violations
 
 
-def adjustment(compute: Compute, prices: pd.DataFrame) -> list[Violation]:
+def adjustment(compute: Compute, prices: pd.DataFrame, least: float = 0.0) -> list[Violation]:
     """Rescale `adj_close` of all rows, as a source does after a later split or dividend.
 
-    Columns that stand for returns, ratios or volatilities stay within rounding; price levels cannot.
+    Columns that stand for returns, ratios or volatilities stay within rounding; price levels cannot. How far
+    rounding moves a column depends on the bars: a ratio of moves next to nothing is made of little else.
 
     Args:
         compute: function of a prices table that adjusts it first.
         prices: prices table with `adj_close`.
+        least: smallest move that counts, where all columns have a known size.
     """
     prices = plain(prices)
     whole, every = _whole(compute, prices), np.ones(len(prices), bool)
+    slack = dict.fromkeys(whole.columns, least) | _moved_by_rounding(compute, prices, least)
     violations: list[Violation] = []
     for factor in READJUSTMENTS:
-        changed = prices.assign(adj_close=prices["adj_close"] * factor)
+        changed = _rescaled(prices, factor)
         how = f"adj_close times {factor:g}, as after a later split or dividend"
-        violations += _watch("adjustment", compute, whole, prices, every, changed, how, tolerance=ROUNDING)
+        violations += _watch("adjustment", compute, whole, prices, every, changed, how, None, ROUNDING, slack)
     return violations
+
+
+def _moved_by_rounding(compute: Compute, prices: pd.DataFrame, least: float) -> dict[str, float]:
+    """Return by name how far each column may move, `least` or more, because prices are rounded otherwise."""
+    slack: dict[str, float] = {}
+    for factor in READJUSTMENTS:
+        table, _ = _run(compute, _rescaled(prices, factor), "rescaled", None)
+        again, _ = _run(compute, _rescaled(prices, factor * NEAR_ONE), "rounded otherwise", None)
+        if table is None or again is None:
+            continue
+        for name in table.columns.intersection(numeric_columns(again)):
+            step = np.abs(table[name].to_numpy(float) - again[name].to_numpy(float))
+            largest = float(step.max(initial=0.0, where=np.isfinite(step)))
+            slack[name] = max(slack.get(name, least), MARGIN * largest)
+    return slack
+
+
+def _rescaled(prices: pd.DataFrame, factor: float) -> pd.DataFrame:
+    return prices.assign(adj_close=prices["adj_close"] * factor)
 
 
 def _watch(
@@ -154,6 +181,7 @@ def _watch(
     how: str,
     cut: pd.Timestamp | None = None,
     tolerance: float = 0.0,
+    slack: Mapping[str, float] = _EXACT,
 ) -> list[Violation]:
     """Compute on changed bars, either all rows or the kept ones alone, and compare the kept rows."""
     table, failed = _run(compute, changed, how, cut)
@@ -161,7 +189,7 @@ def _watch(
         return failed
     if len(table) == len(bars):
         table = table[kept]
-    return compare_tables(check, table, whole[kept], bars[kept], how, cut, tolerance)
+    return compare_tables(check, table, whole[kept], bars[kept], how, cut, tolerance, slack)
 
 
 def _whole(compute: Compute, bars: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """Violations of a rule, and the comparison of tables that finds them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -43,17 +45,19 @@ def compare_tables(
     how: str,
     cut: pd.Timestamp | None = None,
     tolerance: float = 0.0,
+    slack: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Violation]:
     """Compare two tables over the same rows (their date and ticker), bit for bit unless a tolerance is given.
 
-    A missing value equals a missing value only, and -0.0 is not 0.0.
+    The tolerance is a share of a column's largest value, or what `slack` has for the column, if that is more. A
+    missing value equals a missing value only, and -0.0 is not 0.0.
     """
     violations = []
     for name in expected.columns.union(actual.columns, sort=False):
         if name not in expected or name not in actual:
             violations.append(Violation(check, str(name), cut=day(cut), how=f"{how}: the column comes or goes"))
             continue
-        differs, size = _difference(actual[name], expected[name], tolerance)
+        differs, size = _difference(actual[name], expected[name], tolerance, slack.get(name, 0.0))
         if differs.any():
             first = rows.iloc[int(differs.argmax())]
             where = (str(first["ticker"]), day(first["date"]), day(cut))
@@ -66,7 +70,7 @@ def day(moment: pd.Timestamp | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def _difference(actual: pd.Series, expected: pd.Series, tolerance: float) -> tuple[np.ndarray, float]:
+def _difference(actual: pd.Series, expected: pd.Series, tolerance: float, slack: float) -> tuple[np.ndarray, float]:
     if not all(pd.api.types.is_numeric_dtype(column) for column in (actual, expected)):
         differs = actual.astype(str).to_numpy() != expected.astype(str).to_numpy()
         return differs, float("inf")
@@ -75,7 +79,7 @@ def _difference(actual: pd.Series, expected: pd.Series, tolerance: float) -> tup
     with np.errstate(invalid="ignore"):
         step = np.where(a == b, 0.0, np.abs(a - b))
     largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
-    differs = (step > tolerance * largest) if tolerance else (a != b) | (np.signbit(a) != np.signbit(b))
+    differs = (step > max(tolerance * largest, slack)) if tolerance else (a != b) | (np.signbit(a) != np.signbit(b))
     differs = np.where(holes, np.isnan(a) != np.isnan(b), differs)
     if (holes & differs).any():
         return differs, float("inf")

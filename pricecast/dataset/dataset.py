@@ -178,4 +178,6 @@ def fit_scalers(table: pd.DataFrame, spec: Spec, origins: np.ndarray) -> Scalers
     tickers, scale = (table[name].to_numpy()[origins] for name in ("ticker", "scale"))
     rows = origins[ordinary(tickers, scale, targets(table, origins, 1, "return")[:, 0])]
     X = table[list(spec.features)].to_numpy()[rows]
-    return Scalers.fit(spec.scaler, X, targets(table, rows, spec.horizon, spec.target))
+    # Returns and their features are in units of volatility, price levels in any currency.
+    size = 1.0 if spec.target == "return" else 0.0
+    return Scalers.fit(spec.scaler, X, targets(table, rows, spec.horizon, spec.target), size)

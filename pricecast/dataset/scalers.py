@@ -49,11 +49,16 @@ SCALERS = {
 }  # fmt: skip
 _MODULE = "sklearn.preprocessing._data"
 _CENTER = {"standard": "mean_", "robust": "center_"}
+# A column that varies by less than this share of its size holds rounding errors and what a recursion has not quite
+# forgotten: divided by its deviation, they would be as large as any feature.
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
     """A fitted scaler that scales like scikit-learn's, to the last bit, without importing the library.
+
+    Columns that do not vary are centred and not scaled up; scikit-learn takes only constant ones for such.
 
     Attributes:
         kind: a key of `SCALERS`.
@@ -66,15 +71,21 @@ class Scaler:
     rows: int | None = None
 
     @classmethod
-    def fit(cls, kind: str, X: np.ndarray) -> "Scaler":
-        """Fit a kind of scaler on rows (n, columns)."""
+    def fit(cls, kind: str, X: np.ndarray, size: float = 0.0) -> "Scaler":
+        """Fit a kind of scaler on rows (n, columns).
+
+        Args:
+            kind: a key of `SCALERS`.
+            X: the rows.
+            size: usual size of a value, for columns around zero; 0 where values are in any unit.
+        """
         # Here, because a pipeline that reuses its dataset fits no scaler.
         from sklearn import preprocessing
 
         estimator = SCALERS[kind]
         fitted = getattr(preprocessing, estimator.name)(**estimator.params).fit(X)
         rows = None if estimator.counts is None else int(fitted.n_samples_seen_)
-        return cls(kind, {name: getattr(fitted, name) for name in estimator.learned}, rows)
+        return cls(kind, _floored(kind, {name: getattr(fitted, name) for name in estimator.learned}, size), rows)
 
     @property
     def columns(self) -> int:
@@ -112,9 +123,9 @@ class Scalers:
     y: Scaler
 
     @classmethod
-    def fit(cls, kind: str, X: np.ndarray, y: np.ndarray) -> "Scalers":
-        """Fit a kind of scaler on training features (n, features) and targets (n, horizon)."""
-        return cls(Scaler.fit(kind, X), Scaler.fit(kind, y))
+    def fit(cls, kind: str, X: np.ndarray, y: np.ndarray, size: float = 0.0) -> "Scalers":
+        """Fit a kind of scaler on training features (n, features) and targets (n, horizon); see `Scaler.fit`."""
+        return cls(Scaler.fit(kind, X, size), Scaler.fit(kind, y, size))
 
     def save(self, folder: Path) -> None:
         """Write scaler_X.skops and scaler_y.skops."""
@@ -131,6 +142,24 @@ class Scalers:
             InputError: a file is missing, damaged, too big or holds anything else.
         """
         return cls(*(_read(folder / f"scaler_{name}.skops") for name in ("X", "y")))
+
+
+def _floored(kind: str, learned: dict[str, np.ndarray], size: float) -> dict[str, np.ndarray]:
+    """Return what a scaler has learned, with a scale of one or more for columns that do not vary."""
+    if kind == "minmax":
+        center, width = (learned["data_min_"] + learned["data_max_"]) / 2, learned["data_range_"]
+    else:
+        center, width = learned[_CENTER[kind]], learned["scale_"]
+    least = _LEAST * np.maximum(np.abs(center), size)
+    is_flat, wide = width < least, np.maximum(least, 1.0)
+    if kind == "minmax":
+        scale = np.where(is_flat, 1 / wide, learned["scale_"])
+        return {
+            **learned,
+            "scale_": scale,
+            "min_": np.where(is_flat, -learned["data_min_"] * scale, learned["min_"]),
+        }
+    return {**learned, "scale_": np.where(is_flat, wide, learned["scale_"])}
 
 
 def _files(scaler: Scaler, library: str) -> dict[str, bytes]:

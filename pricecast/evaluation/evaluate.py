@@ -1,7 +1,8 @@
 """The one evaluator: every model forecasts from the same origins, beside the naive ones, and is scored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ from pricecast.evaluation.ranking import ranking
 from pricecast.evaluation.scores import NAIVES, score
 from pricecast.evaluation.trading import trading
 from pricecast.evaluation.verdict import verdict
+from pricecast.failures import Failure, ModelError, check_left, one_model
 from pricecast.forecasting import parity
 from pricecast.forecasting.fitting import check_belongs, fit
 from pricecast.forecasting.forecaster import Forecaster, label
@@ -28,27 +30,65 @@ from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.walk_forward import calibrated_forecasts, fold_data
 from pricecast.forecasting.walk_plan import Candidate, Plan, prototype
 
+_NONE: Mapping[str, Failure] = MappingProxyType({})
+
 
 def evaluate(
-    forecasters: list[Forecaster], dataset: Dataset, trials: int = 0, names: Sequence[str] | None = None
-) -> Evaluation:
+    forecasters: list[Forecaster], dataset: Dataset, trials: int = 0, names: Sequence[str] | None = None,
+    left_out: Mapping[str, Failure] = _NONE,
+) -> Evaluation:  # fmt: skip
     """Forecast from every test origin with every model, and score them; naive and ewma are fitted where missing.
+
+    A model that cannot forecast is left out; the others are judged.
 
     Args:
         forecasters: forecasters to evaluate.
         dataset: dataset whose test span they forecast.
         trials: number of settings that were tried on earlier data to choose the models.
         names: labels of the forecasters, by default the names of their models.
+        left_out: models that were left out before, by label.
 
     Raises:
-        InputError: a model has seen the test span, or was made for other features or another horizon.
+        InputError: a model has seen the test span, or was made for other features or another horizon; or naive,
+            ewma or all of the forecasters fail.
     """
     shown = set(names) if names else {forecaster.name for forecaster in forecasters}
-    missing = {name: fit(name, {}, dataset) for name in NAIVES if name not in shown}
-    labelled = {**(dict(zip(names, forecasters, strict=True)) if names else label(forecasters)), **missing}
-    about = {name: EvaluatedModel(_params(made), made.curve()) for name, made in labelled.items()}
-    forecasts = forecast_test_span(labelled, dataset)
-    return evaluate_forecasts(forecasts, dataset, about, pd.Timestamp(dataset.spec.valid_start), trials=trials)
+    given = dict(zip(names, forecasters, strict=True)) if names else label(forecasters)
+    labelled = {**given, **{name: _naive(name, dataset) for name in NAIVES if name not in shown}}
+    for name, forecaster in labelled.items():
+        _check_unseen(name, forecaster, dataset)
+        check_belongs(name, forecaster, dataset)
+    tables, failures = each_model(labelled, lambda name: _forecast(name, labelled[name], dataset))
+    check_left(failures, given)
+    about = {name: EvaluatedModel(_params(labelled[name]), labelled[name].curve()) for name in tables}
+    return evaluate_forecasts(
+        pd.concat(tables.values(), ignore_index=True), dataset, about, pd.Timestamp(dataset.spec.valid_start),
+        trials=trials, left_out={**left_out, **failures},
+    )  # fmt: skip
+
+
+def each_model(
+    names: Iterable[str], forecast: Callable[[str], pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], dict[str, Failure]]:
+    """Return the forecasts of the models that can forecast, and the failures of the others.
+
+    Raises:
+        ModelError: naive or ewma failed, beside which all others are judged.
+    """
+    tables, failures = {}, {}
+    for name in names:
+        try:
+            tables[name] = forecast(name)
+        except ModelError as error:
+            if name in NAIVES:
+                raise
+            failures[name] = error.failure
+    return tables, failures
+
+
+def _naive(name: str, dataset: Dataset) -> Forecaster:
+    with one_model(name, "be fitted"):
+        return fit(name, {}, dataset)
 
 
 def _params(forecaster: Forecaster) -> dict[str, Any]:
@@ -58,9 +98,11 @@ def _params(forecaster: Forecaster) -> dict[str, Any]:
 
 def evaluate_walk(
     candidates: Sequence[Candidate], dataset: Dataset, folds: Sequence[Fold],
-    results: Mapping[str, Sequence[OutOfFold]], plan: Plan,
+    results: Mapping[str, Sequence[OutOfFold]], plan: Plan, left_out: Mapping[str, Failure] = _NONE,
 ) -> Evaluation:  # fmt: skip
     """Calibrate and score the forecasts of a walk-forward.
+
+    A model whose forecasts cannot be calibrated is left out; the others are judged.
 
     Args:
         candidates: models that walked, naive and ewma among them.
@@ -68,27 +110,32 @@ def evaluate_walk(
         folds: folds of the walk.
         results: by model, the result of `walk_plan.parity_fit` and those of `walk_plan.fits`.
         plan: plan of the walk.
+        left_out: models that were left out before, by name.
 
     Raises:
-        InputError: a live forecast differs from the walk's.
+        InputError: a live forecast differs from the walk's, or naive or ewma fails.
     """
-    data = fold_data(dataset, folds)
-    tables = []
-    for candidate in candidates:
-        live, *fitted = results[candidate.name]
-        table = calibrated_forecasts(candidate, data, fitted, plan)
-        _check_parity(candidate.name, parity.difference(live, dataset, table))
-        tables.append(table)
-    about = {each.name: EvaluatedModel(models.params_of(each.name, prototype(each))) for each in candidates}
-    forecasts = pd.concat(tables, ignore_index=True)
-    result = evaluate_forecasts(forecasts, dataset, about, folds[0].valid_start, plan)
-    compared = {candidate.name: len(results[candidate.name][0].origins) for candidate in candidates}
+    data, by_name = fold_data(dataset, folds), {candidate.name: candidate for candidate in candidates}
+
+    def calibrated(name: str) -> pd.DataFrame:
+        with one_model(name, "be calibrated"):
+            return calibrated_forecasts(by_name[name], data, results[name][1:], plan)
+
+    tables, failures = each_model(by_name, calibrated)
+    for name, table in tables.items():
+        _check_parity(name, parity.difference(results[name][0], dataset, table))
+    about = {name: EvaluatedModel(models.params_of(name, prototype(by_name[name]))) for name in tables}
+    result = evaluate_forecasts(
+        pd.concat(tables.values(), ignore_index=True), dataset, about, folds[0].valid_start, plan,
+        left_out={**left_out, **failures},
+    )  # fmt: skip
+    compared = {name: len(results[name][0].origins) for name in tables}
     return replace(result, verdict={**result.verdict, "parity": compared})
 
 
 def evaluate_forecasts(
     forecasts: pd.DataFrame, dataset: Dataset, about: Mapping[str, EvaluatedModel], known: pd.Timestamp,
-    plan: Plan | None = None, trials: int = 0,
+    plan: Plan | None = None, trials: int = 0, left_out: Mapping[str, Failure] = _NONE,
 ) -> Evaluation:  # fmt: skip
     """Score forecasts of one fold or many.
 
@@ -99,6 +146,7 @@ def evaluate_forecasts(
         known: date before which all training data of every model ends.
         plan: plan of the walk-forward that they come from, if from one.
         trials: number of settings that were tried on earlier data to choose the models.
+        left_out: models that were left out, by label.
     """
     scores = score(forecasts, insample_mae(dataset, known))
     covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
@@ -108,7 +156,11 @@ def evaluate_forecasts(
         models=about, forecasts=forecasts, scores=scores, leaderboard=with_fold_spread(leaderboard(scores), folds),
         folds=folds, coverage=covered, direction=direction(forecasts), ranking=ranking(forecasts),
         trading=trading(forecasts, trials=trials), pit=pit_counts(forecasts),
-        verdict={**verdict(scores), "answers": answers, "selected": selected, "trials": trials}, plan=plan,
+        verdict={
+            **verdict(scores, {name: failure.reason for name, failure in left_out.items()}),
+            "answers": answers, "selected": selected, "trials": trials,
+        },
+        plan=plan, left_out=left_out,
     )  # fmt: skip
 
 
@@ -116,16 +168,20 @@ def forecast_test_span(forecasters: Mapping[str, Forecaster], dataset: Dataset) 
     """Return the forecasts of all forecasters from all test origins, in units of the adjusted close.
 
     Raises:
-        InputError: a forecaster does not belong to the dataset.
+        InputError: a forecaster does not belong to the dataset, or cannot forecast.
     """
-    origins = dataset.origins("test")
-    tables = []
     for name, forecaster in forecasters.items():
         _check_unseen(name, forecaster, dataset)
         check_belongs(name, forecaster, dataset)
-        panel = dataset.panel(forecaster.scalers)
-        tables.append(forecaster.table(panel, origins, panel.close[origins]).assign(model=name))
+    tables = [_forecast(name, forecaster, dataset) for name, forecaster in forecasters.items()]
     return pd.concat(tables, ignore_index=True)
+
+
+def _forecast(name: str, forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
+    origins = dataset.origins("test")
+    with one_model(name, "forecast"):
+        panel = dataset.panel(forecaster.scalers)
+        return forecaster.table(panel, origins, panel.close[origins]).assign(model=name)
 
 
 def insample_mae(dataset: Dataset, before: pd.Timestamp) -> pd.Series:

@@ -1,13 +1,14 @@
 """The result of an evaluation: forecasts, scores, tables and the verdict."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from pricecast.evaluation.by_fold import FOLD_METRICS
 from pricecast.evaluation.leaderboard import headline
+from pricecast.failures import Failure
 from pricecast.forecasting.walk_plan import Plan
 from pricecast.schema import NAIVE
 
@@ -37,6 +38,7 @@ class Evaluation:
         pit: where outcomes fell in their forecast distributions (see `pit.pit_counts`).
         verdict: the outcome in words and figures.
         plan: plan of the walk-forward, None where the dataset's own test span is the only fold.
+        left_out: models that were not judged, by label.
     """
 
     models: Mapping[str, EvaluatedModel]
@@ -51,6 +53,7 @@ class Evaluation:
     pit: pd.DataFrame
     verdict: dict[str, Any]
     plan: Plan | None = None
+    left_out: Mapping[str, Failure] = field(default_factory=dict)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables that have rows, by the name of the file that each becomes."""

@@ -1,5 +1,7 @@
 """The verdict: who beats the better of naive and ewma, in words and figures that only a test may lead to."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,21 +20,26 @@ TEST = (
 )
 
 
-def verdict(scores: pd.DataFrame) -> dict[str, Any]:
+def verdict(scores: pd.DataFrame, left_out: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Say in words and figures who beat the better of naive and ewma at the shortest horizon, for JSON.
 
     "Better" and "worse" are said only below a Holm-adjusted p of .05, from a difference of 0.1 % on, and where test
     and metric agree; other horizons are mentioned where their outcome differs. Figures that do not exist are None.
 
+    Args:
+        scores: result of `scores.score`.
+        left_out: reasons for which models were not judged, by label.
+
     Returns:
-        `sentence`, `best` (see `best_model`), `reference`, `horizon`, `n_days`, `test` (its description) and
-        `models`: by name `sentence`, `point` (`skill_rmse`, `p`) and `intervals` (`skill_crps`, `p`) against
-        the reference, `coverage_90`.
+        `sentence`, `left_out`, `best` (see `best_model`), `reference`, `horizon`, `n_days`, `test` (its
+        description) and `models`: by name `sentence`, `point` (`skill_rmse`, `p`) and `intervals` (`skill_crps`,
+        `p`) against the reference, `coverage_90`.
     """
     tables = {horizon: at_horizon(scores, horizon) for horizon in horizons(scores)}
     horizon, table = next(iter(tables.items()))
     return {
-        "sentence": _overall(tables),
+        "sentence": _overall(tables) + (f" Left out: {', '.join(left_out)}." if left_out else ""),
+        "left_out": dict(left_out),
         "best": best_model(scores),
         "reference": reference_of(table),
         "horizon": horizon,

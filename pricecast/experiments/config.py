@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.evaluation.scores import NAIVES
+from pricecast.failures import ModelError
 from pricecast.text import short
 
 SEED = "seed"
@@ -85,7 +87,8 @@ def _experiment(name: Any, about: Any) -> Experiment:
         raise InputError(f"expected a description of {name} in {_LONGEST} printable characters on one line")
     if SEED in experiment.params:
         raise InputError(f"expected no seed in the params of {name}, got one: --seeds and --seed give them")
-    models.create(experiment.model, experiment.params)
+    with suppress(ModelError):  # of a model that cannot be imported, which fails when it is its turn
+        models.create(experiment.model, experiment.params)
     return experiment
 
 

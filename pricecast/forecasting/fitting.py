@@ -115,7 +115,7 @@ def _walk_past(
             progress(f"{name}, out of fold {folds.index(fold) + 1} of {len(folds)}")
         return learn(make(name, params, settings), settings.stops(name), panel, fold)
 
-    return out_of_fold.collect(fit_fold, dataset, folds)
+    return out_of_fold.collect(name, fit_fold, dataset, folds)
 
 
 def learn(model: Model, stops: bool, panel: Panel, fold: Fold, on_epoch: OnEpoch | None = None) -> Model:

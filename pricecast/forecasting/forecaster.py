@@ -25,13 +25,12 @@ from pricecast.forecasting.context import Context, walked_rows
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.settings import DEFAULTS, Settings
 from pricecast.forecasting.table import forecast_table
+from pricecast.model_output import FARTHEST, check_forecast
 from pricecast.models import About, Forecast, Model
-from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
+from pricecast.schema import PRICE_COLUMNS
 from pricecast.statistics import conformal
 from pricecast.table_checks import require
 
-# A log return beyond this is no price any more, and its square no number.
-_FARTHEST = 300.0
 _NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
 _log = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ class Forecaster:
         # Whatever overflows on the way shows in the end.
         with np.errstate(all="ignore"):
             # In units of a volatility gone wild, a sound forecast may end beyond any price.
-            return np.clip(self._quantiles(panel, origins), -_FARTHEST, _FARTHEST)
+            return np.clip(self._quantiles(panel, origins), -FARTHEST, FARTHEST)
 
     def _quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
         if self.calibration is None:
@@ -137,7 +136,7 @@ class Forecaster:
 
     def _forecast(self, panel: Panel, origins: np.ndarray) -> Forecast:
         shape = (len(origins), self.spec.horizon)
-        return _check_forecast(self.name, self.model.predict(panel, origins), shape)
+        return check_forecast(self.name, self.model.predict(panel, origins), shape)
 
     def _walked(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
         # Not by way of `context`, which knows the models of this project alone.
@@ -207,21 +206,6 @@ def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
 
 def _own_quantiles(forecast: Forecast) -> np.ndarray:
     return conformal.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
-
-
-def _check_forecast(name: str, forecast: Forecast, shape: tuple[int, int]) -> Forecast:
-    """Return the forecast; refuse other shapes, returns beyond any price and NaN."""
-    sizes = {"center": shape, "sigma": shape, "quantiles": (*shape, len(QUANTILE_COLUMNS))}
-    parts = {part: getattr(forecast, part) for part in sizes}
-    sound = all(
-        part is None or (part.shape == sizes[key] and (np.abs(part) < _FARTHEST).all())
-        for key, part in parts.items()
-    )
-    if not sound:
-        raise InputError(
-            f"expected forecasts of {name} that are log returns within {_FARTHEST:g}, got others: train it again"
-        )
-    return forecast
 
 
 def _without_index(raw: pd.DataFrame) -> pd.DataFrame:

@@ -77,13 +77,27 @@ def known(dataset: Dataset, origins: np.ndarray, start: pd.Timestamp) -> np.ndar
     return origins[(last < start).to_numpy()[origins]]
 
 
-def collect(learn: Learn, dataset: Dataset, folds: Sequence[Fold]) -> OutOfFold:
-    """Fit scalers and model on the past of each fold, and forecast from its origins."""
+def collect(name: str, learn: Learn, dataset: Dataset, folds: Sequence[Fold]) -> OutOfFold:
+    """Fit scalers and model on the past of each fold, and forecast from its origins.
+
+    Raises:
+        InputError: the model returns something that is no forecast.
+    """
     parts = []
     for fold in folds:
         panel = dataset.panel(fit_scalers(dataset.features, dataset.spec, fold.train))
-        parts.append(OutOfFold(fold.origins, learn(panel, fold).predict(panel, fold.origins)))
+        parts.append(forecast_rows(name, learn(panel, fold), panel, fold.origins))
     return join(parts)
+
+
+def forecast_rows(name: str, model: Model, panel: Panel, rows: np.ndarray) -> OutOfFold:
+    """Forecast from rows (n,) of a panel that the model has not learned from.
+
+    Raises:
+        InputError: the model, whose name is for the message, returns something that is no forecast.
+    """
+    shape = (len(rows), panel.spec.horizon)
+    return OutOfFold(rows, model_output.check_forecast(name, model.predict(panel, rows), shape))
 
 
 def join(parts: Sequence[OutOfFold]) -> OutOfFold:

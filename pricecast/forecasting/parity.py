@@ -9,6 +9,7 @@ import pandas as pd
 
 from pricecast.dataset import subsets
 from pricecast.dataset.dataset import Dataset
+from pricecast.dataset.features import SCALE_FLOOR
 from pricecast.dataset.splits import Fold
 from pricecast.forecasting.fitting import fit
 from pricecast.forecasting.forecaster import Forecaster
@@ -92,8 +93,12 @@ def quantile_returns(table: pd.DataFrame, suffix: str = "") -> np.ndarray:
 def relative_difference(live: np.ndarray, backtest: np.ndarray) -> np.ndarray:
     """Return the largest difference of each row's quantiles (n, q), in widths of the 90 % interval, (n,).
 
+    Where a series is so regular that its interval has hardly any width, the largest quantile stands in for it.
+
     >>> relative_difference(np.array([[-2.0, 0.0, 2.5]]), np.array([[-2.0, 0.0, 2.0]]))
     array([0.125])
+    >>> relative_difference(np.array([[7.99, 8.0, 8.0]]), np.array([[8.0, 8.0, 8.0]])).round(5)
+    array([0.00125])
     """
-    width = np.maximum(backtest[:, -1] - backtest[:, 0], 1e-12)
-    return np.abs(live - backtest).max(axis=1) / width
+    width = np.maximum(backtest[:, -1] - backtest[:, 0], np.abs(backtest).max(axis=1))
+    return np.abs(live - backtest).max(axis=1) / np.maximum(width, SCALE_FLOOR)

@@ -59,7 +59,7 @@ def run_fit(fit: Fit, dataset: Dataset) -> OutOfFold:
     panel = dataset.panel(scalers)
     inside = (panel, fit.fold) if fit.window is None else _within(panel, fit.fold, fit.window)
     model = fitting.learn(prototype(fit.candidate), fit.candidate.settings.stops(fit.candidate.name), *inside)
-    return OutOfFold(fit.rows, model.predict(panel, fit.rows))
+    return out_of_fold.forecast_rows(fit.candidate.name, model, panel, fit.rows)
 
 
 def calibrated_forecasts(

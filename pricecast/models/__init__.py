@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from pricecast.errors import InputError
+from pricecast.failures import one_model
 from pricecast.model_output import Forecast
 from pricecast.models._catalog import (
     ALL,
@@ -113,11 +114,13 @@ def load(name: str) -> type[Model]:
 
     Raises:
         InputError: there is no such model, or it lacks a package.
+        ModelError: its file, or a library that it needs, cannot be imported.
     """
     check_name(name)
     if missing(name):
         raise InputError(f"expected the packages of the model, but {lacks(name)}")
-    return importlib.import_module(f"{__name__}.{name}").Model
+    with one_model(name, "be imported"):
+        return importlib.import_module(f"{__name__}.{name}").Model
 
 
 def parameters(name: str) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def create(name: str, params: dict[str, Any]) -> Model:
 
     Raises:
         InputError: there is no such model, it has no such parameter, or a value is of the wrong type.
+        ModelError: it cannot be imported or made.
     """
     defaults = parameters(name)
     for key, value in params.items():
@@ -138,7 +142,9 @@ def create(name: str, params: dict[str, Any]) -> Model:
                 f"expected parameters of {name} out of {', '.join(defaults) or '(none)'}, got {short(key)}"
             )
         _check_type(name, key, value, defaults[key])
-    return load(name)(**params)
+    model = load(name)
+    with one_model(name, "be made"):
+        return model(**params)
 
 
 def settle(name: str, params: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:

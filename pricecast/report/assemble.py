@@ -1,7 +1,5 @@
 """From an evaluation, and the data that it is about, to a report."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from pricecast.dataset.dataset import Dataset
@@ -16,14 +14,13 @@ from pricecast.text import listed
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
-def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool, left_out: Sequence[str] = ()) -> Report:
+def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool) -> Report:
     """Put the evaluation and the facts about its data into a report.
 
     Args:
         evaluation: evaluation to report.
         dataset: dataset of the evaluation.
         figures: whether to draw figures.
-        left_out: reasons for which models were left out.
     """
     spec, shown = dataset.spec, featured_model(evaluation.scores)
     curves = {name: model.curve for name, model in evaluation.models.items()}
@@ -39,12 +36,17 @@ def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool, left_ou
         direction=evaluation.direction,
         trading=evaluation.trading,
         ranking=evaluation.ranking,
-        warnings=[f"Left out: {reason}." for reason in (*spec.dropped.values(), *left_out)]
-        + _without_parity(evaluation),
+        warnings=_left_out(evaluation, dataset) + _without_parity(evaluation),
         facts=facts(dataset, evaluation.forecasts, evaluation.plan),
         quality=dataset.quality,
         figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if figures else {},
     )
+
+
+def _left_out(evaluation: Evaluation, dataset: Dataset) -> list[str]:
+    """Name the tickers and models that were not judged, with the reasons."""
+    reasons = [*dataset.spec.dropped.values(), *(failure.reason for failure in evaluation.left_out.values())]
+    return [f"Left out: {reason}." for reason in reasons]
 
 
 def _without_parity(evaluation: Evaluation) -> list[str]:

@@ -132,3 +132,41 @@ def test_only_a_fit_imports_scikit_learn(tmp_path):
         "sys.exit(len({'sklearn', 'skops', 'torch'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True, cwd=ROOT)
+
+
+# --- columns that do not vary ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", SCALERS)
+@pytest.mark.parametrize(
+    ("column", "size", "is_flat"),
+    [
+        ((0.76, 3e-10), 0.0, True),  # what a recursion has not quite forgotten
+        ((100.0, 1e-12), 0.0, True),
+        ((1e9, 10.0), 0.0, True),
+        ((0.0, 1e-8), 1.0, True),  # rounding in a column of features
+        ((0.0, 1e-8), 0.0, False),  # a price that small
+        ((1e-8, 1e-10), 0.0, False),
+        ((0.0, 1e-3), 1.0, False),
+        ((100.0, 0.01), 1.0, False),
+    ],
+)
+def test_a_column_that_does_not_vary_is_centred_and_not_scaled_up(kind, column, size, is_flat):
+    mean, deviation = column
+    X = mean + deviation * np.linspace(-1, 1, 101)[:, None]
+    scaler = Scaler.fit(kind, X, size)
+    scaled = scaler.transform(X)
+    assert (np.ptp(scaled) <= 2.01 * deviation) == is_flat
+    assert np.abs(scaled).max() <= 2
+    np.testing.assert_allclose(scaler.inverse_transform(scaled), X, rtol=1e-12, atol=1e-15)
+    plain = Scaler.fit(kind, X)
+    if not is_flat:
+        assert all(np.array_equal(plain.learned[key], value) for key, value in scaler.learned.items())
+
+
+def test_a_column_that_does_not_vary_survives_its_file(tmp_path):
+    X = np.column_stack([np.linspace(0, 1, 50), 1 + 1e-9 * np.linspace(0, 1, 50)])
+    for kind in SCALERS:
+        scalers = Scalers.fit(kind, X, X)
+        scalers.save(tmp_path / kind)
+        assert np.array_equal(Scalers.load(tmp_path / kind).X.transform(X), scalers.X.transform(X))

@@ -1,5 +1,8 @@
 """Folds of the past, and the walk through all folds."""
 
+import os
+import re
+import signal
 from functools import cache
 
 import numpy as np
@@ -313,12 +316,33 @@ def test_parallel_fits_are_those_of_one_process():
             assert (ours is None and theirs is None) or same_bits(ours, theirs)
 
 
-def test_an_error_in_a_child_process_is_the_error():
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_model_that_fails_stops_no_other(jobs):
     walked = walk_plan.newest_folds(data(), 2, 0.3)
-    fits = walk_plan.fits(Candidate("linear", {}), data(), walked)
-    broken = [walk_plan.Fit(Candidate("knn", {"neighbours": 0}), "fold 1", walked[0], walked[0].origins), *fits]
-    with pytest.raises(InputError):
-        list(local.results(broken, data(), 2))
+    sound, broken = (walk_plan.fits(Candidate(*each), data(), walked) for each in SOUND_AND_BROKEN)
+    found = dict(local.results([*broken, *sound], data(), jobs))
+    failures = {number: found.pop(number) for number in range(len(broken)) if number in found}
+    assert sorted(found) == list(range(len(broken), len(broken) + len(sound)))
+    # What was not begun when the first failure came in is not begun at all.
+    assert 1 <= len(failures) <= (1 if jobs == 1 else len(broken))
+    for failure in failures.values():
+        assert re.match(r"knn cannot be fitted \((past|fold) \d\): expected 1 to \d+ neighbours", failure.reason)
+        assert failure.trace.startswith("Traceback")
+
+
+SOUND_AND_BROKEN = (("linear", {}), ("knn", {"neighbours": 0}))
+
+
+def test_a_process_that_is_killed_is_told_in_one_line(monkeypatch):
+    walked = walk_plan.newest_folds(data(), 2, 0.3)
+    fits = walk_plan.fits(Candidate("drift", {}), data(), walked)
+    monkeypatch.setattr(local, "_child", shot)
+    with pytest.raises(InputError, match="got one that was killed"):
+        list(local.results(fits, data(), 2))
+
+
+def shot(*args):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("parts", [(), ("sigma",), ("quantiles",)])

@@ -72,7 +72,7 @@ class Store:
             ]
         digest = digest_text(str(data.features.to_numpy().tolist()))
         with walked.counted(self.patch) as made, tracking.open_run("backtest", {}, {"step": "backtest"}) as run:
-            found = step._fitted(run, wanted, data, digest)
+            found, _ = step._fitted(run, wanted, data, digest)
         self.run = run.run_id
         self.folder = walked.place(MlflowClient().get_run(run.run_id)) / FOLDER
         return made, found

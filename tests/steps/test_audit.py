@@ -18,6 +18,7 @@ from pricecast.dataset import features
 from pricecast.dataset.dataset import build
 from pricecast.files import read_json
 from pricecast.forecasting import fitting
+from tests.support.failing_models import dropped_in
 from tests.support.market_samples import market
 from tests.support.stores import inside
 
@@ -232,3 +233,27 @@ def test_what_cannot_be_tried_is_told_and_tagged(home):
     assert output.endswith("Audit: 14 checks passed, 0 failed, 1 not tried\n")
     assert newest().data.tags["pricecast.audit"] == "incomplete"
     assert "not everything could be tried" in page_of(newest())
+
+
+def test_a_model_that_cannot_be_fitted_is_not_tried_and_the_others_are(home, tmp_path):
+    with dropped_in(tmp_path, ("singular", "unimportable")):
+        output = succeed("audit", "--dataset", "dataset", "--models", "drift,singular,unimportable")
+        assert "not tried" in output
+        run = newest()
+        assert run.data.tags["pricecast.audit"] == "incomplete"
+        checks = read_json(artifacts.fetch(f"runs:/{run.info.run_id}/audit.json"))["checks"]
+        results = {
+            about: {each["result"] for each in checks if each["about"] == about} for about in ("drift", "singular")
+        }
+        assert results == {"drift": {"passed"}, "singular": {"not tried"}}
+        line = fail("audit", "--dataset", "dataset", "--models", "singular,unimportable")
+    assert "expected a model that can be audited, got none of 2: singular, it cannot be fitted: LinAlgError" in line
+    assert newest().info.status == "FAILED"
+    assert "audit.html" in files(newest())
+
+
+def test_a_parameter_that_no_model_has_is_told_before_the_audit(home):
+    given = json.dumps({"drift": {"slope": 2}})
+    assert "expected parameters of drift" in fail(
+        "audit", "--dataset", "dataset", "--models", "naive,drift", "--model-params", given
+    )

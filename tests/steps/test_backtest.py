@@ -16,10 +16,11 @@ from flow_steps.runs import tracking
 from pricecast.evaluation import by_fold
 from pricecast.evaluation.scores import NAIVES
 from pricecast.files import read_json
-from pricecast.models import _catalog
+from pricecast.models import _catalog, naive
 from pricecast.schema import FORECASTS
 from tests.pipeline.test_mlflow_run import mlflow_run
 from tests.support import walked
+from tests.support.failing_models import dropped_in, reason
 from tests.support.market_samples import small_dataset
 from tests.support.mlproject import copy_of_project
 from tests.support.stores import environment
@@ -235,6 +236,47 @@ def test_a_model_of_a_family_without_its_package_is_left_out_by_name(home, monke
     for name in lacking:
         assert f"Left out: {name}" in report
     assert set(walked.forecasts(run)["model"]) == {*NAIVES, "drift"}
+
+
+# --- models that fail ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing(tmp_path):
+    with dropped_in(tmp_path, FAILED):
+        yield
+
+
+FAILED = ("singular", "nothing", "unloadable", "unimportable")
+
+
+def test_models_that_fail_are_left_out_and_tried_again(home, failing, monkeypatch, caplog):
+    for _ in range(2):
+        with walked.counted(monkeypatch) as fits:
+            run, done = walked.call(home, models=",".join(["drift", *FAILED]))
+        assert {name.partition(",")[0] for name in fits} >= {"singular", "nothing", "unloadable"}
+    assert not [name for name in fits if name.startswith(("drift", "naive", "ewma"))]
+    assert set(walked.forecasts(run)["model"]) == {*NAIVES, "drift"}
+    verdict = read_json(walked.place(run) / "verdict.json")
+    assert verdict["left_out"].keys() == set(FAILED)
+    assert run.info.status == "FINISHED"
+    assert "pricecast.key" not in run.data.tags
+    lines = run.data.tags["pricecast.left_out"].splitlines()
+    for name in FAILED:
+        (line,) = [line for line in lines if line.startswith(f"{name} cannot be ")]
+        # Where in the walk it failed stands between, unless no fit was begun.
+        assert line.partition(": ")[2].startswith(reason(name).partition(": ")[2][:40])
+        assert (walked.place(run) / "failures" / f"{name}.txt").read_text(encoding="utf-8").startswith("Traceback")
+        assert f"left out: {line}" in caplog.text
+        assert f"- Left out: {line}"[:80] in done.output
+
+
+def test_nobody_left_or_no_naive_fails_the_backtest(home, failing, monkeypatch):
+    with walked.counted(monkeypatch):
+        assert "got none of 2: singular cannot be fitted" in walked.refusal(home, models="singular,unimportable")
+        monkeypatch.setattr(naive.Model, "predict", lambda *args: 1 / 0)
+        assert "naive cannot be fitted (" in walked.refusal(home, models="drift", share="0.29")
+    assert [run.info.status for run in walked.backtests()[-2:]] == ["FAILED"] * 2
 
 
 # --- in other processes ------------------------------------------------------------------------------------

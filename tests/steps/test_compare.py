@@ -14,6 +14,7 @@ from flow_steps.reuse import copies
 from main import main as pipeline
 from pricecast.experiments.comparison import SCORES, TRAINING
 from pricecast.experiments.config import read
+from tests.support.failing_models import dropped_in
 from tests.support.stores import inside
 from tests.support.stress import ROOT
 from tests.support.walked import place
@@ -215,3 +216,42 @@ def test_the_experiment_of_the_environment_goes_before_ours(home, monkeypatch):
     assert {"compare one", "exp_D", "naive h=1"} <= set(names)
     # A model without a seed is trained once, whatever --seeds says.
     assert names.count("train drift") == 1
+
+
+def test_an_experiment_that_fails_is_left_out_and_the_others_are_compared(home, tmp_path):
+    file = home / "failing.yaml"
+    names = {"D": "drift", "S": "singular", "L": "lost", "H": "har"}
+    file.write_text("".join(f"{name}: {{model: {model}}}\n" for name, model in names.items()), encoding="utf-8")
+    with dropped_in(tmp_path, ("singular", "lost")):
+        done = call(file, "--vis", "false")
+        assert done.exit_code == 0, done.output
+        parent = parents()[-1]
+        only = home / "only.yaml"
+        only.write_text("S: {model: singular}\nL: {model: lost}\n", encoding="utf-8")
+        refused = call(only, "--vis", "false")
+    table = pd.read_csv(place(parent) / "comparison.csv")
+    assert table["experiment"].tolist() == ["naive", "D", "H"]
+    assert parent.info.status == "FINISHED"
+    # The one failed in training, the other when it was judged.
+    reasons = {
+        "S": "S: singular cannot be fitted: LinAlgError",
+        "L": "L cannot forecast: IndexError: out of bounds",
+    }
+    children = {run.info.run_name: run for run in copies.children(parent.info.run_id)}
+    for name, why in reasons.items():
+        assert why in parent.data.tags["pricecast.left_out"]
+        assert why in children[f"exp_{name}"].data.tags["pricecast.left_out"]
+        assert f"Left out: {why}" in done.output
+    assert children["exp_S"].info.status == "FAILED"
+    assert [run.info.status for run in copies.children(children["exp_S"].info.run_id)] == ["FAILED"]
+    assert refused.exit_code == 1
+    assert "expected a model that can be judged, got none of" in refused.output
+    assert parents()[-1].info.status == "FAILED"
+
+
+def test_a_lookback_that_is_too_long_is_told_before_any_work(home):
+    file = home / "long.yaml"
+    file.write_text("A: {model: drift}\nB: {model: moving_average, params: {lookback: 21}}\n", encoding="utf-8")
+    done = call(file, "--lookback", "0")
+    assert "expected a lookback of 1 to 20, got 21" in done.output
+    assert copies.children(parents()[-1].info.run_id) == []
