@@ -126,6 +126,9 @@ def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: b
     tickers = panel.tickers[origins]
     odd = odd_tickers(forecast, panel, origins)
     common = np.isin(origins, panel.ordinary(origins)) & ~np.isin(tickers, odd)
+    if not common.any():
+        # None is like another: then all of them have to do.
+        odd, common = odd[:0], np.ones(len(origins), dtype=bool)
     pooled = _offsets(forecast, panel, origins, common)
     offsets = [pooled]
     thresholds = _terciles(tickers[common], panel.scale[origins[common]]) if mondrian else {}

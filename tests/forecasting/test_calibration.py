@@ -222,6 +222,16 @@ def test_an_odd_ticker_with_few_days_is_calibrated_with_the_others():
     np.testing.assert_array_equal(alone[1:], found.offsets[0, 1:])
 
 
+def test_where_all_tickers_are_odd_they_are_calibrated_together():
+    panel, origins = panel_of("sticky")
+    rows = origins[panel.tickers[origins] == pathologies.FIFTH]
+    found = calibrate(nothing(panel, rows), panel, rows, False, False)
+    assert odd_tickers(nothing(panel, rows), panel, rows).tolist() == [pathologies.FIFTH]
+    expected = conformal.fit(nothing(panel, rows), panel.returns(rows), panel.unit(rows), panel.dates[rows])
+    np.testing.assert_array_equal(found.offsets[0], expected)
+    assert found.own == {}
+
+
 def test_days_that_teach_nothing_calibrate_nothing():
     panel, origins = panel_of("print")
     found = calibrate(nothing(panel, origins), panel, origins, False, False)
