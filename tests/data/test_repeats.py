@@ -184,3 +184,36 @@ def test_a_split_behind_dropped_copies_is_still_found():
     raw.loc[60:, OHLC] /= 4
     with pytest.raises(InputError, match="1 x unadjusted_split"):
         clean(raw)
+
+
+def thin(n=1250, seed=0):
+    """A ticker of few ticks that trades some round lots a day: some of its bars come twice by chance."""
+    rng = np.random.default_rng(seed)
+    close = np.round(5 + 0.05 * np.cumsum(rng.choice([-1, 0, 0, 1], n)), 2)
+    low = np.round(close - 0.05 * (rng.random(n) < 0.5), 2)
+    volume = 100.0 * rng.geometric(0.02, n)
+    return walk(n).assign(open=close, high=close, low=low, close=close, volume=volume)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_thin_tickers_coincidences_are_no_copies_in_the_table_or_in_a_part_of_it(seed):
+    bars = thin(seed=seed)
+    same = (bars[[*OHLC, "volume"]] == bars[[*OHLC, "volume"]].shift()).all(axis=1)
+    assert 0 < same.sum() < 0.02 * len(bars)
+    kept, report = clean(bars)
+    assert repeated(report)["count"] == 0
+    for days in (443, 600, 900):
+        assert repeated(clean(kept[-days:])[1])["count"] == 0
+
+
+def test_one_copy_among_bars_of_different_volume_is_one():
+    bars = walk(1250)
+    bars.loc[600, [*OHLC, "volume"]] = bars.loc[599, [*OHLC, "volume"]]
+    assert repeated(clean(bars)[1])["count"] == 1
+
+
+def test_a_frozen_feed_of_a_thin_ticker_is_seen():
+    bars = thin()
+    bars.loc[1239, "high"] += 0.05
+    bars.loc[1240:, [*OHLC, "volume"]] = bars.loc[1239, [*OHLC, "volume"]].to_numpy()
+    assert repeated(clean(bars)[1])["count"] == 10

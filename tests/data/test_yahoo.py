@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -16,6 +16,7 @@ from pricecast.data import sources
 from pricecast.data.quality import clean
 from pricecast.data.sources import Request, yahoo
 from pricecast.errors import InputError
+from tests.support.http_servers import QuietServer
 
 SESSIONS = pd.DatetimeIndex(["2024-06-24", "2024-06-25", "2024-06-26", "2024-06-27", "2024-06-28"])
 CLOSES = [10.0, 10.5, 10.2, 10.4, 10.6]
@@ -71,7 +72,7 @@ class Yahoo(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Yahoo)
+    server = QuietServer(Yahoo)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -5,12 +5,13 @@ import os
 import socket
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from flow_steps.safety import store
 from pricecast.errors import InputError
+from tests.support.http_servers import QuietServer
 from tests.support.stress import apart
 
 
@@ -33,9 +34,7 @@ def server(monkeypatch):
             def log_message(self, *args):
                 pass
 
-        # A server that does not wait for the answers it still owes.
-        made = type("Server", (ThreadingHTTPServer,), {"daemon_threads": True, "block_on_close": False})
-        servers.append(made(("127.0.0.1", 0), Handler))
+        servers.append(QuietServer(Handler))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{servers[-1].server_port}")
         return requests

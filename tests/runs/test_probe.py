@@ -3,12 +3,13 @@
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from flow_steps.runs import probe
 from pricecast.errors import InputError
+from tests.support.http_servers import QuietServer
 from tests.support.stores import empty_database, fresh_store, inside
 
 
@@ -52,8 +53,7 @@ def artifacts():
             def log_message(self, *args):
                 pass
 
-        made = type("Server", (ThreadingHTTPServer,), {"daemon_threads": True, "block_on_close": False})
-        servers.append(made(("127.0.0.1", 0), Handler))
+        servers.append(QuietServer(Handler))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{servers[-1].server_port}/api/2.0/mlflow-artifacts/artifacts/1", kept
 

@@ -67,6 +67,8 @@ def tickers(kind):
         dates(lambda days: days.dt.tz_localize("Asia/Tokyo")),
         dates(lambda days: days.astype("datetime64[s]")),
         dates(lambda days: days.dt.strftime("%Y-%m-%d")),
+        dates(lambda days: days.dt.strftime("%d/%m/%Y")),
+        dates(lambda days: days.dt.strftime("%m/%d/%Y")),
         dates(lambda days: days.dt.strftime("%Y-%m-%dT00:00:00Z").astype("string")),
         dates(lambda days: days.dt.strftime("%Y%m%d").astype("category")),
         dates(lambda days: days.dt.strftime("%Y%m%d").astype(int)),

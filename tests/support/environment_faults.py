@@ -5,11 +5,13 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import NamedTuple
 
 import optuna
+
+from tests.support.http_servers import QuietServer
 
 TUNE = ("tune", "--models", "mlp", "--n-trials", "1", "--source", "synthetic", "--path", "gbm")
 _RUN = "a" * 32
@@ -237,6 +239,6 @@ def _server(status_of: Callable[[str], int]) -> str:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = type("Server", (ThreadingHTTPServer,), {"daemon_threads": True})(("127.0.0.1", 0), Handler)
+    server = QuietServer(Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"

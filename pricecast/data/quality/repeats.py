@@ -7,6 +7,11 @@ from pricecast.data.quality.rows import Rows
 
 COMMON = 0.05  # share of a ticker's bars above which one with a range comes back by itself
 FACTOR = 3  # so many times as often as expected is no coincidence
+MANY, LONG = 0.02, 5  # share of a ticker's bars, and copies in a row, that are no coincidence on any ticker
+TELLING, DISTINCT = (
+    0.95,
+    0.5,
+)  # share of different volumes, or of different closes without any, that tell bars apart
 CHANCE = 1e-3  # probability below which a weekday without any trade is no coincidence
 NAMES = np.array(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
 OHLC = ["open", "high", "low", "close"]
@@ -15,6 +20,7 @@ OHLC = ["open", "high", "low", "close"]
 def drop_copies(rows: Rows) -> None:
     """Drop bars that repeat the one before; a ticker that never moves is left as it is, for its own finding."""
     copies = (_repeats(rows) | _is_filled(rows)) & _moves(rows)
+    copies &= _are_no_coincidence(rows, copies)
     if not copies.any():
         return
     copies = _of_runs(rows, copies)
@@ -78,6 +84,26 @@ def _is_filled(rows: Rows) -> np.ndarray:
     elsewhere = np.bincount(rows.code, weights=idle)[rows.code] - quiet[slot]
     chance = ((elsewhere + 1) / (others + 2)) ** days[slot]
     return (quiet == days)[slot] & (chance < CHANCE)
+
+
+def _are_no_coincidence(rows: Rows, copies: np.ndarray) -> np.ndarray:
+    """Mark the rows of tickers with many copies, or some in a row, or whose bars hardly ever come twice by chance.
+
+    A thin ticker may well trade 500 shares at one price on two days. This depends as little as possible on how
+    much of its history there is: what a table keeps, a part of it keeps, too.
+    """
+    bars = np.bincount(rows.code)
+    many = np.bincount(rows.code, weights=copies) >= MANY * bars
+    ends = np.cumsum(copies)
+    run = ends - np.maximum.accumulate(np.where(copies, 0, ends))
+    in_a_row = np.bincount(rows.code, weights=run >= LONG) > 0
+    traded = ~copies & (rows.columns["volume"] > 0)
+    kept = pd.DataFrame({"code": rows.code, "volume": rows.columns["volume"], "close": rows.columns["close"]})
+    volumes, closes = kept[traded].groupby("code")["volume"], kept[~copies].groupby("code")["close"]
+    distinct = (volumes.nunique() / volumes.size()).reindex(range(len(bars)))
+    # Exchange rates and indices come without a volume.
+    distinct = distinct.fillna((closes.nunique() / closes.size()).reindex(range(len(bars))) * TELLING / DISTINCT)
+    return (many | in_a_row | (distinct.to_numpy() >= TELLING))[rows.code]
 
 
 def _weekday(rows: Rows) -> np.ndarray:
