@@ -192,7 +192,7 @@ def thin(n=1250, seed=0):
     close = np.round(5 + 0.05 * np.cumsum(rng.choice([-1, 0, 0, 1], n)), 2)
     low = np.round(close - 0.05 * (rng.random(n) < 0.5), 2)
     volume = 100.0 * rng.geometric(0.02, n)
-    return walk(n).assign(open=close, high=close, low=low, close=close, volume=volume)
+    return walk(n, "2018-01-01").assign(open=close, high=close, low=low, close=close, volume=volume)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -207,7 +207,7 @@ def test_a_thin_tickers_coincidences_are_no_copies_in_the_table_or_in_a_part_of_
 
 
 def test_one_copy_among_bars_of_different_volume_is_one():
-    bars = walk(1250)
+    bars = walk(1250, "2018-01-01")
     bars.loc[600, [*OHLC, "volume"]] = bars.loc[599, [*OHLC, "volume"]]
     assert repeated(clean(bars)[1])["count"] == 1
 
