@@ -21,6 +21,13 @@ FACTOR = 20.0
 # Half of the moves of so many days below a tenth of their volatility: a halt, or a volatility that is still that of
 # a single jump. Half of a standard normal's are below .67.
 DAYS, CALM = 61, 0.1
+# Fewer moves on other days than this, or on less than this share of its days, tell nothing of a ticker.
+LEAST, SHARE = 50, 0.4
+# Correlation of a day's move with the next one's. Prices that bounce between bid and ask have -.3; made ones, such
+# as a sine or the days between two weekly closes, .8 and more.
+CORRELATION = 0.5
+# Of so few different sizes are the moves of prices that repeat themselves.
+DIFFERENT = 0.1
 
 
 def ordinary(tickers: np.ndarray, scale: np.ndarray, moves: np.ndarray) -> np.ndarray:
@@ -34,29 +41,67 @@ def ordinary(tickers: np.ndarray, scale: np.ndarray, moves: np.ndarray) -> np.nd
     Returns:
         (n,) mask.
 
-    >>> moves = norm.ppf((np.arange(1000) * 7 % 1000 + 0.5) / 1000)
-    >>> halted = np.where(np.arange(1000) < 500, moves, 0.0)
+    >>> moves = norm.ppf((np.arange(1000) * 211 % 1000 + 0.5) / 1000)
     >>> tickers = np.repeat(["A", "B"], 1000)
-    >>> mask = ordinary(tickers, np.full(2000, 0.01), np.append(moves, halted))
+    >>> mask = ordinary(tickers, np.full(2000, 0.01), np.append(moves, np.sign(moves)))
     >>> np.unique(tickers[mask]).tolist()
     ['A']
     """
-    usual = ~np.isin(tickers, unusual(tickers, moves))
+    active = is_active(tickers, moves)
+    usual = active & ~np.isin(tickers, unusual(tickers, moves))
     if not usual.any():
         return np.ones(len(tickers), dtype=bool)
     level = pd.Series(np.log(scale))
     typical = level[usual].groupby(tickers[usual]).median().median()
+    near = usual & (np.abs(level - typical) <= np.log(FACTOR)).to_numpy()
+    return near if near.any() else usual
+
+
+def is_active(tickers: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Mark the rows of days around which a ticker moves as its volatility says, (n,)."""
     sizes = pd.Series(np.abs(moves)).groupby(tickers, sort=False)
-    median = sizes.transform(lambda of_ticker: of_ticker.rolling(DAYS, center=True, min_periods=DAYS // 2).median())
-    kept = usual & (np.abs(level - typical) <= np.log(FACTOR)).to_numpy() & ~(median <= CALM).to_numpy()
-    return kept if kept.any() else usual
+    medians = sizes.transform(
+        lambda of_ticker: of_ticker.rolling(DAYS, center=True, min_periods=DAYS // 2).median()
+    )
+    return ~(medians <= CALM).to_numpy()
 
 
 def unusual(tickers: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Return the tickers whose moves (n,) in units of volatility are far from normally distributed, (k,)."""
-    names, code = np.unique(tickers, return_inverse=True)
-    parts = np.split(moves[np.argsort(code, kind="stable")], np.cumsum(np.bincount(code))[:-1])
-    return names[[distance(part) > limit(len(part)) for part in parts]]
+    """Return the tickers whose moves (n,) in units of volatility are not like independent normal ones, (k,).
+
+    On active days alone: a stock that was halted is like any other before and afterwards. A ticker with few active
+    days is unusual.
+    """
+    active = is_active(tickers, moves)
+    return np.array(
+        [name for name in np.unique(tickers) if not _is_usual(moves, tickers == name, active)], dtype=tickers.dtype
+    )
+
+
+def _is_usual(moves: np.ndarray, own: np.ndarray, active: np.ndarray) -> bool:
+    part = moves[own & active]
+    if len(part) < max(LEAST, SHARE * own.sum()):
+        return False
+    return bool(
+        distance(part) <= limit(len(part)) and abs(_correlation(part)) <= limit(len(part)) + CORRELATION - DISTANCE
+    )
+
+
+def _correlation(moves: np.ndarray) -> float:
+    before, after = moves[:-1], moves[1:]
+    if np.ptp(before) == 0 or np.ptp(after) == 0:
+        return 1.0
+    return float(np.corrcoef(before, after)[0, 1])
+
+
+def repeats_itself(close: np.ndarray) -> bool:
+    """Return True for closes (n,) whose daily moves are of a few sizes: rounding then decides between equal values.
+
+    >>> repeats_itself(100 + np.arange(500) % 20.0), repeats_itself(100 + np.arange(500.0) ** 1.5)
+    (True, False)
+    """
+    moves = np.round(np.diff(np.log(close)), 7)
+    return len(np.unique(moves)) < DIFFERENT * len(moves)
 
 
 def distance(moves: np.ndarray) -> float:

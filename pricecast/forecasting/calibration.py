@@ -135,16 +135,28 @@ def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: b
     in_regime = np.where(common, regimes(tickers, panel.scale[origins], thresholds), 0)
     for regime in range(1, 1 + REGIMES) if mondrian else ():
         offsets.append(_offsets(forecast, panel, origins, in_regime == regime, pooled))
-    own = {str(ticker): _offsets(forecast, panel, origins, tickers == ticker, pooled) for ticker in odd}
+    # What a halt leaves of a ticker says nothing of the days after it, unless there are no others.
+    active = ordinary.is_active(tickers, panel.moves(origins)[:, 0])
+    own = {}
+    for ticker in odd:
+        alone = _offsets(forecast, panel, origins, tickers == ticker, pooled)
+        own[str(ticker)] = _offsets(forecast, panel, origins, (tickers == ticker) & active, alone)
     return Calibration(np.stack(offsets), thresholds, RATE if online else 0.0, own)
 
 
 def odd_tickers(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
     """Return the tickers whose moves, or whose errors over some horizon, are unlike the others', (k,).
 
-    Of the errors, the mean size in units of the pooled 90 % interval and the share outside of it are held against
-    the medians over the tickers: half of the tickers have to be odd before an ordinary one looks like it.
+    Of the errors on active days, the mean size in units of the pooled 90 % interval and the share outside of it
+    are held against the medians over the tickers: half of the tickers have to be odd before an ordinary one looks
+    like it.
     """
+    moves = panel.moves(origins)[:, 0]
+    unusual = ordinary.unusual(panel.tickers[origins], moves)
+    active = ordinary.is_active(panel.tickers[origins], moves)
+    if not active.any():
+        return unusual
+    origins, forecast = origins[active], forecast.take(active)
     actual, unit, tickers = panel.returns(origins), panel.unit(origins), panel.tickers[origins]
     quantiles = conformal.apply(forecast, conformal.fit(forecast, actual, unit), unit)
     low, high = quantiles[:, :, 0], quantiles[:, :, -1]
@@ -156,7 +168,7 @@ def odd_tickers(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.nda
     doubt = CRITICAL / np.sqrt(counts[:, None] / np.arange(1, panel.spec.horizon + 1))
     apart = _from_median(np.log(np.maximum(sizes, TINY))) > SIZE_APART + doubt
     apart |= _from_median(outside) > OUTSIDE_APART + 0.3 * doubt
-    return np.union1d(names[apart.any(axis=1)], ordinary.unusual(tickers, panel.moves(origins)[:, 0]))
+    return np.union1d(names[apart.any(axis=1)], unusual)
 
 
 def _by_ticker(values: np.ndarray, tickers: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pricecast.audit import audit, check_data, checks
-from pricecast.audit.results import FAILED
+from pricecast.audit.results import FAILED, START
 from pricecast.audit.subjects import Subject
 from pricecast.data.adjust import adjust
 from pricecast.dataset import features
@@ -125,3 +125,23 @@ def test_returns_of_any_size_are_not_found():
     for name in SERIES:
         honest = lambda prices: adjust(prices)[["close"]].pipe(np.log).diff().fillna(0.0)  # noqa: E731
         assert checks.adjustment(honest, prices_of(SERIES[name])) == []
+
+
+REPEATING = {"compound interest": 100 * 1.001**DAY, "a fall": 1e4 * 0.99**DAY, "a sawtooth": 100 + DAY % 20.0}
+
+
+@pytest.mark.parametrize("name", REPEATING)
+def test_where_rounding_decides_the_start_is_not_compared(name):
+    """Of two equal values the larger one, as a tree, a neighbour or a quantile asks for it."""
+    data = build(prices_of(REPEATING[name]), horizon=2, max_lookback=20)
+    result = audit.full(data, [Subject("naive", "naive", {})])
+    assert alarms(result.checks) == []
+    assert [check.result for check in result.checks if check.name == START] == ["does not apply"]
+
+
+def test_beside_it_an_ordinary_ticker_is_compared():
+    walk = 100 * np.exp(np.cumsum(0.01 * NOISE))
+    prices = [prices_of(REPEATING["a sawtooth"]), prices_of(walk, "BBB")]
+    data = build(pd.concat(prices, ignore_index=True), horizon=2, max_lookback=20)
+    result = audit.full(data, [Subject("naive", "naive", {})])
+    assert [check.result for check in result.checks if check.name == START] == ["passed"]

@@ -5,10 +5,24 @@ import math
 import numpy as np
 import pytest
 from scipy.stats import kstest
+from statsmodels.tsa.stattools import acf
 
 from pricecast import models
 from pricecast.dataset.dataset import build
-from pricecast.dataset.ordinary import CALM, DAYS, FACTOR, distance, limit, ordinary, unusual
+from pricecast.dataset.ordinary import (
+    CALM,
+    CORRELATION,
+    DAYS,
+    FACTOR,
+    LEAST,
+    SHARE,
+    distance,
+    is_active,
+    limit,
+    ordinary,
+    repeats_itself,
+    unusual,
+)
 from pricecast.dataset.panel import LABEL_LIMIT
 from tests.support import pathologies
 from tests.support.market_samples import small_dataset
@@ -59,21 +73,63 @@ def test_the_odd_days_of_a_ticker_teach_nothing(kind):
     assert others == 1.0
 
 
-def test_the_rows_equal_a_plain_loop():
-    panel, origins = panel_of("print")
+@pytest.mark.parametrize("kind", ["print", "halted", "pegged", "spikes"])
+def test_the_rows_equal_a_plain_loop(kind):
+    panel, origins = panel_of(kind)
     tickers, scale, moves = panel.tickers[origins], panel.scale[origins], panel.moves(origins)[:, 0]
-    odd = set(unusual(tickers, moves))
-    usual = sorted(set(tickers) - odd)
-    typical = np.median([np.median(np.log(scale[tickers == ticker])) for ticker in usual])
-    expected = np.zeros(len(origins), dtype=bool)
-    for ticker in usual:
+    active = np.zeros(len(origins), dtype=bool)
+    for ticker in np.unique(tickers):
         rows = np.flatnonzero(tickers == ticker)
         for place, row in enumerate(rows):
             around = np.abs(moves[rows[max(place - DAYS // 2, 0) : place + DAYS // 2 + 1]])
-            near = abs(math.log(scale[row]) - typical) <= math.log(FACTOR)
-            expected[row] = near and np.median(around) > CALM
+            active[row] = np.median(around) > CALM
+    np.testing.assert_array_equal(is_active(tickers, moves), active)
+    usual, levels = [], []
+    for ticker in np.unique(tickers):
+        own = tickers == ticker
+        part = moves[own & active]
+        if len(part) < max(LEAST, SHARE * own.sum()):
+            continue
+        root = 1.63 / math.sqrt(len(part))
+        if kstest(part, "norm").statistic <= 0.1 + root and abs(acf(part, nlags=1)[1]) <= CORRELATION + root:
+            usual.append(ticker)
+            levels.append(np.median(np.log(scale[own & active])))
+    near = np.abs(np.log(scale) - np.median(levels)) <= math.log(FACTOR)
+    expected = active & near & np.isin(tickers, usual)
     assert not expected.all()
     np.testing.assert_array_equal(ordinary(tickers, scale, moves), expected)
+
+
+def made(kind):
+    day = np.arange(1200)
+    weekly = np.repeat(np.random.default_rng(0).standard_normal(240), 5)
+    return {"a sine": np.diff(np.sin(day / 9)), "days between weekly closes": weekly}[kind]
+
+
+@pytest.mark.parametrize("kind", ["a sine", "days between weekly closes"])
+def test_moves_that_tell_the_next_one_are_unusual(kind):
+    moves = made(kind) / made(kind).std()
+    assert unusual(np.full(len(moves), "A"), moves).tolist() == ["A"]
+    shuffled = np.random.default_rng(1).permutation(np.random.default_rng(0).standard_normal(len(moves)))
+    assert unusual(np.full(len(moves), "A"), shuffled).tolist() == []
+
+
+def test_a_stock_that_was_halted_teaches_on_its_other_days():
+    moves = np.random.default_rng(0).standard_normal(1000)
+    moves[400:700] = 0.0
+    kept = ordinary(np.full(1000, "A"), np.full(1000, 0.01), moves)
+    assert not kept[430:670].any()
+    assert kept[:370].all()
+    assert kept[730:].all()
+
+
+def test_prices_that_repeat_themselves_are_told_from_others():
+    day = np.arange(900)
+    walk = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(0).standard_normal(900)))
+    assert all(
+        map(repeats_itself, (100 + day % 20.0, np.full(900, 7.0), 100 * 1.001**day, np.where(day % 2, 1.0, 2.0)))
+    )
+    assert not any(map(repeats_itself, (walk, np.round(walk, 2), 100 + 10 * np.sin(day / 9))))
 
 
 def test_where_all_tickers_are_odd_all_rows_teach():

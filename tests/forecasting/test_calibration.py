@@ -145,7 +145,9 @@ def test_no_ordinary_ticker_is_odd(kind):
     assert len(odd_tickers(nothing(panel, origins), panel, origins)) == 0
 
 
-@pytest.mark.parametrize("kind", ["sticky", "half sticky", "line", "bounce", "spikes", "wild", "constant"])
+@pytest.mark.parametrize(
+    "kind", ["sticky", "half sticky", "line", "bounce", "spikes", "wild", "constant", "sine", "weekly"]
+)
 def test_a_ticker_whose_moves_are_of_another_kind_is_odd(kind):
     panel, origins = panel_of(kind)
     assert odd_tickers(nothing(panel, origins), panel, origins).tolist() == [pathologies.FIFTH]
@@ -220,6 +222,18 @@ def test_an_odd_ticker_with_few_days_is_calibrated_with_the_others():
     alone = found.own[pathologies.FIFTH]
     assert (alone[0] != found.offsets[0, 0]).any()
     np.testing.assert_array_equal(alone[1:], found.offsets[0, 1:])
+
+
+def test_a_halt_leaves_no_mark_on_the_intervals_after_it():
+    panel, origins = panel_of("resumed")
+    own = panel.tickers[origins] == pathologies.FIFTH
+    for rows in (origins, origins[own]):
+        found = calibrate(nothing(panel, rows), panel, rows, False, False)
+        assert found.own == {}
+        quantiles = found.apply(nothing(panel, origins[own]), panel, origins[own])
+        actual = panel.returns(origins[own])[:, 0]
+        inside = (quantiles[:, 0, 0] <= actual) & (actual <= quantiles[:, 0, -1])
+        assert inside[actual != 0].mean() > 0.87
 
 
 def test_where_all_tickers_are_odd_they_are_calibrated_together():

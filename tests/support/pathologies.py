@@ -70,12 +70,25 @@ def _ticks(rng: np.random.Generator, flat: float, size: float) -> tuple[np.ndarr
 
 
 def _halted(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return _until_half(*usual(rng))
+    return _trading(np.arange(DAYS) < DAYS // 2, *usual(rng))
 
 
-def _until_half(returns: np.ndarray, volatility: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    trades = np.arange(DAYS) < DAYS // 2
-    return returns * trades, volatility * trades
+def _resumed(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return _trading((np.arange(DAYS) < DAYS // 3) | (np.arange(DAYS) > 2 * DAYS // 3), *usual(rng))
+
+
+def _trading(days: np.ndarray, returns: np.ndarray, volatility: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return returns * days, volatility * days
+
+
+def _sine(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return _around_a_level(np.log(100 + 10 * np.sin(np.arange(DAYS + 1) / 9)))
+
+
+def _weekly(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Weekly closes, and the days between them on the line."""
+    returns = np.repeat(0.006 * rng.standard_normal(DAYS // 5), 5)
+    return returns, np.zeros(DAYS)
 
 
 def _pegged(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -131,8 +144,9 @@ def _broken_peg(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 KINDS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
-    "sticky": _sticky, "half sticky": _half_sticky, "halted": _halted, "pegged": _pegged, "print": _print,
-    "short": _short, "constant": _constant, "line": _line, "bounce": _bounce, "wild": _wild, "spikes": _spikes,
+    "sticky": _sticky, "half sticky": _half_sticky, "halted": _halted, "resumed": _resumed, "pegged": _pegged,
+    "print": _print, "short": _short, "constant": _constant, "line": _line, "bounce": _bounce, "wild": _wild,
+    "spikes": _spikes, "sine": _sine, "weekly": _weekly,
 }  # fmt: skip
 # What a market has now and then, and what teaches in part: from the end of the peg on it is like any other.
 OTHERS = {"ordinary": _ordinary, "broken peg": _broken_peg}
