@@ -5,8 +5,6 @@ that all tickers share. It is forecast by what the others teach, and calibrated 
 (see `forecasting.calibration`).
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -48,7 +46,7 @@ def ordinary(tickers: np.ndarray, scale: np.ndarray, moves: np.ndarray) -> np.nd
     ['A']
     """
     active = is_active(tickers, moves)
-    usual = active & ~np.isin(tickers, unusual(tickers, moves))
+    usual = active & ~pd.Series(tickers).isin(unusual(tickers, moves)).to_numpy()
     if not usual.any():
         return np.ones(len(tickers), dtype=bool)
     level = pd.Series(np.log(scale))
@@ -72,19 +70,20 @@ def unusual(tickers: np.ndarray, moves: np.ndarray) -> np.ndarray:
     On active days alone: a stock that was halted is like any other before and afterwards. A ticker with few active
     days is unusual.
     """
-    active = is_active(tickers, moves)
-    return np.array(
-        [name for name in np.unique(tickers) if not _is_usual(moves, tickers == name, active)], dtype=tickers.dtype
-    )
+    # Of many rows, pandas sorts the names alone.
+    code, names = pd.factorize(tickers, sort=True)
+    order, ends = np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1]
+    parts = zip(np.split(moves[order], ends), np.split(is_active(tickers, moves)[order], ends), strict=True)
+    return np.asarray(names)[np.array([not _is_usual(own, active) for own, active in parts], dtype=bool)]
 
 
-def _is_usual(moves: np.ndarray, own: np.ndarray, active: np.ndarray) -> bool:
-    part = moves[own & active]
-    if len(part) < max(LEAST, SHARE * own.sum()):
+def _is_usual(moves: np.ndarray, active: np.ndarray) -> bool:
+    """Return True if the moves (n,) of a ticker, on its active days, are like independent normal ones."""
+    part = moves[active]
+    if len(part) < max(LEAST, SHARE * len(moves)):
         return False
-    return bool(
-        distance(part) <= limit(len(part)) and abs(_correlation(part)) <= limit(len(part)) + CORRELATION - DISTANCE
-    )
+    doubt = CRITICAL / np.sqrt(len(part))
+    return bool(distance(part) <= DISTANCE + doubt and abs(_correlation(part)) <= CORRELATION + doubt)
 
 
 def _correlation(moves: np.ndarray) -> float:
@@ -110,8 +109,3 @@ def distance(moves: np.ndarray) -> float:
     share = np.concatenate([[0.0], np.cumsum(counts)]) / len(moves)
     expected = norm.cdf(values)
     return float(max(np.abs(expected - share[:-1]).max(), np.abs(expected - share[1:]).max()))
-
-
-def limit(n: Any) -> Any:
-    """Return the largest distance of n moves that are taken for ordinary ones, for a number or an array of them."""
-    return DISTANCE + CRITICAL / np.sqrt(n)

@@ -125,7 +125,7 @@ def calibrate(forecast: Forecast, panel: Panel, origins: np.ndarray, mondrian: b
     """
     tickers = panel.tickers[origins]
     odd = odd_tickers(forecast, panel, origins)
-    common = np.isin(origins, panel.ordinary(origins)) & ~np.isin(tickers, odd)
+    common = np.isin(origins, panel.ordinary(origins)) & ~pd.Series(tickers).isin(odd).to_numpy()
     if not common.any():
         # None is like another: then all of them have to do.
         odd, common = odd[:0], np.ones(len(origins), dtype=bool)
@@ -163,12 +163,13 @@ def odd_tickers(forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.nda
     errors = np.abs(actual - quantiles[:, :, MEDIAN]) / np.maximum(high - low, TINY)
     sizes = _by_ticker(np.minimum(errors, LARGEST_ERROR), tickers)
     outside = _by_ticker(((actual < low) | (actual > high)).astype(float), tickers)
-    names, counts = np.unique(tickers, return_counts=True)
+    code, names = pd.factorize(tickers, sort=True)
+    counts = np.bincount(code)
     # Outcomes over h days overlap: n of them say as much as n / h.
     doubt = CRITICAL / np.sqrt(counts[:, None] / np.arange(1, panel.spec.horizon + 1))
     apart = _from_median(np.log(np.maximum(sizes, TINY))) > SIZE_APART + doubt
     apart |= _from_median(outside) > OUTSIDE_APART + 0.3 * doubt
-    return np.union1d(names[apart.any(axis=1)], unusual)
+    return np.union1d(np.asarray(names)[apart.any(axis=1)], unusual)
 
 
 def _by_ticker(values: np.ndarray, tickers: np.ndarray) -> np.ndarray:

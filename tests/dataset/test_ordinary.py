@@ -18,7 +18,6 @@ from pricecast.dataset.ordinary import (
     SHARE,
     distance,
     is_active,
-    limit,
     ordinary,
     repeats_itself,
     unusual,
@@ -50,11 +49,6 @@ def test_the_distance_is_that_of_kolmogorov_and_smirnov(rounded):
     moves = np.random.default_rng(0).standard_t(4, 300)
     moves = np.round(moves, 1) if rounded else moves
     assert distance(moves) == pytest.approx(kstest(moves, "norm").statistic, abs=1e-12)
-
-
-def test_the_limit_shrinks_with_the_number_of_moves():
-    assert limit(100) == pytest.approx(0.263)
-    np.testing.assert_allclose(limit(np.array([100, 10_000])), [0.263, 0.1163])
 
 
 def test_ordinary_tickers_teach_with_every_row():
