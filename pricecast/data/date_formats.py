@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from pricecast.data.swapped_dates import daily, swapped
 from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import short
@@ -24,8 +25,6 @@ _NO_DATES = {
     r"\d\d?[-/.]\d\d?[-/.]\d\d\b.*": "a year of two digits", r"\d{5}(\.\d+)?": "a serial number of Excel, perhaps",
     r"\d{10}|\d{13}": "seconds since 1970, perhaps",
 }  # fmt: skip
-# Daily bars follow each other within so many days.
-_DAILY = pd.Timedelta(10, "D")
 _NO_DATE = np.datetime64("NaT", "us")
 
 
@@ -47,8 +46,8 @@ def dates(
         The moments of the chosen rows.
 
     Raises:
-        InputError: a cell is not a date, or of a year outside `YEARS`, or there is no single order; the message
-            shows the cell and its row.
+        InputError: a cell is not a date, or of a year outside `YEARS`, or there is no single order, or day
+            and month seem swapped in some rows; the message shows the cell and its row.
 
     >>> dates(pd.Series(["20240328", "2024-03-28T16:00-04:00"]), "a.csv").astype(str).tolist()
     ['2024-03-28 00:00:00', '2024-03-28 16:00:00']
@@ -68,14 +67,17 @@ def dates(
     found, cells = readings[chosen], _Cells(column[chosen], np.flatnonzero(chosen) + 1, where)
     _check_dates(found, cells)
     apart = found[:, 0] != found[:, 1]
-    order = np.array([True, False])
+    order, of = np.array([True, False]), np.zeros(len(found)) if tickers is None else tickers[chosen]
     if apart.any():
-        order = _order(found, readings[~chosen], np.zeros(len(found)) if tickers is None else tickers[chosen])
+        order = _order(found, readings[~chosen], of)
     if len(set(styles[chosen])) > 1 or not order.any():
         raise InputError(_two_forms(found, styles[chosen], cells))
     if order.all():
         raise InputError(_two_readings(found, int(apart.argmax()), cells))
-    return pd.Series(found[:, int(order.argmax())])
+    result = pd.Series(found[:, int(order.argmax())])
+    if len(result) and (wrong := swapped(result, of)):
+        raise InputError(_swapped(result, *wrong, cells))
+    return result
 
 
 class _Cells(NamedTuple):
@@ -137,17 +139,15 @@ def _order(readings: np.ndarray, others: np.ndarray, tickers: np.ndarray) -> np.
     around = found & ~np.isnat(others[~np.isnat(others).all(axis=1)]).any(axis=0)
     settled = around if around.any() else found
     if settled.all():
-        daily = np.array([_is_daily(reading, tickers) for reading in readings.T])
-        settled = daily if daily.any() else settled
+        is_daily = np.array([_is_daily(reading, tickers) for reading in readings.T])
+        settled = is_daily if is_daily.any() else settled
     return settled
 
 
 def _is_daily(moments: np.ndarray, tickers: np.ndarray) -> bool:
-    """Return True if each ticker's dates are sorted, one way or the other, and close to one another."""
-    steps = pd.Series(moments).groupby(tickers).diff()
-    none = pd.Timedelta(0)
-    up, down = (found.groupby(tickers).any() for found in (steps > none, steps < none))
-    return bool((up | down).any() and not (up & down).any() and not steps.abs().gt(_DAILY).any())
+    """Return True if the dates of all tickers are sorted and daily, and of any there are two."""
+    several = pd.Series(moments).groupby(tickers).nunique().max() > 1
+    return bool(several and daily(pd.Series(moments), tickers).all())
 
 
 def _two_forms(readings: np.ndarray, styles: np.ndarray, cells: _Cells) -> str:
@@ -165,4 +165,12 @@ def _two_readings(readings: np.ndarray, row: int, cells: _Cells) -> str:
     return (
         f"expected dates that can be read in one way in {cells.where}, got {cells.shown(row)}, which is {first} or "
         f"{second}: write dates such as 2020-01-31"
+    )
+
+
+def _swapped(moments: pd.Series, row: int, back: pd.Timestamp, cells: _Cells) -> str:
+    return (
+        f"expected sorted dates of daily bars in {cells.where}, got {cells.shown(row)}, which is "
+        f"{moments.iloc[row]:%Y-%m-%d} by the form of the column and {back:%Y-%m-%d} by the dates beside it: day "
+        "and month seem swapped up to the 12th; export the dates anew, such as 2020-01-31"
     )
