@@ -13,6 +13,7 @@ SPELLINGS = {
     "adj_close": ("adj_close", "adjclose", "adjusted_close"), "time": ("time",), "period": ("per",),
 }  # fmt: skip
 REQUIRED = ("date", *PRICE_COLUMNS)
+_VOLUME = "volume"  # begins the names of others, such as "Volume BTC"
 NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
 
 
@@ -24,6 +25,11 @@ def has_all(columns: list[str]) -> bool:
     """Return True if all fields that bars need are among the names of columns."""
     plain = {_plain(name) for name in columns}
     return all(plain & {*SPELLINGS[field]} for field in REQUIRED)
+
+
+def volumes(columns: list[str]) -> list[str]:
+    """Return the names of columns that begin with volume."""
+    return [name for name in columns if _plain(name).startswith(_VOLUME)]
 
 
 def _plain(name: str) -> str:
@@ -38,7 +44,8 @@ def locate(columns: list[str], path: Path) -> dict[str, int]:
         path: of the file, for messages.
 
     Raises:
-        NoBarsError: there are fewer columns than bars have: it is another kind of file, such as a README.
+        NoBarsError: there are fewer columns than bars have, or neither dates nor prices: it is another kind of
+            file, such as a README or a list of companies.
         InputError: a field is missing, or there twice.
     """
     if not columns:
@@ -51,9 +58,12 @@ def locate(columns: list[str], path: Path) -> dict[str, int]:
                 raise InputError(f"expected one column {spelling} in {path}, got {plain.count(spelling)}: keep one")
             if spelling in plain and field not in places:
                 places[field] = plain.index(spelling)
+    if "volume" not in places and len(found := volumes(columns)) == 1:
+        places["volume"] = columns.index(found[0])
     if missing := [field for field in REQUIRED if field not in places]:
         present = ", ".join(columns[:12])
-        kind = InputError if len(columns) >= len(REQUIRED) else NoBarsError
+        has_bars = len(columns) >= len(REQUIRED) and len(missing) < len(REQUIRED)
+        kind = InputError if has_bars else NoBarsError
         raise kind(
             f"expected the columns {', '.join(REQUIRED)} in {path}, got {present[:200]}, missing: "
             f"{', '.join(missing)}: add them"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from csv import Error as CsvError
 from csv import reader
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -18,9 +19,11 @@ from pricecast.table_checks import ONE_HEADER
 DELIMITERS = (",", ";", "\t", "|")
 # Lines before the header, and bytes of a line, that are looked at.
 _MOST_LINES, _LONGEST_LINE = 100, 1 << 16
+_TITLES = 20  # lines, at most, between the first one and the header
 # What Excel writes, or takes, in front of the header.
 _SEPARATOR = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*', re.IGNORECASE)
 _EXCEL_ERRORS = ("#N/A", "#NULL!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#DIV/0!")
+_ERRORS = tuple(error.encode() for error in _EXCEL_ERRORS)
 _BLANK = ' \t\r\n,;|"'
 _NO_VALUE = "\N{REPLACEMENT CHARACTER}"
 Skip: TypeAlias = Callable[[list[str]], bool] | None
@@ -35,7 +38,7 @@ class Layout(NamedTuple):
 
 
 def layout(path: Path, is_header: Callable[[list[str]], bool]) -> Layout:
-    """Find the header of a text: the first line that is not blank, no comment, and not Excel's `sep=;`.
+    """Find the header of a text: the first line that is not blank, no comment, no title, and not Excel's `sep=;`.
 
     Args:
         path: of the text.
@@ -56,11 +59,42 @@ def layout(path: Path, is_header: Callable[[list[str]], bool]) -> Layout:
             if is_header((found := _split(text.lstrip("# "), declared, path))[0]):
                 return Layout(*found, number + 1)
         elif text.strip(_BLANK):
+            if (below := _below(lines, number, declared, path, is_header)) is not None:
+                return below
             header, delimiter = _split(text, declared, path)
             if not is_header(header):
-                _check_single(lines[number + 1 : number + 3], delimiter, path)
+                _check_single(lines[number + 1 : number + 3], len(header), delimiter, path)
             return Layout(header, delimiter, number + 1)
     return Layout([], DELIMITERS[0], 0)
+
+
+def _below(
+    lines: list[str], first: int, declared: str, path: Path, is_header: Callable[[list[str]], bool]
+) -> Layout | None:
+    """Return the header that stands below lines of titles, None where the first line is one, or there is none."""
+    above: list[list[str]] = []
+    for number, line in enumerate(lines[first : first + _TITLES], first):
+        if not line.strip(_BLANK):
+            continue
+        if _NO_VALUE in line:  # of another encoding, which matters in the header alone
+            above.append([line])
+            continue
+        header, delimiter = _split(line.rstrip("\r\n").lstrip("# " if above else ""), declared, path)
+        rows = [row for row in lines[number + 1 :] if row.strip(_BLANK) and not row.startswith("#")]
+        if is_header(header) and (not rows or len(_cells(rows[0], delimiter)) == len(header)):
+            # The tickers above the names of fields, as yfinance writes them, come again for each of four prices.
+            names = [[cell for cell in cells[1:] if cell] for cells in above]
+            if any(len(cells) > max(3, len({*cells})) for cells in names):
+                raise InputError(ONE_HEADER.format(where=path, got="two or three"))
+            return Layout(header, delimiter, number + 1) if above else None
+        above.append(_cells(line.rstrip(_BLANK), delimiter))
+    return None
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    with suppress(CsvError):
+        return next(reader([line], delimiter=delimiter), [])
+    return []
 
 
 def _first_lines(path: Path) -> list[str]:
@@ -85,10 +119,12 @@ def _split(text: str, declared: str, path: Path) -> tuple[list[str], str]:
     return max(parted, key=lambda found: len(found[0]))
 
 
-def _check_single(lines: list[str], delimiter: str, path: Path) -> None:
-    """Refuse further lines of names, as yfinance writes them: they begin with a name and have no value."""
+def _check_single(lines: list[str], width: int, delimiter: str, path: Path) -> None:
+    """Refuse further lines of as many names, as yfinance writes them: they begin with a name and have no value."""
     for line in lines:
-        first, *rest = next(reader([line], delimiter=delimiter), None) or [""]
+        first, *rest = _cells(line.rstrip("\r\n"), delimiter) or [""]
+        if len(rest) != width - 1 or width < 3:  # beside a title
+            continue
         if first.lower() in ("ticker", "date") and not any(re.fullmatch(r"[\d.,:/+ -]*\d", cell) for cell in rest):
             raise InputError(ONE_HEADER.format(where=path, got="two or three"))
 
@@ -112,7 +148,7 @@ def read(
     Raises:
         InputError: a line has another number of cells, or a cell is not UTF-8.
     """
-    data = path.read_bytes()
+    data = _without_comments(path.read_bytes(), about.lines)
     sound = data.isascii() or _is_utf8(data)
     data = data if sound else data.decode("utf-8", "replace").encode()
     try:
@@ -127,6 +163,19 @@ def read(
     if not (sound or skip) and any(_NO_VALUE in str(cell) for name in table for cell in table[name].unique()):
         raise InputError(f"expected a readable UTF-8 text in {path}, got other bytes: save it as UTF-8")
     return table
+
+
+def _without_comments(data: bytes, lines: int) -> bytes:
+    """Leave out the lines below the header that begin with `#`, if no quote around several lines is open."""
+    if b"\n#" not in data:
+        return data
+    every = BytesIO(data).readlines()
+    kept, is_quoted = every[:lines], False
+    for line in every[lines:]:
+        if is_quoted or not line.startswith(b"#") or line.startswith(_ERRORS):
+            kept.append(line)
+            is_quoted ^= line.count(b'"') % 2 == 1
+    return b"".join(kept)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -173,7 +222,7 @@ def _is_no_row(line: str, delimiter: str, skip: Skip) -> bool:
     """Return True for a line of too few or too many cells that may be left out."""
     if "\n" in line:  # a quote that is not closed takes the lines after it along
         return False
-    if not line.strip(_BLANK) or (line.startswith("#") and not line.startswith(_EXCEL_ERRORS)):
+    if not line.strip(_BLANK):
         return True
     with suppress(CsvError):
         return skip is not None and skip(next(reader([line], delimiter=delimiter), []))
