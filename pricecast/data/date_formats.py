@@ -4,28 +4,16 @@
 is refused with both readings.
 """
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from pricecast.data.date_texts import NO_DATE, hint, read_date
 from pricecast.data.swapped_dates import daily, swapped
 from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import short
-
-# The year first, in digits alone or parted, or last; then perhaps a time of day, and an offset, which is left out:
-# bars are of local dates.
-_TIME = r"(?:[T ](?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(?:Z|UTC|[+-]\d\d:?\d\d)?"
-_YEAR_FIRST = re.compile(rf"(\d{{4}})(?:(\d\d)(\d\d)|([-/.])(\d\d?)\4(\d\d?)){_TIME}", re.ASCII)
-_YEAR_LAST = re.compile(rf"(\d\d?)([-/.])(\d\d?)\2(\d{{4}}){_TIME}", re.ASCII)
-# Numbers that stand for dates elsewhere, and what they probably are.
-_NO_DATES = {
-    r"\d\d?[-/.]\d\d?[-/.]\d\d\b.*": "a year of two digits", r"\d{5}(\.\d+)?": "a serial number of Excel, perhaps",
-    r"\d{10}|\d{13}": "seconds since 1970, perhaps",
-}  # fmt: skip
-_NO_DATE = np.datetime64("NaT", "us")
 
 
 def dates(
@@ -61,7 +49,7 @@ def dates(
     else:
         # As text first: equal instants of two time zones are two local dates.
         codes, unique = pd.factorize(_text(column))
-        parsed = [*(_readings(str(value)) for value in unique), (_NO_DATE, _NO_DATE, "")]
+        parsed = [*(read_date(str(value)) for value in unique), (NO_DATE, NO_DATE, "")]
         readings = np.array([reading[:2] for reading in parsed], dtype="datetime64[us]")[codes]
         styles = np.array([reading[2] for reading in parsed])[codes]
     found, cells = readings[chosen], _Cells(column[chosen], np.flatnonzero(chosen) + 1, where)
@@ -97,39 +85,15 @@ def _text(column: pd.Series) -> pd.Series:
     return column if is_text else column.map(str)
 
 
-def _readings(text: str) -> tuple[np.datetime64, np.datetime64, str]:
-    """Return a date with the day before the month, with the month before the day, and what parts it.
-
-    Where the year is first, the two are equal and the third is empty.
-    """
-    if match := _YEAR_FIRST.fullmatch(text.strip()):
-        year, month, day = match[1], match[2] or match[5], match[3] or match[6]
-        moment = _moment(year, month, day, match["time"])
-        return moment, moment, ""
-    if match := _YEAR_LAST.fullmatch(text.strip()):
-        first, style, second, year = match[1], match[2], match[3], match[4]
-        return _moment(year, second, first, match["time"]), _moment(year, first, second, match["time"]), style
-    return _NO_DATE, _NO_DATE, ""
-
-
-def _moment(year: str, month: str, day: str, time: str | None) -> np.datetime64:
-    hours, colon, rest = (time or "00:00").partition(":")
-    try:
-        return np.datetime64(f"{year}-{month:0>2}-{day:0>2}T{hours:0>2}{colon}{rest}", "us")
-    except ValueError:  # such as a 31st of February
-        return _NO_DATE
-
-
 def _check_dates(readings: np.ndarray, cells: _Cells) -> None:
     years = readings.astype("datetime64[Y]").astype("int64") + 1970
     no_date = (np.isnat(readings) | (years < YEARS[0]) | (years > YEARS[1])).all(axis=1)
     if no_date.any():
         row = int(no_date.argmax())
         text = str(cells.written.iloc[row]).strip()
-        hints = [f" ({hint})" for pattern, hint in _NO_DATES.items() if re.fullmatch(pattern, text)]
         raise InputError(
             f"expected dates such as 2020-01-31 or 20200131, from {YEARS[0]} to {YEARS[1]}, in {cells.where}, got "
-            f"{cells.shown(row)}{''.join(hints)}: correct the column"
+            f"{cells.shown(row)}{hint(text)}: correct the column"
         )
 
 
