@@ -19,6 +19,7 @@ from pricecast.data.date_formats import dates
 from pricecast.data.number_columns import numbers
 from pricecast.data.periods import not_daily
 from pricecast.data.sources import Request, check_held
+from pricecast.data.text_layout import layout
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from pricecast.schema import PRICE_COLUMNS
@@ -125,7 +126,7 @@ def _read(path: Path, asked: Sequence[str]) -> tuple[pd.DataFrame, bool]:
             table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
         places = _located([str(name) for name in table.columns], path)
         return table.iloc[:, list(places.values())].set_axis(list(places), axis=1), True
-    about = text_files.layout(path, has_all)
+    about = layout(path, has_all)
     places = _located(about.header, path)
     skip = partial(_is_of_others, places.get("ticker"), asked) if asked else None
     table = text_files.read(path, about, places, NUMBERS, skip)
@@ -143,7 +144,7 @@ def _located(columns: list[str], path: Path) -> dict[str, int]:
 def _is_named(path: Path) -> bool:
     """Return True for a text without a column of tickers, which is named after its ticker."""
     is_text = path.suffix.lower() in (".csv", ".txt")
-    return is_text and "ticker" not in locate(text_files.layout(path, has_all).header, path)
+    return is_text and "ticker" not in locate(layout(path, has_all).header, path)
 
 
 def _is_of_others(place: int | None, asked: Sequence[str], cells: list[str]) -> bool:
