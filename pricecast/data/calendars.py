@@ -76,7 +76,8 @@ def calendar_name(ticker: str, dates: pd.DatetimeIndex | None = None) -> str:
     Args:
         ticker: as `text.parse_ticker` returns it.
         dates: its own trading days, in order. `FEW` of them decide between the markets that its spelling may mean;
-            ten show one that trades on all days of the week, whatever the spelling.
+            ten show one that trades on all days of the week, whatever the spelling. Bars of weeks or months tell
+            nothing.
 
     Returns:
         Without dates, the likeliest by spelling, New York where it means nothing; `OWN` where the dates fit none.
@@ -86,12 +87,13 @@ def calendar_name(ticker: str, dates: pd.DatetimeIndex | None = None) -> str:
     >>> calendar_name("AAPL", pd.date_range("2024-01-01", periods=60))
     '24/7'
     """
-    names = spelled(ticker) or DEFAULTS
+    meant = spelled(ticker)
+    names = meant or DEFAULTS
     if dates is not None and own_days.is_every_day(dates):
         return ALWAYS
-    if dates is None or len(dates) < FEW:
+    if dates is None or len(dates) < FEW or not own_days.is_daily(dates):
         return names[0]
-    found = next((name for name in names if explains(name, dates)), OWN)
+    found = next((name for name in names if explains(name, dates, bool(meant))), OWN)
     return names[0] if found == OWN and knows_no_holidays(names[0], dates) else found
 
 

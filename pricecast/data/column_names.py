@@ -1,4 +1,4 @@
-"""Names of columns, as Yahoo, Stooq, Nasdaq Data Link and our own tables spell them."""
+"""Names of columns, as our own tables, Yahoo, Stooq, Nasdaq Data Link and some other sites spell them."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,13 @@ from pricecast.schema import PRICE_COLUMNS
 
 # Accepted names per field, the first match wins. "Adj. Open" becomes adj_open and is never taken for open.
 SPELLINGS = {
-    "date": ("date", "datetime", "timestamp"), "ticker": ("ticker", "symbol", "name"), "open": ("open",),
-    "high": ("high",), "low": ("low",), "close": ("close",), "volume": ("volume", "vol"),
+    "date": ("date", "datetime", "timestamp", "open_time", "time"), "ticker": ("ticker", "symbol", "name"),
+    "open": ("open",), "high": ("high",), "low": ("low",), "close": ("close", "close_last", "price"),
+    "volume": ("volume", "vol"),
     "adj_close": ("adj_close", "adjclose", "adjusted_close"), "time": ("time",), "period": ("per",),
 }  # fmt: skip
 REQUIRED = ("date", *PRICE_COLUMNS)
+_VOLUME = "volume"  # begins the names of others, such as "Volume BTC"
 NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
 
 
@@ -26,8 +28,14 @@ def has_all(columns: list[str]) -> bool:
     return all(plain & {*SPELLINGS[field]} for field in REQUIRED)
 
 
+def volumes(columns: list[str]) -> list[str]:
+    """Return the names of columns that begin with volume."""
+    return [name for name in columns if _plain(name).startswith(_VOLUME)]
+
+
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    # Alpha Vantage numbers its fields: "1. open".
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d\. ", "", name.lower())).strip("_")
 
 
 def locate(columns: list[str], path: Path) -> dict[str, int]:
@@ -38,7 +46,8 @@ def locate(columns: list[str], path: Path) -> dict[str, int]:
         path: of the file, for messages.
 
     Raises:
-        NoBarsError: there are fewer columns than bars have: it is another kind of file, such as a README.
+        NoBarsError: there are fewer columns than bars have, or neither dates nor prices: it is another kind of
+            file, such as a README or a list of companies.
         InputError: a field is missing, or there twice.
     """
     if not columns:
@@ -47,13 +56,20 @@ def locate(columns: list[str], path: Path) -> dict[str, int]:
     places: dict[str, int] = {}
     for field, spellings in SPELLINGS.items():
         for spelling in spellings:
-            if plain.count(spelling) > 1:
+            if plain.count(spelling) > 1 and field not in places:
                 raise InputError(f"expected one column {spelling} in {path}, got {plain.count(spelling)}: keep one")
             if spelling in plain and field not in places:
                 places[field] = plain.index(spelling)
+    if places.get("time") == places.get("date"):
+        places.pop("time", None)
+    if "volume" not in places and len(found := volumes(columns)) == 1:
+        places["volume"] = columns.index(found[0])
     if missing := [field for field in REQUIRED if field not in places]:
         present = ", ".join(columns[:12])
-        kind = InputError if len(columns) >= len(REQUIRED) else NoBarsError
+        # A price alone is in lists of companies, too.
+        is_some = bool({*REQUIRED} - {*missing, "close"}) or "close" in plain
+        has_bars = len(columns) >= len(REQUIRED) and is_some
+        kind = InputError if has_bars else NoBarsError
         raise kind(
             f"expected the columns {', '.join(REQUIRED)} in {path}, got {present[:200]}, missing: "
             f"{', '.join(missing)}: add them"

@@ -4,29 +4,16 @@
 is refused with both readings.
 """
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from pricecast.data.date_texts import NO_DATE, hint, read_date
+from pricecast.data.swapped_dates import daily, swapped
 from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import short
-
-# The year first, in digits alone or parted, or last; then perhaps a time of day, and an offset, which is left out:
-# bars are of local dates.
-_TIME = r"(?:[T ](?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(?:Z|UTC|[+-]\d\d:?\d\d)?"
-_YEAR_FIRST = re.compile(rf"(\d{{4}})(?:(\d\d)(\d\d)|([-/.])(\d\d?)\4(\d\d?)){_TIME}", re.ASCII)
-_YEAR_LAST = re.compile(rf"(\d\d?)([-/.])(\d\d?)\2(\d{{4}}){_TIME}", re.ASCII)
-# Numbers that stand for dates elsewhere, and what they probably are.
-_NO_DATES = {
-    r"\d\d?[-/.]\d\d?[-/.]\d\d\b.*": "a year of two digits", r"\d{5}(\.\d+)?": "a serial number of Excel, perhaps",
-    r"\d{10}|\d{13}": "seconds since 1970, perhaps",
-}  # fmt: skip
-# Daily bars follow each other within so many days.
-_DAILY = pd.Timedelta(10, "D")
-_NO_DATE = np.datetime64("NaT", "us")
 
 
 def dates(
@@ -47,8 +34,8 @@ def dates(
         The moments of the chosen rows.
 
     Raises:
-        InputError: a cell is not a date, or of a year outside `YEARS`, or there is no single order; the message
-            shows the cell and its row.
+        InputError: a cell is not a date, or of a year outside `YEARS`, or there is no single order, or day
+            and month seem swapped in some rows; the message shows the cell and its row.
 
     >>> dates(pd.Series(["20240328", "2024-03-28T16:00-04:00"]), "a.csv").astype(str).tolist()
     ['2024-03-28 00:00:00', '2024-03-28 16:00:00']
@@ -62,20 +49,23 @@ def dates(
     else:
         # As text first: equal instants of two time zones are two local dates.
         codes, unique = pd.factorize(_text(column))
-        parsed = [*(_readings(str(value)) for value in unique), (_NO_DATE, _NO_DATE, "")]
+        parsed = [*(read_date(str(value)) for value in unique), (NO_DATE, NO_DATE, "")]
         readings = np.array([reading[:2] for reading in parsed], dtype="datetime64[us]")[codes]
         styles = np.array([reading[2] for reading in parsed])[codes]
     found, cells = readings[chosen], _Cells(column[chosen], np.flatnonzero(chosen) + 1, where)
     _check_dates(found, cells)
     apart = found[:, 0] != found[:, 1]
-    order = np.array([True, False])
+    order, of = np.array([True, False]), np.zeros(len(found)) if tickers is None else tickers[chosen]
     if apart.any():
-        order = _order(found, readings[~chosen], np.zeros(len(found)) if tickers is None else tickers[chosen])
+        order = _order(found, readings[~chosen], of)
     if len(set(styles[chosen])) > 1 or not order.any():
         raise InputError(_two_forms(found, styles[chosen], cells))
     if order.all():
         raise InputError(_two_readings(found, int(apart.argmax()), cells))
-    return pd.Series(found[:, int(order.argmax())])
+    result = pd.Series(found[:, int(order.argmax())])
+    if len(result) and (wrong := swapped(result, of)):
+        raise InputError(_swapped(result, *wrong, cells))
+    return result
 
 
 class _Cells(NamedTuple):
@@ -95,39 +85,15 @@ def _text(column: pd.Series) -> pd.Series:
     return column if is_text else column.map(str)
 
 
-def _readings(text: str) -> tuple[np.datetime64, np.datetime64, str]:
-    """Return a date with the day before the month, with the month before the day, and what parts it.
-
-    Where the year is first, the two are equal and the third is empty.
-    """
-    if match := _YEAR_FIRST.fullmatch(text.strip()):
-        year, month, day = match[1], match[2] or match[5], match[3] or match[6]
-        moment = _moment(year, month, day, match["time"])
-        return moment, moment, ""
-    if match := _YEAR_LAST.fullmatch(text.strip()):
-        first, style, second, year = match[1], match[2], match[3], match[4]
-        return _moment(year, second, first, match["time"]), _moment(year, first, second, match["time"]), style
-    return _NO_DATE, _NO_DATE, ""
-
-
-def _moment(year: str, month: str, day: str, time: str | None) -> np.datetime64:
-    hours, colon, rest = (time or "00:00").partition(":")
-    try:
-        return np.datetime64(f"{year}-{month:0>2}-{day:0>2}T{hours:0>2}{colon}{rest}", "us")
-    except ValueError:  # such as a 31st of February
-        return _NO_DATE
-
-
 def _check_dates(readings: np.ndarray, cells: _Cells) -> None:
     years = readings.astype("datetime64[Y]").astype("int64") + 1970
     no_date = (np.isnat(readings) | (years < YEARS[0]) | (years > YEARS[1])).all(axis=1)
     if no_date.any():
         row = int(no_date.argmax())
         text = str(cells.written.iloc[row]).strip()
-        hints = [f" ({hint})" for pattern, hint in _NO_DATES.items() if re.fullmatch(pattern, text)]
         raise InputError(
             f"expected dates such as 2020-01-31 or 20200131, from {YEARS[0]} to {YEARS[1]}, in {cells.where}, got "
-            f"{cells.shown(row)}{''.join(hints)}: correct the column"
+            f"{cells.shown(row)}{hint(text)}: correct the column"
         )
 
 
@@ -137,17 +103,15 @@ def _order(readings: np.ndarray, others: np.ndarray, tickers: np.ndarray) -> np.
     around = found & ~np.isnat(others[~np.isnat(others).all(axis=1)]).any(axis=0)
     settled = around if around.any() else found
     if settled.all():
-        daily = np.array([_is_daily(reading, tickers) for reading in readings.T])
-        settled = daily if daily.any() else settled
+        is_daily = np.array([_is_daily(reading, tickers) for reading in readings.T])
+        settled = is_daily if is_daily.any() else settled
     return settled
 
 
 def _is_daily(moments: np.ndarray, tickers: np.ndarray) -> bool:
-    """Return True if each ticker's dates are sorted, one way or the other, and close to one another."""
-    steps = pd.Series(moments).groupby(tickers).diff()
-    none = pd.Timedelta(0)
-    up, down = (found.groupby(tickers).any() for found in (steps > none, steps < none))
-    return bool((up | down).any() and not (up & down).any() and not steps.abs().gt(_DAILY).any())
+    """Return True if the dates of all tickers are sorted and daily, and of any there are two."""
+    several = pd.Series(moments).groupby(tickers).nunique().max() > 1
+    return bool(several and daily(pd.Series(moments), tickers).all())
 
 
 def _two_forms(readings: np.ndarray, styles: np.ndarray, cells: _Cells) -> str:
@@ -165,4 +129,12 @@ def _two_readings(readings: np.ndarray, row: int, cells: _Cells) -> str:
     return (
         f"expected dates that can be read in one way in {cells.where}, got {cells.shown(row)}, which is {first} or "
         f"{second}: write dates such as 2020-01-31"
+    )
+
+
+def _swapped(moments: pd.Series, row: int, back: pd.Timestamp, cells: _Cells) -> str:
+    return (
+        f"expected sorted dates of daily bars in {cells.where}, got {cells.shown(row)}, which is "
+        f"{moments.iloc[row]:%Y-%m-%d} by the form of the column and {back:%Y-%m-%d} by the dates beside it: day "
+        "and month seem swapped up to the 12th; export the dates anew, such as 2020-01-31"
     )

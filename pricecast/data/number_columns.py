@@ -98,7 +98,7 @@ def _floats(column: pd.Series) -> np.ndarray:
 
 
 def _cells(table: pd.DataFrame) -> _Cells:
-    distinct: dict[tuple[str, bool], int] = {}
+    distinct: dict[tuple[str, bool, bool], int] = {}
     codes = np.empty(table.shape, dtype=np.int64)
     for i, name in enumerate(table.columns):
         column = table[name].astype(object)
@@ -106,10 +106,14 @@ def _cells(table: pd.DataFrame) -> _Cells:
             column = column.map(_written)
         code, unique = pd.factorize(column)
         written = [_written(value) if isinstance(value, str) else value for value in unique]
-        codes[:, i] = np.array([distinct.setdefault(cell, len(distinct)) for cell in written])[code]
+        codes[:, i] = np.array([distinct.setdefault((*cell, name == "volume"), len(distinct)) for cell in written])[
+            code
+        ]
     shapes: dict[str, int] = {}
-    formats, values = zip(*(read(text, is_text, shapes) for text, is_text in distinct), strict=True)
-    texts = [text for text, _ in distinct]
+    formats, values = zip(
+        *(read(text, is_text, shapes, is_volume) for text, is_text, is_volume in distinct), strict=True
+    )
+    texts = [text for text, *_ in distinct]
     rows = np.arange(1, len(table) + 1)
     return _Cells(texts, np.array(formats), np.array(values), codes, rows, list(table.columns))
 

@@ -9,6 +9,8 @@ NULLS = {"", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"
 _ALIKE = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 # The shape of a cell: leading zeros, which group nothing, stay apart from other digits.
 _SHAPE = str.maketrans("12345678", "99999999")
+# In front of a price, and behind a volume.
+_CURRENCY, _SUFFIXES = re.compile(r"([+-]?)[$\u20ac\u00a3\u00a5\u20b9] ?(?=[\d.,])"), {"K": 1e3, "M": 1e6, "B": 1e9}
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _EXPONENT = r"(?:[eE][+-]?[09]+)?"
 
@@ -37,13 +39,16 @@ ANY, PLAIN, POINTS = (1 << len(_FORMATS)) - 1, 1, (1 << len(_POINT)) - 1
 COMMAS = ANY - POINTS
 
 
-def read(text: str, is_text: bool, shapes: dict[str, int]) -> tuple[int, tuple[float, float]]:
+def read(
+    text: str, is_text: bool, shapes: dict[str, int], is_volume: bool = False
+) -> tuple[int, tuple[float, float]]:
     """Return the formats that a cell fits, and its value with a decimal point and with a decimal comma.
 
     Args:
         text: of the cell, without blanks around it.
         is_text: whether the cell was a text, and not a number within a column of texts.
         shapes: formats by shape, as far as they are known; more are added.
+        is_volume: allow K, M and B behind the number.
 
     >>> formats, values = read("1,234", True, {})
     >>> bool(formats & PLAIN), bool(formats & POINTS), bool(formats & COMMAS), values
@@ -53,6 +58,8 @@ def read(text: str, is_text: bool, shapes: dict[str, int]) -> tuple[int, tuple[f
         return ANY, (np.nan, np.nan)
     if _INFINITE.fullmatch(text):
         return ANY, (float(text), float(text))
+    factor = _SUFFIXES.get(text[-1].upper(), 1.0) if is_volume else 1.0
+    text = _CURRENCY.sub(r"\1", text if factor == 1 else text[:-1].rstrip())
     plain = text.translate(_ALIKE)
     shape = plain.translate(_SHAPE)
     if shape not in shapes:
@@ -63,4 +70,7 @@ def read(text: str, is_text: bool, shapes: dict[str, int]) -> tuple[int, tuple[f
     bare = plain.replace(" ", "").replace("'", "")
     point = float(bare.replace(",", "")) if formats & POINTS else np.nan
     comma = float(bare.replace(".", "").replace(",", ".")) if formats & COMMAS else np.nan
-    return (formats if is_text else 0), (point, comma)
+    return (formats if is_text else 0), (round(point * factor, 3), round(comma * factor, 3)) if factor > 1 else (
+        point,
+        comma,
+    )

@@ -8,6 +8,9 @@ import pandas as pd
 from pandas.tseries.offsets import Easter
 
 RECENT = 250  # bars that tell the days of the week
+LATELY = pd.Timedelta(8, "W")  # tell of a new week, if there are bars in most of them
+DENSE = 5  # bars on each of the days of the week in that time
+MANY, NOT_DAILY = 10, 5  # bars that tell, and days from bar to bar
 TWICE = 2  # holidays are days without a bar in so many years, and never with one
 # New Year, Labour Day, Christmas and New Year's Eve: once is enough.
 WORLDWIDE = {("date", day) for day in (101, 501, 1224, 1225, 1226, 1231)}
@@ -19,8 +22,26 @@ def week(dates: pd.DatetimeIndex) -> np.ndarray:
     >>> week(pd.bdate_range("2024-01-01", periods=30)).astype(int).tolist()
     [1, 1, 1, 1, 1, 0, 0]
     """
-    counts = np.bincount(dates[-RECENT:].dayofweek, minlength=7)
-    return counts >= np.sort(counts)[-5:].mean() / 2
+    usual, level = _counts(dates[-RECENT:])
+    lately, recent_level = _counts(dates[dates > dates[-1] - LATELY])
+    if recent_level < DENSE:
+        return usual >= level / 2
+    return (lately > 0) & ((usual >= level / 2) | (lately >= recent_level / 2))
+
+
+def _counts(dates: pd.DatetimeIndex) -> tuple[np.ndarray, float]:
+    """Return how many dates are of each day of the week, and the mean of the five most frequent ones."""
+    counts = np.bincount(dates.dayofweek, minlength=7)
+    return counts, float(np.sort(counts)[-5:].mean())
+
+
+def is_daily(dates: pd.DatetimeIndex) -> bool:
+    """Return True unless bars are of weeks, months or longer.
+
+    >>> is_daily(pd.date_range("2024-01-01", periods=12, freq="MS"))
+    False
+    """
+    return len(dates) < MANY or bool(np.median(np.diff(dates)) < np.timedelta64(NOT_DAILY, "D"))
 
 
 def mask(days: str) -> np.ndarray:
@@ -30,13 +51,22 @@ def mask(days: str) -> np.ndarray:
 
 def is_every_day(dates: pd.DatetimeIndex) -> bool:
     """Return True for a market that trades on Saturdays and Sundays as on other days."""
-    return len(dates) >= 10 and bool(week(dates).all())
+    return len(dates) >= MANY and is_daily(dates) and bool(week(dates).all())
 
 
 def absent(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return the days of the ticker's week from its first date to its last on which it did not trade."""
+    """Return the days of the ticker's week from its first date to its last on which it did not trade.
+
+    Days of the week that were closed for longer before are none of them: the week was another.
+    """
     days = pd.date_range(dates[0], dates[-1])
-    return days[week(dates)[days.dayofweek]].difference(dates)
+    days = days[week(dates)[days.dayofweek]].difference(dates)
+    before = np.full(len(days), np.datetime64("NaT"), dtype="datetime64[D]")
+    for weekday in range(7):
+        same, mine = dates[dates.dayofweek == weekday], days.dayofweek == weekday
+        place = same.searchsorted(days[mine]) - 1
+        before[mine] = np.where(place >= 0, same.to_numpy().astype("datetime64[D]")[place], before[mine])
+    return days[days - pd.DatetimeIndex(before) <= LATELY]
 
 
 def next_own(dates: pd.DatetimeIndex, after: pd.Timestamp, n: int) -> pd.DatetimeIndex:

@@ -1,10 +1,14 @@
 """Parsing of tickers, in files and in tables alike; `number_columns` and `date_formats` have the other cells."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 
 from pricecast.errors import InputError
 from pricecast.text import parse_ticker
+
+_log = logging.getLogger(__name__)
 
 
 def tickers(column: pd.Series, where: str, lenient: bool = False) -> np.ndarray:
@@ -13,7 +17,7 @@ def tickers(column: pd.Series, where: str, lenient: bool = False) -> np.ndarray:
     Args:
         column: text.
         where: the table's name in messages.
-        lenient: return None for a text that is not a ticker.
+        lenient: return None for a text that is not a ticker; a warning counts those that are empty.
 
     Raises:
         InputError: a cell is empty, or not a ticker.
@@ -26,13 +30,15 @@ def tickers(column: pd.Series, where: str, lenient: bool = False) -> np.ndarray:
     except TypeError as error:  # lists or dicts
         raise InputError(f"expected text in the column ticker of {where}, got: {error}; correct it") from error
     empty = np.array([str(value).strip() == "" for value in unique] + [True])[codes]
-    if empty.any():
+    if empty.any() and lenient:
+        _log.warning("left out: rows without a ticker in %s, %d of them", where, empty.sum())
+    elif empty.any():
         raise InputError(f"expected a ticker in every row of {where}, got none in row {empty.argmax() + 1}: add it")
     try:
         parsed = [ticker_of(value) if lenient else parse_ticker(value) for value in unique]
     except InputError as error:
         raise InputError(f"{where}: {error}; name the file after its ticker or give a column ticker") from error
-    return np.array(parsed, dtype=object)[codes]
+    return np.array([*parsed, None], dtype=object)[codes]
 
 
 def ticker_of(text: str) -> str | None:

@@ -89,6 +89,11 @@ KINDS: dict[str, tuple[str, str]] = {
         "the dates fit no market that the ticker's spelling names; dates ahead follow its own days of the week and "
         "holidays",
     ),
+    "not_daily": (
+        "reported",
+        "half of the ticker's bars are 5 or more calendar days apart: bars of weeks or months, which horizons "
+        "count as they count days, or a ticker that hardly trades",
+    ),
     "gap": ("reported", "more than 10 calendar days without a bar"),
     "stale": (
         "reported",
@@ -104,7 +109,7 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 # Besides all that is dropped, repaired or fatal, these stop a strict run: somebody has to look at them, too.
 STRICT = (
-    "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "gap", "stale", "unfinished",
+    "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "not_daily", "gap", "stale", "unfinished",
 )  # fmt: skip
 # What only the user can tell from a market that really moves so: reported with --allow-splits true.
 LOOKS_LIKE_SPLIT = ("currency_unit", "unadjusted_split")

@@ -11,6 +11,9 @@ from pricecast.data.market_codes import ALWAYS, WEEKDAYS, WEEKS
 
 RECENT = 750  # bars that are compared
 ODD = 0.005  # share of them on days without a session: a special session now and then
+# Special sessions of the market that a ticker's spelling names: their shares among its bars, and among the market's
+# holidays, such as Diwali; and how many there may be among its last bars, where more are those of a new week.
+SPECIAL, HOLIDAYS, LATELY, FEW = 0.015, 0.15, 40, 2
 
 
 @lru_cache(maxsize=64)
@@ -37,20 +40,27 @@ def decades(first: int, last: int) -> tuple[int, int]:
     return start, max(start + 11, last)
 
 
-def explains(name: str, dates: pd.DatetimeIndex) -> bool:
+def explains(name: str, dates: pd.DatetimeIndex, is_spelled: bool = False) -> bool:
     """Return True if the dates of a ticker, which are in order, are sessions of a market.
 
     Days without a bar prove nothing, as thin tickers have many; bars on days without a session do.
+
+    Args:
+        name: of the market.
+        dates: of the ticker.
+        is_spelled: allow more special sessions, as the ticker's spelling names this market.
     """
     dates = dates[-RECENT:]
     if name == WEEKDAYS:
-        return _is_odd_at_most(dates.dayofweek > 4)
+        return _are_few(dates[dates.dayofweek > 4], dates)
     if name == ALWAYS or name in WEEKS.values():
         expected = own_days.mask(name) if name != ALWAYS else np.ones(7, dtype=bool)
         return bool((own_days.week(dates) == expected).all())
     sessions = _known(name, dates)
     known = dates[slice(*dates.searchsorted(sessions[[0, -1]]))] if len(sessions) else sessions
-    return len(known) >= len(dates) / 2 and _is_odd_at_most(~known.isin(sessions))
+    return len(known) >= len(dates) / 2 and (
+        _are_few(odd := known.difference(sessions), known) or (is_spelled and _are_special(odd, known, sessions))
+    )
 
 
 def knows_no_holidays(name: str, dates: pd.DatetimeIndex) -> bool:
@@ -74,5 +84,14 @@ def _known(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return market.sessions if market is not None else dates[:0]
 
 
-def _is_odd_at_most(outside: np.ndarray) -> bool:
-    return bool(outside.sum() <= max(1, ODD * len(outside)))
+def _are_few(odd: pd.DatetimeIndex, dates: pd.DatetimeIndex) -> bool:
+    return len(odd) <= max(1, ODD * len(dates))
+
+
+def _are_special(odd: pd.DatetimeIndex, dates: pd.DatetimeIndex, sessions: pd.DatetimeIndex) -> bool:
+    """Return True if dates without a session are few, few of the market's holidays, and few of late."""
+    holidays = own_days.absent(sessions[slice(*sessions.searchsorted(dates[[0, -1]]))])
+    lately = (odd >= dates[-LATELY:][0]).sum()
+    return bool(
+        len(odd) <= SPECIAL * len(dates) and odd.isin(holidays).sum() <= HOLIDAYS * len(holidays) and lately <= FEW
+    )

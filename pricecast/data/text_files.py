@@ -1,96 +1,23 @@
-"""The structure of delimited text: what stands before the header, what parts the columns, what is no row."""
+"""The rows of delimited text: columns by their types, and what is no row."""
 
-import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from csv import Error as CsvError
 from csv import reader
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from pricecast.data.text_layout import BLANK, NO_VALUE, Layout
 from pricecast.errors import InputError
-from pricecast.table_checks import ONE_HEADER
 
-DELIMITERS = (",", ";", "\t", "|")
-# Lines before the header, and bytes of a line, that are looked at.
-_MOST_LINES, _LONGEST_LINE = 100, 1 << 16
-# What Excel writes, or takes, in front of the header.
-_SEPARATOR = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*', re.IGNORECASE)
-_EXCEL_ERRORS = ("#N/A", "#NULL!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#DIV/0!")
-_BLANK = ' \t\r\n,;|"'
-_NO_VALUE = "\N{REPLACEMENT CHARACTER}"
+# What Excel writes into cells, which begins as a comment does.
+_EXCEL_ERRORS = (b"#N/A", b"#NULL!", b"#REF!", b"#VALUE!", b"#NAME?", b"#NUM!", b"#DIV/0!")
 Skip: TypeAlias = Callable[[list[str]], bool] | None
-
-
-class Layout(NamedTuple):
-    """The names of the columns, what parts them, and the number of lines down to them."""
-
-    header: list[str]
-    delimiter: str
-    lines: int
-
-
-def layout(path: Path, is_header: Callable[[list[str]], bool]) -> Layout:
-    """Find the header of a text: the first line that is not blank, no comment, and not Excel's `sep=;`.
-
-    Args:
-        path: of the text.
-        is_header: tells whether names have all columns that are needed. A comment of such names is a header.
-
-    Returns:
-        The layout, with an empty header if there is no such line.
-
-    Raises:
-        InputError: the text is not UTF-8, or has several lines of names.
-    """
-    lines, declared = _first_lines(path), ""
-    for number, line in enumerate(lines):
-        text = line.rstrip("\r\n")
-        if match := _SEPARATOR.fullmatch(text):
-            declared = match["delimiter"]
-        elif text.startswith("#"):
-            if is_header((found := _split(text.lstrip("# "), declared, path))[0]):
-                return Layout(*found, number + 1)
-        elif text.strip(_BLANK):
-            header, delimiter = _split(text, declared, path)
-            if not is_header(header):
-                _check_single(lines[number + 1 : number + 3], delimiter, path)
-            return Layout(header, delimiter, number + 1)
-    return Layout([], DELIMITERS[0], 0)
-
-
-def _first_lines(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            lines = [file.readline(_LONGEST_LINE) for _ in range(_MOST_LINES)]
-    except OSError as error:
-        raise InputError(f"expected a readable text in {path}, got: {error}") from error
-    if b"\0" in lines[0]:
-        raise InputError(f"expected UTF-8 text in {path}, got UTF-16 or binary data: save it as CSV in UTF-8")
-    return [line.decode("utf-8" if number else "utf-8-sig", "replace") for number, line in enumerate(lines)]
-
-
-def _split(text: str, declared: str, path: Path) -> tuple[list[str], str]:
-    """Return the cells of a line, parted by what was declared, or by what parts it into most cells; and that."""
-    if _NO_VALUE in text:
-        raise InputError(f"expected a readable UTF-8 text in {path}, got other bytes: save it as UTF-8")
-    try:
-        parted = [(next(reader([text], delimiter=mark), []), mark) for mark in (declared or DELIMITERS)]
-    except CsvError as error:
-        raise InputError(f"expected a readable UTF-8 text in {path}, got: {error}; save it as UTF-8") from error
-    return max(parted, key=lambda found: len(found[0]))
-
-
-def _check_single(lines: list[str], delimiter: str, path: Path) -> None:
-    """Refuse further lines of names, as yfinance writes them: they begin with a name and have no value."""
-    for line in lines:
-        first, *rest = next(reader([line], delimiter=delimiter), None) or [""]
-        if first.lower() in ("ticker", "date") and not any(re.fullmatch(r"[\d.,:/+ -]*\d", cell) for cell in rest):
-            raise InputError(ONE_HEADER.format(where=path, got="two or three"))
 
 
 def read(
@@ -112,7 +39,7 @@ def read(
     Raises:
         InputError: a line has another number of cells, or a cell is not UTF-8.
     """
-    data = path.read_bytes()
+    data = _without_comments(path.read_bytes(), about.lines)
     sound = data.isascii() or _is_utf8(data)
     data = data if sound else data.decode("utf-8", "replace").encode()
     try:
@@ -124,9 +51,22 @@ def read(
         raise InputError(
             f"expected rows of {len(about.header)} cells of UTF-8 text in {path}, got: {line}; export it again"
         ) from error
-    if not (sound or skip) and any(_NO_VALUE in str(cell) for name in table for cell in table[name].unique()):
+    if not (sound or skip) and any(NO_VALUE in str(cell) for name in table for cell in table[name].unique()):
         raise InputError(f"expected a readable UTF-8 text in {path}, got other bytes: save it as UTF-8")
     return table
+
+
+def _without_comments(data: bytes, lines: int) -> bytes:
+    """Leave out the lines below the header that begin with `#`, if no quote around several lines is open."""
+    if b"\n#" not in data:
+        return data
+    every = BytesIO(data).readlines()
+    kept, is_quoted = every[:lines], False
+    for line in every[lines:]:
+        if is_quoted or not line.startswith(b"#") or line.startswith(_EXCEL_ERRORS):
+            kept.append(line)
+            is_quoted ^= line.count(b'"') % 2 == 1
+    return b"".join(kept)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -173,7 +113,7 @@ def _is_no_row(line: str, delimiter: str, skip: Skip) -> bool:
     """Return True for a line of too few or too many cells that may be left out."""
     if "\n" in line:  # a quote that is not closed takes the lines after it along
         return False
-    if not line.strip(_BLANK) or (line.startswith("#") and not line.startswith(_EXCEL_ERRORS)):
+    if not line.strip(BLANK):
         return True
     with suppress(CsvError):
         return skip is not None and skip(next(reader([line], delimiter=delimiter), []))

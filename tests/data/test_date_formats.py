@@ -68,7 +68,6 @@ def test_what_nothing_settles_is_refused_with_both_readings(cells):
         (["23-01-02"], "(a year of two digits)"),
         (["44927"], "(a serial number of Excel, perhaps)"),
         (["44927.5"], "(a serial number of Excel, perhaps)"),
-        (["1672531200"], "(seconds since 1970, perhaps)"),
         (["31/02/2023"], "got '31/02/2023' in row 1:"),
         (["2023-13-01"], "got '2023-13-01' in row 1:"),
         (["13/13/2023"], "got '13/13/2023'"),
@@ -95,3 +94,61 @@ def test_other_rows_settle_the_order_and_are_never_wrong():
     assert read("03/04/2023", "04/13/2023", "soon", rows=first) == ["2023-03-04"]
     assert "which is" in refused("03/04/2023", "13/04/2023", "04/13/2023", rows=first)
     assert "'soon' in row 3" in refused("03/04/2023", "13/04/2023", "soon", rows=~first)
+
+
+def mangled(days, form):
+    """Swap day and month up to the 12th, as a spreadsheet of another country does."""
+    return [f"{day:{form if day.day > 12 else form.replace('%m', '%x').replace('%d', '%m').replace('%x', '%d')}}"
+            for day in days]  # fmt: skip
+
+
+FORMS = ["%m/%d/%Y", "%d.%m.%Y", "%Y-%m-%d", "%Y%m%d", "%Y-%m-%d 16:00:00", "%d-%m-%Y"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "days",
+    [
+        pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-12", "2024-01-15", "2024-01-16"]),
+        pd.date_range("2024-02-01", "2024-02-14"),
+        pd.bdate_range("2021-03-05", "2023-09-29"),
+        pd.bdate_range("2021-03-05", "2023-09-29")[::-1],
+    ],
+)
+def test_dates_of_which_a_spreadsheet_swapped_some_are_refused_with_both_readings(form, days):
+    cells = mangled(days, form)
+    says = refused(*cells)
+    row = next(i for i, day in enumerate(days) if day.day < 13 and day.day != day.month)
+    other = f"{days[row].year}-{days[row].day:02}-{days[row].month:02}"
+    assert f"got {cells[row]!r} in row {row + 1}, which is {other} by the form of the column and " in says
+    assert f"and {days[row]:%Y-%m-%d} by the dates beside it" in says
+    assert read(*days.strftime(form))[0][:10] == str(days[0].date())
+
+
+def test_swapped_dates_are_seen_among_other_tickers_gaps_and_in_any_order():
+    days = pd.bdate_range("2021-03-05", "2023-09-29")
+    wrong = pd.to_datetime(mangled(days, "%Y-%m-%d"))
+    tickers = np.repeat(["A", "B"], len(days))
+    assert "in row 1," not in refused(*days, *wrong, tickers=tickers)
+    assert "day and month seem swapped" in refused(*wrong.sort_values())
+    assert "day and month seem swapped" in refused(*wrong.delete(range(200, 240)))
+    assert len(read(*days, *days, tickers=tickers)) == 2 * len(days)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pd.date_range("2015-01-01", "2023-12-31", freq="MS"),
+        pd.date_range("2023-01-01", "2023-12-31", freq="MS"),
+        pd.date_range("2015-01-01", "2023-12-31", freq="ME"),
+        pd.date_range("2015-01-02", "2023-12-31", freq="W-FRI"),
+        pd.date_range("2020-01-01", "2023-12-31"),
+        pd.bdate_range("2020-01-01", "2023-12-31", freq="C", weekmask="Sun Mon Tue Wed Thu"),
+        pd.DatetimeIndex(["2024-03-04", "2024-02-01", "2024-01-16"]),
+        pd.DatetimeIndex(["2024-02-01", "2024-01-15"]),
+    ],
+)
+def test_unusual_dates_are_not_taken_for_swapped(days):
+    rng = np.random.default_rng(0)
+    for order in (days, rng.permutation(days), np.sort(rng.permutation(days)[: len(days) // 3 + 1])):
+        assert len(dates(pd.Series(order), "a.csv")) == len(order)

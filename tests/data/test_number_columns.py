@@ -80,7 +80,7 @@ def test_two_formats_in_one_table_are_refused(cells, says):
 
 @pytest.mark.parametrize(
     "cell",
-    ["$12.5", "12.5 USD", "\u20ac1,5", "5%", "1_000", "0x10", "1,2,3", "1.2.3", "01,234.5", "1,234e5.0", "(5)",
+    ["12.5 USD", "5%", "1_000", "0x10", "1,2,3", "1.2.3", "01,234.5", "1,234e5.0", "(5)",
      "5-", "--5", "1 2", "1''234", "\uff11", "\u0663", "\u221215", "ten", "1,234 567", "True"],
 )  # fmt: skip
 def test_what_is_no_number_in_any_format_is_refused(cell):

@@ -45,6 +45,19 @@ NEIGHBOURS = {
     "blank lines": ("blank.csv", b"\n\n"),
     "a comment alone": ("note.csv", b"# nothing yet\n"),
     "a text": ("README.txt", b"Bars of two stocks, by day.\n"),
+    "a text with commas": (
+        "README.txt",
+        b"Bars, by day, of AAPL, of IBM, and of others\nask, us, for, more, now\n",
+    ),
+    "an answer of a service": (
+        "IBM_error.csv",
+        b'{"code": 429, "message": "too many, slow down", "a": 1, "b": 2, "c": 3}',
+    ),
+    "a table of companies": (
+        "screener.csv",
+        b"Symbol,Name,Last Sale,Country,Volume,Sector\nAAPL,Apple,$1.2,US,5,Tech\n",
+    ),
+    "a page of HTML": ("wrong.csv", b"<html><head>\n<title>a, b, c, d, e, f</title>\n</head></html>\n"),
     "an odd name": ("AAPL (1).csv", (HEADER + BARS).encode()),
     "a shadow of macOS": ("._AAPL.csv", b"\0\5\x16\7\0\2\0\0Mac OS X"),
     "a workbook": ("book.csv", b"PK\3\4\x14\0\6\0" * 99),
@@ -100,7 +113,8 @@ def test_a_ticker_that_is_nowhere_is_named_with_those_that_are_there(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["an empty file", "blank lines", "a header alone", "a comment alone", "a text",
-                                  "a shadow of macOS"])  # fmt: skip
+                                  "a text with commas", "an answer of a service", "a table of companies",
+                                  "a page of HTML", "a shadow of macOS"])  # fmt: skip
 def test_without_tickers_a_file_without_bars_is_left_out_and_told(tmp_path, caplog, name):
     file, content = (NEIGHBOURS | SOUND)[name]
     (tmp_path / file).write_bytes(content)
@@ -164,7 +178,7 @@ def test_bytes_of_another_encoding_in_rows_of_other_tickers_are_no_error(tmp_pat
     "row",
     [
         "AAPL,soon,1,1,1,1,1\n", "AAPL,2024-06-05,ten,1,1,1,1\n", "AAPL,2024-06-05,1\n", "aapl,2024-06-05,1,1\n",
-        "X,AAPL,2024-06-05,1,1,1,1,1\n", ",2024-06-05,1,1,1,1,1\n", " ,2024-06-05,1,1,1,1,1\n", ",2024-06-05,1\n",
+        "X,AAPL,2024-06-05,1,1,1,1,1\n", ",2024-06-05,1\n", " ,2024-06-05,1\n",
         "2024-06-05\n", 'IBM,"2024-06-05,1\nAAPL,2024-06-05,1,1,1,1,1\n',
     ],
 )  # fmt: skip
@@ -194,3 +208,33 @@ def test_parquet_files_are_selected_alike(tmp_path):
     assert load(tmp_path, "IBM")["close"].tolist() == [2.5]
     assert load(tmp_path, "IBM", "AAPL")["close"].tolist() == [2.5, 1.5]
     assert "all.parquet" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("empty", ["", " ", '""'])
+def test_rows_without_a_ticker_are_counted_and_left_out_where_tickers_are_named(tmp_path, caplog, empty):
+    rows = of(empty, "2024-06-03,1,1,1,1,1\nsoon,ten,1,1,1,1\n")
+    path = folder(tmp_path, all__csv=MANY + rows + of("AAPL")) / "all.csv"
+    assert load(path, "AAPL")["close"].tolist() == CLOSES
+    assert told(caplog) == [f"left out: rows without a ticker in {path}, 2 of them"]
+    assert "expected a ticker in every row" in refused(path)
+
+
+def test_parquet_rows_without_a_ticker_are_left_out_alike(tmp_path):
+    frame = pd.DataFrame({"ticker": ["AAPL", None], "date": ["2024-06-03", "2024-06-03"]})
+    frame = frame.assign(**dict.fromkeys(("open", "high", "low", "close"), 1.5))
+    frame.to_parquet(tmp_path / "all.parquet")
+    assert load(tmp_path / "all.parquet", "AAPL")["close"].tolist() == [1.5]
+
+
+@pytest.mark.parametrize(("per", "refusal"), [
+    ("12.5", ""), ("27", ""), ("n/a", ""), ("-3.1", ""), ("", ""), ("D", ""), ("d", ""), ("1d", ""), ("daily", ""),
+    ("1440", ""), ("60", "60"), ("W", "W"), ("1wk", "1WK"), ("M", "M"), ("1mo", "1MO"), ("5min", "5MIN"),
+    ("H1", "H1"), ("Monthly", "MONTHLY"),
+])  # fmt: skip
+def test_a_column_per_is_a_period_only_where_it_has_codes_of_periods(tmp_path, per, refusal):
+    text = "per," + HEADER + of(per)
+    path = folder(tmp_path, AAPL__csv=text) / "AAPL.csv"
+    if refusal:
+        assert f"got the period {refusal}:" in refused(path)
+    else:
+        assert load(path)["close"].tolist() == CLOSES

@@ -68,11 +68,10 @@ def test_comments_and_blank_rows_among_the_bars_are_no_bars(tmp_path):
 def test_a_row_is_never_taken_for_a_comment(tmp_path):
     assert "got '#N/A' in row 3" in refused(tmp_path, HEADER + ROWS + "#N/A,1,1,1,1,1,AAPL\n")
     assert "Expected 7 columns, got 2" in refused(tmp_path, HEADER + ROWS + "#N/A,1\n")
-    assert "got '# 2024-06-05' in row 3" in refused(tmp_path, HEADER + ROWS + "# 2024-06-05,1,1,1,1,1,AAPL\n")
 
 
 def test_a_quote_that_is_not_closed_hides_no_row(tmp_path):
-    text = HEADER + ROWS + '#,"note\n2024-06-05,1,1,1,1,1,AAPL\n' + ROWS
+    text = HEADER + ROWS + 'x,"note\n2024-06-05,1,1,1,1,1,AAPL\n' + ROWS
     assert "Expected 7 columns" in refused(tmp_path, text)
 
 
@@ -114,3 +113,65 @@ def test_bytes_of_another_encoding_matter_only_where_they_are_read(tmp_path):
     text = "date,open,high,low,close,company\n2024-06-03,10,11,9,10.5,Soci\u00e9t\u00e9\n"
     assert load(tmp_path, text.encode("latin-1"), "A.csv")["close"].tolist() == [10.5]
     assert "save it as UTF-8" in refused(tmp_path, (HEADER + ROWS.replace("AAPL", "SOCI\u00c9")).encode("latin-1"))
+
+
+@pytest.mark.parametrize("line", ["# 2024-06-05,1,1,1,1,1,AAPL", "#a,b,c,d,e,f,g", "#,,,,,,", '# a "quote, b', "#"])
+def test_a_comment_below_the_header_is_no_row(tmp_path, line):
+    first, second = ROWS.splitlines(keepends=True)
+    for end in ("\n", "\r\n"):
+        for text in (HEADER + line + "\n" + ROWS, HEADER + first + line + "\n" + second, HEADER + ROWS + line):
+            assert load(tmp_path, text.replace("\n", end))["close"].tolist() == CLOSES
+
+
+def test_a_comment_sign_within_a_quoted_cell_is_none(tmp_path):
+    text = (
+        (HEADER + ROWS)
+        .replace("volume", "note,volume")
+        .replace(",100", ',"of\n# that day\n#",100')
+        .replace(",200", ",,200")
+    )
+    assert load(tmp_path, text)["close"].tolist() == CLOSES
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Apple Inc. prices\n", "Symbol,AAPL\n", "% daily bars, of AAPL\n", "https://example.org/q?s=aapl&i=d\n",
+        "Apple Inc.\nSource: a, b, c, and d\n\n", "Symbol,AAPL,,,,,\n", '"Prices, in USD"\n,,,,,,\n',
+        "// made by hand\n",
+        "Ticker: AAPL\nCurrency: USD\n# adjusted\n", "Soci\u00e9t\u00e9\n", "AAPL;daily;USD\n", "a,b,c,d,e,f,g\n",
+    ],
+)  # fmt: skip
+def test_titles_above_the_header_are_skipped(tmp_path, above):
+    for mark in (",", ";"):
+        assert load(tmp_path, above + (HEADER + ROWS).replace(",", mark))["close"].tolist() == CLOSES
+    assert load(tmp_path, (above + HEADER + ROWS).encode("latin-1"))["close"].tolist() == CLOSES
+
+
+def test_a_title_above_an_incomplete_header_is_no_table_of_yfinance(tmp_path):
+    for text in (
+        "Apple Inc. prices\ndate,open,high,low\n2024-06-03,1,1,1\n",
+        "Symbol,AAPL\nDate,Close\n2024-06-03,1\n",
+    ):
+        says = refused(tmp_path, text)
+        assert "missing: " in says
+        assert "yfinance" not in says
+
+
+@pytest.mark.parametrize(
+    ("names", "volumes"),
+    [
+        (["Volume BTC"], [100, 200]), (["volume_usd"], [100, 200]), (["Volume (shares)"], [100, 200]),
+        (["Volume USDT", "Volume"], [7, 7]), (["Volume BTC", "Volume USDT"], [0, 0]), (["trades"], [0, 0]),
+    ],
+)  # fmt: skip
+def test_a_volume_of_another_name_is_taken_if_it_is_the_only_one(tmp_path, caplog, names, volumes):
+    text = HEADER.replace("volume", names[0]) + ROWS
+    if len(names) > 1:
+        text = text.replace("ticker", names[1] + ",ticker").replace(",AAPL", ",7,AAPL")
+    assert load(tmp_path, text)["volume"].tolist() == volumes
+    told = [record.getMessage() for record in caplog.records]
+    both = names == ["Volume BTC", "Volume USDT"]
+    assert [line.partition(": ")[2] for line in told] == (
+        ["rename one of Volume BTC, Volume USDT to volume"] if both else []
+    )

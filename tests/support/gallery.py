@@ -339,8 +339,9 @@ TABLES: dict[str, Entry] = {
         "text such as 1,234 in every row, and nothing that tells thousands from decimals",
         lambda bars: bars.assign(**dict.fromkeys(PRICES[2:], "1,234")), "refused", says="which is 1234 or 1.234",
     ),
-    "currency": Entry(
-        "text such as $12.5", partial(texts, "close", "${}"), "refused", says="numbers in the column close"
+    "currency": Entry("text such as $12.5", partial(texts, "close", "${}")),
+    "currency_behind": Entry(
+        "text such as 12.5 USD", partial(texts, "close", "{} USD"), "refused", says="numbers in the column close"
     ),
     "word": Entry(
         "a word among the numbers", lambda bars: cell("close", "ten", bars.astype({"close": object})), "refused",
@@ -350,8 +351,11 @@ TABLES: dict[str, Entry] = {
     "dates_as_prices": Entry(
         "dates as prices", lambda bars: bars.assign(open=bars["date"]), "refused", says="numbers in the column open"
     ),
-    "epoch_dates": Entry(
-        "seconds since 1970 as dates", partial(cast, "date", "int64"), "refused", says="expected dates such as"
+    "epoch_dates": Entry("midnights as microseconds since 1970", partial(cast, "date", "int64")),
+    "epoch_times": Entry(
+        "moments as microseconds since 1970",
+        lambda bars: cast("date", "int64", bars.assign(date=bars["date"] + pd.Timedelta(hours=15))), "refused",
+        says="expected dates such as",
     ),
     "other_dates": Entry(
         "dates such as 06/12/2024 and 06/13/2024, which say together that the month is first",

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pricecast.data.calendars import calendar_name, is_closed, spelled, utc
+from pricecast.data.own_days import is_daily
 from pricecast.data.quality.rows import Rows
 from pricecast.data.quality.splits import NEAR_CLOSE, is_ratio, looks_like_split
 
@@ -74,14 +75,14 @@ def _check_weekend(rows: Rows) -> None:
 
 
 def _check_market(rows: Rows) -> None:
-    """Note the last bar of tickers whose dates are those of another market than their spelling names."""
-    wrong = np.zeros(len(rows.code), dtype=bool)
+    """Note the last bar of tickers whose dates are not daily, or of another market than their spelling names."""
+    wrong, sparse = np.zeros((2, len(rows.code)), dtype=bool)
     names = [spelled(str(ticker)) for ticker in rows.tickers]
     for row in np.flatnonzero(np.roll(rows.first, -1)).tolist():
-        ticker = rows.code[row]
-        wrong[row] = (
-            names[ticker] and calendar_name(str(rows.tickers[ticker]), _dates(rows, row)) not in names[ticker]
-        )
+        ticker, dates = rows.code[row], _dates(rows, row)
+        sparse[row] = not is_daily(dates)
+        wrong[row] = names[ticker] and calendar_name(str(rows.tickers[ticker]), dates) not in names[ticker]
+    rows.note("not_daily", sparse, "the bars before are mostly 5 or more days apart")
     expected = np.array([" or ".join(name) for name in names], dtype=object)[rows.code]
     rows.note("calendar", wrong, "the dates before are not those of {market}", market=expected)
 

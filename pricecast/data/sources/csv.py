@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from pricecast.data import parsing, text_files
-from pricecast.data.column_names import NUMBERS, NoBarsError, has_all, locate
+from pricecast.data.column_names import NUMBERS, NoBarsError, has_all, locate, volumes
 from pricecast.data.date_formats import dates
 from pricecast.data.number_columns import numbers
+from pricecast.data.periods import not_daily
 from pricecast.data.sources import Request, check_held
+from pricecast.data.text_layout import layout
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from pricecast.schema import PRICE_COLUMNS
@@ -98,10 +100,8 @@ def _bars(path: Path, asked: Sequence[str]) -> tuple[set[str], pd.DataFrame]:
     if not rows.any():
         return held, pd.DataFrame({"ticker": []})
     chosen = table[rows]
-    if "period" in table and (others := set(chosen["period"].astype(str).str.upper()) - {"D"}):
-        raise InputError(
-            f"expected daily bars (D) in {path}, got the period {listed(sorted(others))}: export daily ones"
-        )
+    if "period" in table and (others := not_daily(chosen["period"])):
+        raise InputError(f"expected daily bars (D) in {path}, got the period {listed(others)}: export daily ones")
     bars = pd.DataFrame({"date": dates(table["date"], str(path), tickers, rows), "ticker": tickers[rows]})
     _check_daily(bars, chosen.get("time"), path)
     bars = bars.assign(**numbers(table[[name for name in NUMBERS if name in table]], str(path), rows, plain))
@@ -124,20 +124,27 @@ def _read(path: Path, asked: Sequence[str]) -> tuple[pd.DataFrame, bool]:
         check_single_header(table, str(path))
         if not isinstance(table.index, pd.RangeIndex):
             table = pd.concat([table.index.to_frame(index=False), table.reset_index(drop=True)], axis=1)
-        places = locate([str(name) for name in table.columns], path)
+        places = _located([str(name) for name in table.columns], path)
         return table.iloc[:, list(places.values())].set_axis(list(places), axis=1), True
-    about = text_files.layout(path, has_all)
-    places = locate(about.header, path)
+    about = layout(path, has_all)
+    places = _located(about.header, path)
     skip = partial(_is_of_others, places.get("ticker"), asked) if asked else None
     table = text_files.read(path, about, places, NUMBERS, skip)
     # Columns that semicolons part are mostly of a country with a decimal comma.
     return table, about.delimiter == ","
 
 
+def _located(columns: list[str], path: Path) -> dict[str, int]:
+    places = locate(columns, path)
+    if "volume" not in places and (several := volumes(columns)):
+        _log.warning("%s has no volume: rename one of %s to volume", path, listed(several))
+    return places
+
+
 def _is_named(path: Path) -> bool:
     """Return True for a text without a column of tickers, which is named after its ticker."""
     is_text = path.suffix.lower() in (".csv", ".txt")
-    return is_text and "ticker" not in locate(text_files.layout(path, has_all).header, path)
+    return is_text and "ticker" not in locate(layout(path, has_all).header, path)
 
 
 def _is_of_others(place: int | None, asked: Sequence[str], cells: list[str]) -> bool:

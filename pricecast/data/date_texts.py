@@ -1,0 +1,75 @@
+"""Dates as text, one by one, with both readings where the year is last."""
+
+import re
+
+import numpy as np
+
+# The year first, in digits alone or parted, or last; then perhaps a time of day, and an offset, which is left out:
+# bars are of local dates.
+_TIME = r"(?:[T ](?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(?:Z|UTC|[+-]\d\d:?\d\d)?"
+_YEAR_FIRST = re.compile(rf"(\d{{4}})(?:(\d\d)(\d\d)|([-/.])(\d\d?)\4(\d\d?)){_TIME}", re.ASCII)
+_YEAR_LAST = re.compile(rf"(\d\d?)([-/.])(\d\d?)\2(\d{{4}}){_TIME}", re.ASCII)
+# Or with an English month, in full or as three letters.
+_ENGLISH = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_MONTHS = {month[:3].lower(): number for number, month in enumerate(_ENGLISH, 1)}
+_NAME = "(?P<month>" + "|".join(rf"{month[:3]}(?:{month[3:]})?" for month in _ENGLISH) + r"|Sept)\.?"
+_DAY, _YEAR = r"(?P<day>\d\d?)", r"(?P<year>\d{4})"
+_NAMED = [
+    re.compile(rf"{pattern}{_TIME}", re.ASCII | re.IGNORECASE)
+    for pattern in (
+        rf"{_NAME}[ -]{_DAY},?[ -]{_YEAR}",
+        rf"{_DAY}[ /-]{_NAME},?[ /-]{_YEAR}",
+        rf"{_YEAR}[ -]{_NAME}[ -]{_DAY}",
+    )
+]
+# Or as a number since 1970 by its digits: of seconds, milliseconds or microseconds.
+_SINCE_1970 = {10: 1_000_000, 13: 1000, 16: 1}
+# Numbers that stand for dates elsewhere, and what they probably are.
+_NO_DATES = {
+    r"\d\d?[-/.]\d\d?[-/.]\d\d\b.*": "a year of two digits", r"\d{5}(\.\d+)?": "a serial number of Excel, perhaps",
+    r"\d{10}|\d{13}|\d{16}": "seconds since 1970, perhaps, but no midnight of UTC, so of which day is open",
+    r"\d\d?[ -][A-Za-z]{3,9}[ -]\d\d": "a year of two digits",
+}  # fmt: skip
+NO_DATE = np.datetime64("NaT", "us")
+
+
+def read_date(text: str) -> tuple[np.datetime64, np.datetime64, str]:
+    """Return a date with the day before the month, with the month before the day, and what parts it.
+
+    Where the year is first, the two are equal and the third is empty.
+    """
+    if match := _YEAR_FIRST.fullmatch(text.strip()):
+        year, month, day = match[1], match[2] or match[5], match[3] or match[6]
+        moment = _moment(year, month, day, match["time"])
+        return moment, moment, ""
+    if match := _YEAR_LAST.fullmatch(text.strip()):
+        first, style, second, year = match[1], match[2], match[3], match[4]
+        return _moment(year, second, first, match["time"]), _moment(year, first, second, match["time"]), style
+    moment = _named(text.strip())
+    return moment, moment, ""
+
+
+def _named(text: str) -> np.datetime64:
+    """Return a date with a month's name, or a midnight of UTC as a number since 1970."""
+    if match := next(filter(None, (pattern.fullmatch(text) for pattern in _NAMED)), None):
+        return _moment(match["year"], str(_MONTHS[match["month"][:3].lower()]), match["day"], match["time"])
+    if text.isascii() and text.isdigit() and len(text) in _SINCE_1970:
+        moment = np.datetime64(int(text) * _SINCE_1970[len(text)], "us")
+        return moment if moment == moment.astype("datetime64[D]") else NO_DATE
+    return NO_DATE
+
+
+def _moment(year: str, month: str, day: str, time: str | None) -> np.datetime64:
+    hours, colon, rest = (time or "00:00").partition(":")
+    try:
+        return np.datetime64(f"{year}-{month:0>2}-{day:0>2}T{hours:0>2}{colon}{rest}", "us")
+    except ValueError:  # such as a 31st of February
+        return NO_DATE
+
+
+def hint(text: str) -> str:
+    """Return what a text that is no date probably is, in brackets, or nothing."""
+    return next((f" ({meaning})" for pattern, meaning in _NO_DATES.items() if re.fullmatch(pattern, text)), "")
