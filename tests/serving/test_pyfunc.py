@@ -68,6 +68,8 @@ def tickers(kind):
         dates(lambda days: days.astype("datetime64[s]")),
         dates(lambda days: days.dt.strftime("%Y-%m-%d")),
         dates(lambda days: days.dt.strftime("%d/%m/%Y")),
+        dates(lambda days: days.dt.strftime("%d %b %Y")),
+        dates(lambda days: days.astype("datetime64[ms]").astype("int64")),
         dates(lambda days: days.dt.strftime("%m/%d/%Y")),
         dates(lambda days: days.dt.strftime("%Y-%m-%dT00:00:00Z").astype("string")),
         dates(lambda days: days.dt.strftime("%Y%m%d").astype("category")),
@@ -114,7 +116,7 @@ def test_the_forecast_is_that_of_the_plain_table(model, bars, plain, change):
     ("change", "says"),
     [
         (dates(lambda days: days.dt.strftime("%d/%m/%y")), "expected dates such as 2020-01-31"),
-        (dates(lambda days: days.astype("int64")), "expected dates such as 2020-01-31"),
+        (dates(lambda days: days.astype("datetime64[ns]").astype("int64")), "expected dates such as 2020-01-31"),
         (dates(lambda days: days.mask(days == days.max())), "got 'NaT' in row"),
         (lambda bars: bars.assign(ticker=None), "expected a ticker in every row"),
         (lambda bars: bars.assign(close=True), "expected numbers in the column close"),
