@@ -24,7 +24,7 @@ from pricecast.data.market_codes import (
     WEEKDAYS,
     WEEKS,
 )
-from pricecast.data.sessions import calendar, decades, explains, knows_no_holidays
+from pricecast.data.sessions import calendar, decades, explains, knows_no_holidays, rests_on_holidays
 from pricecast.errors import InputError
 from pricecast.schema import DATE_DTYPE
 
@@ -94,6 +94,9 @@ def calendar_name(ticker: str, dates: pd.DatetimeIndex | None = None) -> str:
     if dates is None or len(dates) < FEW or not own_days.is_daily(dates):
         return names[0]
     found = next((name for name in names if explains(name, dates, bool(meant))), OWN)
+    # Nothing speaks for Warsaw but days without a bar: a few made-up dates fit it as well.
+    if not meant and found not in (names[0], OWN) and not rests_on_holidays(found, dates):
+        found = OWN
     return names[0] if found == OWN and knows_no_holidays(names[0], dates) else found
 
 

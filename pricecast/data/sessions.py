@@ -79,6 +79,14 @@ def knows_no_holidays(name: str, dates: pd.DatetimeIndex) -> bool:
     return len(own_days.absent(dates)) <= max(1, len(holidays) / 4) and bool(holidays.isin(dates).mean() > 0.8)
 
 
+def rests_on_holidays(name: str, dates: pd.DatetimeIndex) -> bool:
+    """Return True if a market has two holidays or more between the dates of a ticker, and it traded on none."""
+    dates = dates[-RECENT:]
+    sessions = _known(name, dates)
+    holidays = own_days.absent(sessions[slice(*sessions.searchsorted(dates[[0, -1]]))])
+    return len(holidays) >= 2 and not holidays.isin(dates).any()
+
+
 def _known(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     market = calendar(name, *decades(dates[0].year, dates[-1].year))
     return market.sessions if market is not None else dates[:0]

@@ -238,3 +238,10 @@ def test_exchanges_without_a_calendar_have_the_days_of_their_week():
     assert [f"{day:%a}" for day in next_sessions("VNM.VN", pd.Timestamp("2024-01-05"), 1)] == ["Mon"]
     assert explains(market_codes.SUN_THU, weekdays(60, RIYADH))
     assert not explains(market_codes.SUN_THU, weekdays(60))
+
+
+@pytest.mark.parametrize("start", ["2023-01-02", "2022-05-02", "2019-10-01"])
+def test_made_up_weekdays_of_a_plain_name_are_not_taken_for_warsaw(start):
+    dates = pd.bdate_range(start, periods=60)
+    assert calendar_name("AAPL", dates) in ("XNYS", OWN)
+    assert next_sessions("AAPL", dates[-1], 1, dates)[0] == dates[-1] + pd.offsets.BDay()
