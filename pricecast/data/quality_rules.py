@@ -44,7 +44,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "repeated": (
         "dropped",
         "the bar repeats the one before in all prices and the volume, as in a frozen feed or a table of calendar "
-        "days; also a range of prices repeated without volume, and a weekday on which the ticker never trades",
+        "days; also a range of prices repeated without volume, and a weekday on which the ticker never trades: its "
+        "bars are flat at the close before or after, or on a line between the two",
     ),
     "unadjusted": (
         "reported",

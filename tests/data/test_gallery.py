@@ -31,6 +31,8 @@ BEYOND_FORM = {
     "some_pence",
     "future",
     "calendar_days",
+    "flat_weekends",
+    "line_weekends",
     "frozen",
 }
 

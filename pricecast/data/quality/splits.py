@@ -136,14 +136,14 @@ def _exceeds_ticks(rows: Rows, at: np.ndarray, over_night: np.ndarray) -> np.nda
     close = rows.columns["close"]
     lower = np.minimum(close, rows.previous(close))[at]
     _, first, which = np.unique(rows.code[at], return_index=True, return_inverse=True)
-    ticks = np.array([_tick(close[_ticker(rows, row)]) for row in at[first]])
+    ticks = np.array([tick(close[_ticker(rows, row)]) for row in at[first]])
     return over_night >= 3 * np.log1p(ticks[which] / lower)
 
 
-def _tick(prices: np.ndarray) -> float:
+def tick(prices: np.ndarray) -> float:
     """Return the power of ten whose multiples all prices are; 0 where there is none down to 1e-8.
 
-    >>> _tick(np.array([0.0002, 0.001])), _tick(np.array([1 / 3, 0.1]))
+    >>> tick(np.array([0.0002, 0.001])), tick(np.array([1 / 3, 0.1]))
     (0.0001, 0.0)
     """
     for digits in range(9):
