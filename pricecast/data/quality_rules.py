@@ -47,6 +47,17 @@ KINDS: dict[str, tuple[str, str]] = {
         "days; also a range of prices repeated without volume, and a weekday on which the ticker never trades: its "
         "bars are flat at the close before or after, or on a line between the two",
     ),
+    "misprint": (
+        "dropped",
+        "the close or adj_close of up to 3 bars is at least 3 times those before and after, or at most a third, "
+        "and away by at least 8 times the ticker's usual move, while these two are alike",
+    ),
+    "range": (
+        "repaired",
+        "the high (or low) is over 1.49 times away from open, close and the closes beside, and the day's range "
+        "over 10 times the usual one, on a day of usual volume and move; it became the larger (smaller) of open and "
+        "close. Where many tickers are so on one date, they stay: a flash crash",
+    ),
     "unadjusted": (
         "reported",
         "the ticker has no adj_close, so dividends and splits look like losses",

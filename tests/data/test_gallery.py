@@ -33,6 +33,8 @@ BEYOND_FORM = {
     "calendar_days",
     "flat_weekends",
     "line_weekends",
+    "misprint",
+    "wrong_high",
     "frozen",
 }
 

@@ -275,6 +275,12 @@ TABLES: dict[str, Entry] = {
         "weekends interpolated between Friday and Monday", line_weekends, "dropped", {"repeated": WEEKENDS}
     ),
     "frozen": Entry("a feed that delivers one bar twelve times more", frozen, "dropped", {"repeated": 12}),
+    "misprint": Entry(
+        "a day at ten times the price", partial(times, slice(20, 21), 10, QUOTED), "dropped", {"misprint": 1}
+    ),
+    "wrong_high": Entry(
+        "a high of ten times the price", partial(times, slice(20, 21), 10, ["high"]), "repaired", {"range": 1}
+    ),
     "unadjusted_split_2": Entry(
         "a 2:1 split that nothing takes away", partial(times, slice(0, 20), 2, QUOTED), "refused",
         says="1 x unadjusted_split",

@@ -238,6 +238,10 @@ def _one(name, rows, as_of, done):
     copies = _copies(kept)
     note["repeated"][name] = len(copies)
     kept = [row for i, row in enumerate(kept) if i not in copies]
+    wrong = _misprints([values for _, values in kept])
+    note["misprint"][name] = len(wrong)
+    kept = [row for i, row in enumerate(kept) if i not in wrong]
+    note["range"][name] = _mend_ends([values for _, values in kept])
     _calendar(name, [day for day, _ in kept], as_of, note)
     _moves(name, [values for _, values in kept], done)
     done.rows |= {(name, day): values for day, values in kept}
@@ -385,6 +389,55 @@ def _kept_last(rows, copies):
     last = {i for i in copies if i + 1 not in copies}
     early, late = (sum(rows[i][0].weekday() > 4 for i in ends) for ends in (first, last))
     return (copies | first) - last if early > late else copies
+
+
+def _usual(levels, i):
+    """1.4826 times the median size of all moves, or of the 20 before a row, if larger."""
+    sizes = [abs(b - a) if b != a else math.nan for a, b in itertools.pairwise([math.nan, *levels])]
+    near = [size for size in sizes[max(0, i - 20) : i] if not math.isnan(size)]
+    sizes = [size for size in sizes if not math.isnan(size)]
+    overall = float(np.median(sizes)) if sizes else 0.0
+    return 1.4826 * max(overall, float(np.median(near)) if len(near) >= 3 else 0.0)
+
+
+def _misprints(rows):
+    """Numbers of the rows that are away, for up to 3 rows, from those before and after."""
+    wrong = set()
+    for name in ("close", "adj_close"):
+        levels = [math.log(values[name]) for values in rows]
+        for i, size in itertools.product(range(1, len(rows)), (1, 2, 3)):
+            if i + size >= len(rows):
+                continue
+            inside, (low, high) = levels[i : i + size], sorted((levels[i - 1], levels[i + size]))
+            away = max(min(inside) - high, low - max(inside))
+            if away >= math.log(3) and high - low <= min(away / 3, 6 * _usual(levels, i)):
+                wrong |= set(range(i, i + size)) if away >= 8 * _usual(levels, i) else set()
+    return wrong
+
+
+def _mend_ends(rows):
+    """Move highs and lows that nothing is near; their number."""
+    sizes = [math.log(values["high"] / values["low"]) for values in rows]
+    levels = [math.log(v["close"] if math.isnan(v["adj_close"]) else v["adj_close"]) for v in rows]
+    volumes, found = [values["volume"] for values in rows], {}
+    for i, values in enumerate(rows):
+        if sizes[i] < 0.5:
+            continue
+        year = [size for size in sizes[max(0, i - 250) : i] if size > 0]
+        year = year if len(year) >= 20 else [size for size in sizes if size > 0]
+        beside = [math.log(values["open"]), math.log(values["close"])]
+        beside += [math.log(values["close"]) + levels[j] - levels[i] for j in (i - 1, i + 1) if 0 <= j < len(rows)]
+        move = abs(levels[i] - levels[i - 1]) if i else 0.0
+        month = volumes[max(0, i - 20) : i] if i >= 3 else volumes
+        high = math.log(values["high"]) - max(beside) >= 0.4
+        low = min(beside) - math.log(values["low"]) >= 0.4
+        calm = move <= 3 * _usual(levels, i) and volumes[i] <= 3 * np.median(month)
+        if (high or low) and calm and sizes[i] > 10 * np.median(year):
+            found[i] = {"high": max(values["open"], values["close"])} if high else {}
+            found[i] |= {"low": min(values["open"], values["close"])} if low else {}
+    for i, ends in found.items():
+        rows[i].update(ends)
+    return len(found)
 
 
 def _calendar(name, days, as_of, note):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pricecast.data.quality.rows import Rows
-from pricecast.data.quality.splits import tick
+from pricecast.data.quality.usual import tick
 
 CHANCE = 1e-3  # probability below which a weekday without any trade, or a run of copies, is no coincidence
 ON_LINE, ELSEWHERE = 0.95, 0.5  # share of bars on a line, where days are filled in at least, on other days at most
