@@ -55,8 +55,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "range": (
         "repaired",
         "the high (or low) is over 1.49 times away from open, close and the closes beside, and the day's range "
-        "over 10 times the usual one, on a day of usual volume and move; it became the larger (smaller) of open and "
-        "close. Where many tickers are so on one date, they stay: a flash crash",
+        "over 10 times the usual one, on a day of usual volume and move; it became the larger (smaller) of open "
+        "and close. Where many tickers are so on one date, they stay: a flash crash",
     ),
     "unadjusted": (
         "reported",

@@ -74,11 +74,17 @@ def _fits(
 
 
 def _is_rare(rows: Rows, night: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Mark rows of tickers that hardly ever move by half as much over night."""
+    """Mark rows of tickers that hardly ever move by half as much over night, other such rows of 2:1 or more aside.
+
+    A fund may split time and again; a stock that often loses a quarter does not.
+    """
     size, rare = np.abs(night), np.zeros(len(at), dtype=bool)
+    alike = np.zeros(len(size), dtype=bool)
+    alike[at[size[at] > WHOLE.min() - FAR_OPEN]] = True
     for i, row in enumerate(at):
-        own = size[ticker(rows, row)]
-        rare[i] = np.count_nonzero(own >= size[row] / 2) <= max(2, RARE * len(own))
+        own, others = size[ticker(rows, row)], ~alike[ticker(rows, row)]
+        times = np.count_nonzero(others & (own >= size[row] / 2)) + alike[row]
+        rare[i] = times <= max(2, RARE * len(own))
     return rare
 
 
