@@ -58,6 +58,11 @@ KINDS: dict[str, tuple[str, str]] = {
         "over 10 times the usual one, on a day of usual volume and move; it became the larger (smaller) of open "
         "and close. Where many tickers are so on one date, they stay: a flash crash",
     ),
+    "interpolated": (
+        "reported",
+        "the close moves as it did the day before, as at least half of the ticker's moves do: weekly or monthly "
+        "prices made daily, whose days are known only from later ones",
+    ),
     "unadjusted": (
         "reported",
         "the ticker has no adj_close, so dividends and splits look like losses",
@@ -116,6 +121,7 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 # Besides all that is dropped, repaired or fatal, these stop a strict run: somebody has to look at them, too.
 STRICT = (
+    "interpolated",
     "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "gap", "stale", "unfinished",
 )  # fmt: skip
 # What only the user can tell from a market that really moves so: reported with --allow-splits true.

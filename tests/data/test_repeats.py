@@ -292,3 +292,34 @@ def test_a_frozen_feed_of_a_thin_ticker_is_seen():
     kept, report = clean(bars)
     assert kept["date"].max() == bars["date"][1239]
     assert repeated(report)["count"] >= 10
+
+
+@pytest.mark.parametrize(("weeks", "freq", "count"), [("W", "D", "FRI"), ("W", "B", "WED"), ("ME", "B", "")])
+@pytest.mark.parametrize("how", ["linear", "rounded", "geometric"])
+def test_rarer_bars_made_daily_are_told(weeks, freq, count, how):
+    rare = walk(1000, "2018-01-01").set_index("date")[[*OHLC, "volume"]]
+    rare = rare.resample(f"{weeks}-{count}" if count else weeks).last()
+    rare = np.log(rare) if how == "geometric" else rare
+    days = rare.resample("D").interpolate()
+    days = np.exp(days) if how == "geometric" else days.round(2 if how == "rounded" else 15)
+    days = days[days.index.dayofweek < 5] if freq == "B" else days
+    days = days.reset_index().assign(ticker="A", adj_close=np.nan).astype({"date": DATE_DTYPE})
+    prices, report = clean(days[list(PRICES)])
+    found = {finding["kind"]: finding["count"] for finding in report["findings"]}
+    assert len(prices) == len(days)
+    assert found["interpolated"] > 0.5 * len(days)
+    with pytest.raises(InputError, match="x interpolated"):
+        clean(days[list(PRICES)], strict=True)
+
+
+@pytest.mark.parametrize("name", GENUINE)
+def test_what_moves_by_itself_is_not_interpolated(name):
+    _, report = clean(GENUINE[name], allow_splits=True)
+    assert "interpolated" not in {finding["kind"] for finding in report["findings"]}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tick_up_or_down_every_day_is_not_interpolated(seed):
+    close = 50 + 0.01 * np.cumsum(np.random.default_rng(seed).choice([-1, 1], 300))
+    _, report = clean(flat(walk(300).assign(close=close)))
+    assert "interpolated" not in {finding["kind"] for finding in report["findings"]}

@@ -44,6 +44,7 @@ def test_ten_thousand_bad_tables_meet_one_fate():
         (quality, "drop_copies", "frozen"),
         (quality, "drop_misprints", "misprint"),
         (quality, "fit_ends", "wrong_high"),
+        (quality, "check_interpolated", "weekly"),
         (oddities, "_check_weekend", "weekend"),
         (quality, "check_last", "live"),
         (quality, "fit_range", "close_outside"),

@@ -162,6 +162,12 @@ def line_weekends(bars: pd.DataFrame) -> pd.DataFrame:
     return days.reset_index()[list(PRICES)].astype({"date": bars["date"].dtype})
 
 
+def weekly(bars: pd.DataFrame) -> pd.DataFrame:
+    """Every fifth bar of the last 60, and a line between them; before them, sound ones."""
+    kept = np.flatnonzero((bars.index % 5 == 0) | (bars.index < len(bars) - ROWS))
+    return bars.assign(**bars.loc[kept, QUOTED].reindex(bars.index).interpolate())
+
+
 def frozen(bars: pd.DataFrame) -> pd.DataFrame:
     """The last rows repeat one bar."""
     return bars.assign(
@@ -281,6 +287,7 @@ TABLES: dict[str, Entry] = {
     "wrong_high": Entry(
         "a high of ten times the price", partial(times, slice(20, 21), 10, ["high"]), "repaired", {"range": 1}
     ),
+    "weekly": Entry("weekly closes with a line between them", weekly, "reported", {"interpolated": 44}),
     "unadjusted_split_2": Entry(
         "a 2:1 split that nothing takes away", partial(times, slice(0, 20), 2, QUOTED), "refused",
         says="1 x unadjusted_split",

@@ -242,6 +242,7 @@ def _one(name, rows, as_of, done):
     note["misprint"][name] = len(wrong)
     kept = [row for i, row in enumerate(kept) if i not in wrong]
     note["range"][name] = _mend_ends([values for _, values in kept])
+    note["interpolated"][name] = _go_on([(day, values["close"]) for day, values in kept])
     _calendar(name, [day for day, _ in kept], as_of, note)
     _moves(name, [values for _, values in kept], done)
     done.rows |= {(name, day): values for day, values in kept}
@@ -438,6 +439,17 @@ def _mend_ends(rows):
     for i, ends in found.items():
         rows[i].update(ends)
     return len(found)
+
+
+def _go_on(closes):
+    """Number of the moves that repeat the one before, by row or by day, if most do."""
+    moves = [(b[1] - a[1], (b[0] - a[0]).days) for a, b in itertools.pairwise(closes)]
+    pairs = [(a, b) for a, b in itertools.pairwise(moves) if a[0] and b[0]]
+    found = 0
+    for (a, m), (b, n) in pairs:
+        found += any(abs(x - y) <= 0.2 * max(abs(x), abs(y)) for x, y in ((a, b), (a / m, b / n)))
+    sizes = [abs(a) for (a, _), _ in pairs]
+    return found if found >= max(20, 0.5 * len(pairs)) and np.median(sizes) >= 3 * min(sizes) else 0
 
 
 def _calendar(name, days, as_of, note):

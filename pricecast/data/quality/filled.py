@@ -1,6 +1,7 @@
-"""Days on which a ticker never trades, filled in with the price before or after them, or between the two."""
+"""Days on which a ticker never trades, filled in with prices before, after or between; and bars all made so."""
 
 import numpy as np
+import pandas as pd
 
 from pricecast.data.quality.rows import Rows
 from pricecast.data.quality.usual import tick
@@ -9,6 +10,9 @@ CHANCE = 1e-3  # probability below which a weekday without any trade, or a run o
 ON_LINE, ELSEWHERE = 0.95, 0.5  # share of bars on a line, where days are filled in at least, on other days at most
 RESTS = ([5, 6], [4, 5], [3, 4], [5], [6])  # days of the week on which markets rest, 0 for Monday
 EXACT = 1e-9  # relative
+ALIKE = 0.2  # share by which two moves of an interpolated price differ at most, for rounding
+MOST, FEW = 0.5, 20  # share and number of a ticker's moves that are alike where it is interpolated, at least
+SLOPES = 3  # times its smallest move, that half of its moves are at least: those of a few ticks are alike by chance
 OHLC = ["open", "high", "low", "close"]
 
 
@@ -23,6 +27,27 @@ def is_filled(rows: Rows) -> np.ndarray:
     size = np.where(weekday(rows) >= 5, 2.0, 1.0)
     more = np.bincount(rows.code, weights=size * after) > np.bincount(rows.code, weights=size * before)
     return np.where(more[rows.code], after, before) | _is_interpolated(rows)
+
+
+def check_interpolated(rows: Rows) -> None:
+    """Note bars that go on by the move before, of tickers most of whose moves do: daily bars made of rarer ones."""
+    close = rows.columns["close"]
+    back, ahead = close - _beside(rows, close, 1), _beside(rows, close, -1) - close
+    moved = (back != 0) & (ahead != 0) & ~np.isnan(back + ahead)
+    day = rows.date.astype("datetime64[D]").astype(float)
+    before, after = day - _beside(rows, day, 1), _beside(rows, day, -1) - day
+    # A line may have been drawn by rows or by calendar days.
+    found = moved & (_alike(back, ahead) | _alike(back / before, ahead / after))
+    count, moves = (np.bincount(rows.code, weights=mask)[rows.code] for mask in (found, moved))
+    sizes = pd.Series(np.where(moved, np.abs(back), np.nan)).groupby(rows.code)
+    slopes = (sizes.transform("median") >= SLOPES * sizes.transform("min")).to_numpy()
+    found &= (count >= np.maximum(FEW, MOST * moves)) & slopes
+    share = count / np.maximum(moves, 1)
+    rows.note("interpolated", found, "close {close:g}; {share:.0%} of the moves repeat the one before", share=share)
+
+
+def _alike(move: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.abs(move - other) <= ALIKE * np.fmax(np.abs(move), np.abs(other))
 
 
 def weekday(rows: Rows) -> np.ndarray:
