@@ -44,7 +44,24 @@ KINDS: dict[str, tuple[str, str]] = {
     "repeated": (
         "dropped",
         "the bar repeats the one before in all prices and the volume, as in a frozen feed or a table of calendar "
-        "days; also a range of prices repeated without volume, and a weekday on which the ticker never trades",
+        "days; also a range of prices repeated without volume, and a weekday on which the ticker never trades: its "
+        "bars are flat at the close before or after, or on a line between the two",
+    ),
+    "misprint": (
+        "dropped",
+        "the close or adj_close of up to 3 bars is at least 3 times those before and after, or at most a third, "
+        "and away by at least 8 times the ticker's usual move, while these two are alike",
+    ),
+    "range": (
+        "repaired",
+        "the high (or low) is over 1.49 times away from open, close and the closes beside, and the day's range "
+        "over 10 times the usual one, on a day of usual volume and move; it became the larger (smaller) of open "
+        "and close. Where many tickers are so on one date, they stay: a flash crash",
+    ),
+    "interpolated": (
+        "reported",
+        "the close moves as it did the day before, as at least half of the ticker's moves do: weekly or monthly "
+        "prices made daily, whose days are known only from later ones",
     ),
     "unadjusted": (
         "reported",
@@ -109,7 +126,8 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 # Besides all that is dropped, repaired or fatal, these stop a strict run: somebody has to look at them, too.
 STRICT = (
-    "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "not_daily", "gap", "stale", "unfinished",
+    "interpolated", "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "not_daily", "gap", "stale",
+    "unfinished",
 )  # fmt: skip
 # What only the user can tell from a market that really moves so: reported with --allow-splits true.
 LOOKS_LIKE_SPLIT = ("currency_unit", "unadjusted_split")

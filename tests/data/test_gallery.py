@@ -31,6 +31,10 @@ BEYOND_FORM = {
     "some_pence",
     "future",
     "calendar_days",
+    "flat_weekends",
+    "line_weekends",
+    "misprint",
+    "wrong_high",
     "frozen",
 }
 

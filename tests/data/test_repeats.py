@@ -72,6 +72,41 @@ def frozen(bars, rows=slice(-12, None)):
     })  # fmt: skip
 
 
+def traded_weekends(bars, volume, fill="ffill"):
+    """Calendar days, those without a bar flat at the last close (or the next one), with some volume."""
+    days = idle(bars)
+    closed = ~days["date"].isin(bars["date"])
+    close = bars.set_index("date")["close"].asfreq("D")
+    close = getattr(close, fill)().to_numpy()
+    return days.assign(**{name: days[name].where(~closed, close) for name in OHLC},
+                       volume=days["volume"].where(~closed, volume))  # fmt: skip
+
+
+def interpolated(bars, digits=15):
+    """Calendar days on a line between those before and after."""
+    days = bars.set_index("date")[[*OHLC, "volume"]].resample("D").interpolate().round(digits)
+    days = days.reset_index().assign(ticker="FILL", adj_close=np.nan)
+    return days.astype({"date": DATE_DTYPE})[list(PRICES)]
+
+
+def last_price(bars, *spans):
+    """A feed that delivers its last price and volume again and again, on some spans of rows."""
+    bars = bars.copy()
+    for start, end in spans:
+        bars.loc[start:end, OHLC] = bars.loc[start, "close"]
+        bars.loc[start:end, "volume"] = bars.loc[start, "volume"]
+    return bars
+
+
+def tick_bound(seed=0, n=1500, wide=False):
+    """A price of few ticks, without volume: a tick up or down on every other day, a range of a tick or two."""
+    rng = np.random.default_rng(seed)
+    close = np.round(40 + np.cumsum(rng.choice([0, 0, 0.01, -0.01], n)), 2)
+    high = np.round(close + (rng.choice([0.01, 0.02], n) if wide else 0.01), 2)
+    low = np.round(close - 0.01, 2)
+    return walk(n, "2016-01-04").assign(open=close, high=high, low=low, close=close, volume=0.0)
+
+
 RIYADH = "Sun Mon Tue Wed Thu"
 HOLIDAYS = walk().drop(index=[4, 30, 31, 77]).reset_index(drop=True)
 FILLED = {
@@ -103,6 +138,39 @@ FILLED = {
     "frozen in between, a coin": (
         frozen(walk(freq="D"), slice(40, 45)), walk(freq="D").drop(index=range(40, 45)),
     ),
+    **{f"weekends flat at the last close, {name}": (traded_weekends(walk(), volume), walk())
+       for name, volume in {"volume 1": 1.0, "a mean volume": 5e5}.items()},
+    "weekends flat at the last close, from a Saturday on": (traded_weekends(walk(), 1.0)[5:], walk()[5:]),
+    "weekends flat at the next close": (traded_weekends(walk(), 1.0, "bfill"), walk()),
+    "weekends flat at the next close, one price a day": (traded_weekends(flat(walk()), 1.0, "bfill"), flat(walk())),
+    "Friday and Saturday in Riyadh, flat": (
+        traded_weekends(walk(weekmask=RIYADH, start="2022-01-02"), 7.0), walk(weekmask=RIYADH, start="2022-01-02"),
+    ),
+    "the last price of a feed that stands still": (
+        last_price(walk(700), (300, 340)),
+        last_price(walk(700), (300, 340)).drop(index=range(301, 341)),
+    ),
+    "the last price of a feed, three times": (
+        last_price(walk(700), (300, 340), (500, 509), (600, 609)),
+        last_price(walk(700), (300, 300), (500, 500), (600, 600)).drop(
+            index=[*range(301, 341), *range(501, 510), *range(601, 610)]),
+    ),
+    "weekends of few ticks, no volume": (every_day(tick_bound()), tick_bound()),
+    "an exchange rate that stands still": (
+        frozen(walk(300).assign(volume=0.0), slice(150, 160)),
+        walk(300).assign(volume=0.0).drop(index=range(150, 160)),
+    ),
+    "weekends on a line": (interpolated(walk()), walk()),
+    "weekends on a line, one price a day": (interpolated(flat(walk())), flat(walk())),
+    "weekends on a line, rounded": (interpolated(walk(), 4), walk()),
+    "weekends on a line, two decimals": (interpolated(walk().round(2), 2), walk().round(2)),
+    "weekends on a line, Riyadh": (
+        interpolated(walk(weekmask=RIYADH, start="2022-01-02")), walk(weekmask=RIYADH, start="2022-01-02"),
+    ),
+    "Saturdays on a line": (
+        interpolated(walk(weekmask="Sun Mon Tue Wed Thu Fri")), walk(weekmask="Sun Mon Tue Wed Thu Fri"),
+    ),
+    "weekends on a line, from a Saturday on": (interpolated(walk())[5:], walk()[5:]),
     "adj_close apart by rounding": (
         every_day(walk().assign(adj_close=walk()["close"] * 0.5)).assign(
             adj_close=lambda t: t["adj_close"] * (1 + 1e-7 * (t.index % 2))),
@@ -151,6 +219,11 @@ GENUINE = {
     "pegged, no volume": walk(300).assign(volume=0.0, open=3.75, high=3.751, low=3.749,
                                           close=np.tile([3.75, 3.75, 3.75, 3.7505, 3.7505], 60)),
     "prices again, another volume": frozen(walk()).assign(volume=walk()["volume"]),
+    "few ticks, no volume": tick_bound(),
+    "few ticks, one placeholder as volume": tick_bound(1).assign(volume=1000.0),
+    "few ticks, ranges of two sizes": tick_bound(2, wide=True),
+    "few ticks every day": tick_bound(3, 900).assign(
+        date=pd.date_range("2016-01-04", periods=900).astype(DATE_DTYPE)),
     "a few shares at the same price": flat(walk(300).assign(close=np.repeat(np.arange(5.0, 65), 5))).assign(
         volume=lambda t: np.where(t.index % 50 < 2, 100.0, t["volume"] % 1000)),
     "a coin": walk(freq="D"),
@@ -219,3 +292,34 @@ def test_a_frozen_feed_of_a_thin_ticker_is_seen():
     kept, report = clean(bars)
     assert kept["date"].max() == bars["date"][1239]
     assert repeated(report)["count"] >= 10
+
+
+@pytest.mark.parametrize(("weeks", "freq", "count"), [("W", "D", "FRI"), ("W", "B", "WED"), ("ME", "B", "")])
+@pytest.mark.parametrize("how", ["linear", "rounded", "geometric"])
+def test_rarer_bars_made_daily_are_told(weeks, freq, count, how):
+    rare = walk(1000, "2018-01-01").set_index("date")[[*OHLC, "volume"]]
+    rare = rare.resample(f"{weeks}-{count}" if count else weeks).last()
+    rare = np.log(rare) if how == "geometric" else rare
+    days = rare.resample("D").interpolate()
+    days = np.exp(days) if how == "geometric" else days.round(2 if how == "rounded" else 15)
+    days = days[days.index.dayofweek < 5] if freq == "B" else days
+    days = days.reset_index().assign(ticker="A", adj_close=np.nan).astype({"date": DATE_DTYPE})
+    prices, report = clean(days[list(PRICES)])
+    found = {finding["kind"]: finding["count"] for finding in report["findings"]}
+    assert len(prices) == len(days)
+    assert found["interpolated"] > 0.5 * len(days)
+    with pytest.raises(InputError, match="x interpolated"):
+        clean(days[list(PRICES)], strict=True)
+
+
+@pytest.mark.parametrize("name", GENUINE)
+def test_what_moves_by_itself_is_not_interpolated(name):
+    _, report = clean(GENUINE[name], allow_splits=True)
+    assert "interpolated" not in {finding["kind"] for finding in report["findings"]}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tick_up_or_down_every_day_is_not_interpolated(seed):
+    close = 50 + 0.01 * np.cumsum(np.random.default_rng(seed).choice([-1, 1], 300))
+    _, report = clean(flat(walk(300).assign(close=close)))
+    assert "interpolated" not in {finding["kind"] for finding in report["findings"]}

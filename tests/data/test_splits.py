@@ -71,6 +71,28 @@ def test_a_wild_ticker_may_open_further_from_the_ratio(noise, count):
     assert found(bars).get("unadjusted_split", {"count": 0})["count"] == count
 
 
+def series(bars, *splits):
+    for ratio, row in splits:
+        bars = split(bars, ratio, row)
+    return bars
+
+
+SERIES = {
+    "reverse splits of a company that sinks": (500, [(1 / 12, 100), (1 / 35, 250), (1 / 16, 400)]),
+    "seven times 1:9": (1259, [(1 / 9, row) for row in range(120, 1200, 150)][:7]),
+    "a leveraged fund": (900, [(1 / 12, 90), (11, 300), (1 / 9, 420), (1 / 22, 600), (14, 800)]),
+    "nine and twelve by turns": (800, [(9, 100), (12, 200), (9, 300), (12, 400), (9, 500)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_splits_time_and_again_are_splits(name):
+    days, splits = SERIES[name]
+    bars = series(walk(days, seed=3), *splits)
+    assert found(bars.assign(date=pd.bdate_range("2019-01-02", periods=days).astype(DATE_DTYPE)))[
+        "unadjusted_split"]["count"] == len(splits)  # fmt: skip
+
+
 def test_one_price_a_day_splits_too():
     bars = walk()
     bars = bars.assign(**dict.fromkeys(OHLC, bars["close"]))
@@ -189,14 +211,21 @@ def by_hand(bars):
         )
         dense = math.log(8.5) < size < math.log(LARGEST) + 0.03 and abs(whole - size) <= 0.15
         between = math.log(max(rows[i]["low"] / rows[i - 1]["high"], rows[i - 1]["low"] / rows[i]["high"]))
-        often = sum(abs(other) >= size / 2 for other in nights)
         up = 1 if move > 0 else -1
         back = [up * math.log(rows[i]["close"] / row["close"]) for row in rows[i + 1 : i + 6]]
         back += [up * math.log(row["close"] / rows[i - 1]["close"]) for row in rows[max(0, i - 6) : i - 1]]
-        strange = size >= 8 * noise[1] and between > size / 2 and often <= max(2, 0.005 * len(rows))
+        strange = size >= 8 * noise[1] and between > size / 2
         if ((near and not crowded) or dense) and strange and max(back, default=0) <= abs(move) / 2:
             marked.append(i)
-    return marked
+    return [i for i in marked if _is_rare(i, nights, marked)]
+
+
+def _is_rare(i, nights, marked):
+    """Few moves of half as much, but for those that look like a ratio of 2 or more themselves."""
+    size = abs(nights[i - 1])
+    alike = {j for j in marked if j != i and abs(nights[j - 1]) > math.log(2) - 0.06}
+    often = sum(abs(night) >= size / 2 for j, night in enumerate(nights, 1) if j not in alike)
+    return often <= max(2, 0.005 * (len(nights) + 1))
 
 
 def common(bars):

@@ -42,6 +42,9 @@ def test_ten_thousand_bad_tables_meet_one_fate():
     [
         (quality, "check_volume", "zero_volume"),
         (quality, "drop_copies", "frozen"),
+        (quality, "drop_misprints", "misprint"),
+        (quality, "fit_ends", "wrong_high"),
+        (quality, "check_interpolated", "weekly"),
         (oddities, "_check_weekend", "weekend"),
         (quality, "check_last", "live"),
         (quality, "fit_range", "close_outside"),

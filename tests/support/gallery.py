@@ -148,6 +148,26 @@ def every_day(bars: pd.DataFrame) -> pd.DataFrame:
     return bars.set_index("date").asfreq("D").ffill().reset_index()[list(PRICES)]
 
 
+def flat_weekends(bars: pd.DataFrame) -> pd.DataFrame:
+    """Calendar days, weekends at the close before and with its volume."""
+    table = every_day(bars)
+    weekend = table["date"].dt.dayofweek >= 5
+    return table.assign(**{name: table[name].where(~weekend, table["close"]) for name in OHLC})
+
+
+def line_weekends(bars: pd.DataFrame) -> pd.DataFrame:
+    """Calendar days, weekends on a line between Friday and Monday."""
+    days = bars.set_index("date").asfreq("D")
+    days = days.assign(ticker=days["ticker"].ffill(), **days[list(PRICES[2:])].interpolate())
+    return days.reset_index()[list(PRICES)].astype({"date": bars["date"].dtype})
+
+
+def weekly(bars: pd.DataFrame) -> pd.DataFrame:
+    """Every fifth bar of the last 60, and a line between them; before them, sound ones."""
+    kept = np.flatnonzero((bars.index % 5 == 0) | (bars.index < len(bars) - ROWS))
+    return bars.assign(**bars.loc[kept, QUOTED].reindex(bars.index).interpolate())
+
+
 def frozen(bars: pd.DataFrame) -> pd.DataFrame:
     """The last rows repeat one bar."""
     return bars.assign(
@@ -253,7 +273,21 @@ TABLES: dict[str, Entry] = {
     "calendar_days": Entry(
         "weekends filled in with the Friday before", every_day, "dropped", {"repeated": WEEKENDS}
     ),
+    "flat_weekends": Entry(
+        "weekends filled in with the close and the volume of the Friday before", flat_weekends, "dropped",
+        {"repeated": WEEKENDS},
+    ),
+    "line_weekends": Entry(
+        "weekends interpolated between Friday and Monday", line_weekends, "dropped", {"repeated": WEEKENDS}
+    ),
     "frozen": Entry("a feed that delivers one bar twelve times more", frozen, "dropped", {"repeated": 12}),
+    "misprint": Entry(
+        "a day at ten times the price", partial(times, slice(20, 21), 10, QUOTED), "dropped", {"misprint": 1}
+    ),
+    "wrong_high": Entry(
+        "a high of ten times the price", partial(times, slice(20, 21), 10, ["high"]), "repaired", {"range": 1}
+    ),
+    "weekly": Entry("weekly closes with a line between them", weekly, "reported", {"interpolated": 44}),
     "unadjusted_split_2": Entry(
         "a 2:1 split that nothing takes away", partial(times, slice(0, 20), 2, QUOTED), "refused",
         says="1 x unadjusted_split",

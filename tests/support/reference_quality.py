@@ -238,6 +238,11 @@ def _one(name, rows, as_of, done):
     copies = _copies(kept)
     note["repeated"][name] = len(copies)
     kept = [row for i, row in enumerate(kept) if i not in copies]
+    wrong = _misprints([values for _, values in kept])
+    note["misprint"][name] = len(wrong)
+    kept = [row for i, row in enumerate(kept) if i not in wrong]
+    note["range"][name] = _mend_ends([values for _, values in kept])
+    note["interpolated"][name] = _go_on([(day, values["close"]) for day, values in kept])
     _calendar(name, [day for day, _ in kept], as_of, note)
     _moves(name, [values for _, values in kept], done)
     done.rows |= {(name, day): values for day, values in kept}
@@ -283,26 +288,70 @@ def _mend(name, values, last, note):
 
 
 def _copies(rows):
-    """Numbers of the rows that repeat the row before, or of all in such a run but the last."""
+    """Numbers of the rows that repeat the row before, or of all in such a run but the last, and of filled days."""
     if len({values["close"] for _, values in rows}) < 2:
         return set()
+    filled = _filled_days(rows)
+    numbers = [i for i in range(len(rows)) if i not in filled]
+    rest = [rows[i] for i in numbers]
+    return filled | {numbers[i] for i in _kept_last(rest, _repeated(rest))}
+
+
+def _repeated(rows):
     bars = [tuple(values[field] for field in ("open", "high", "low", "close")) for _, values in rows]
     volumes = [values["volume"] for _, values in rows]
     ranged = [bar[1] > bar[2] for bar in bars]
     same = [i for i in range(1, len(rows)) if bars[i] == bars[i - 1]]
     wide = {i for i in same if ranged[i] and (volumes[i] == volumes[i - 1] or not volumes[i])}
+    unchanged = sum(ranged[i] and bars[i][3] == bars[i - 1][3] for i in range(1, len(rows)))
     whole = Counter((bars[i], volumes[i]) for i in range(len(rows)) if i not in wide)
-    wide = {i for i in wide if whole[bars[i], volumes[i]] <= max(1, (len(rows) - len(wide)) * 0.05)}
+    step = 1e-7 * float(np.median([bar[3] for bar in bars]))
+    shapes = [
+        (*(round((price - bar[3]) / step) for price in bar[:3]), v) for bar, v in zip(bars, volumes, strict=True)
+    ]
+    others = [shapes[i] for i in range(len(rows)) if i not in wide]
+    odd = {i for i in wide if 3 * unchanged * others.count(shapes[i]) < len(wide) * len(others)}
+    odd |= {i for run in _runs(wide) for i in run if _is_long(len(run), len(wide), len(rows))}
+    wide = {i for i in odd if whole[bars[i], volumes[i]] <= max(1, (len(rows) - len(wide)) * 0.05)}
     narrow = [i for i in same if not ranged[i] and volumes[i] > 0]
     equal = {i for i in narrow if volumes[i] == volumes[i - 1]}
     own = [volumes[i] for i in range(len(rows)) if not ranged[i] and volumes[i] > 0 and i not in equal]
+    if 5 * len(own) <= len(equal):
+        own = [volumes[i] for i in range(len(rows)) if volumes[i] > 0 and i not in equal]
     equal = {i for i in equal if 3 * len(narrow) * own.count(volumes[i]) < len(equal) * len(own)}
-    return _kept_last(rows, wide | equal | _closed_days(rows, bars, volumes))
+    return wide | equal
 
 
-def _closed_days(rows, bars, volumes):
-    """Rows of those days of the week on which nothing is ever traded."""
-    idle = {i for i in range(1, len(rows)) if set(bars[i]) == {bars[i - 1][3]} and not volumes[i]}
+def _runs(numbers):
+    runs = []
+    for i in sorted(numbers):
+        if runs and runs[-1][-1] == i - 1:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    return runs
+
+
+def _is_long(size, copies, bars):
+    return bars * min(1, (copies - size + 1) / max(bars - size + 2, 1)) ** size < 1e-3
+
+
+def _filled_days(rows):
+    """Numbers of the rows of those days of the week on which nothing is ever traded."""
+    before, after = _idle_days(rows, 1), _idle_days(rows, -1)
+    weight = [sum(1 + (rows[i][0].weekday() > 4) for i in found) for found in (before, after)]
+    return (after if weight[1] > weight[0] else before) | _between(rows)
+
+
+def _idle_days(rows, step):
+    bars = [tuple(values[field] for field in ("open", "high", "low", "close")) for _, values in rows]
+    weekends = any(day.weekday() > 4 for day, _ in rows)
+    idle = set()
+    for i, bar in enumerate(bars):
+        beside = bars[i - step] if 0 <= i - step < len(bars) else None
+        level = bar[1] == bar[2] and (beside is None or bar[3] == beside[3])
+        if (level and (weekends or not rows[i][1]["volume"])) or (weekends and bar == beside):
+            idle.add(i)
     found = set()
     for weekday in range(7):
         here = {i for i, (day, _) in enumerate(rows) if day.weekday() == weekday}
@@ -311,12 +360,96 @@ def _closed_days(rows, bars, volumes):
     return found
 
 
+def _between(rows):
+    """Numbers of the rows of days of rest that lie on a line between the days of trade."""
+    if not any(day.weekday() > 4 for day, _ in rows):
+        return set()
+    closes = [values["close"] for _, values in rows]
+    digits = [d for d in range(9) if all(abs(x - round(x, d)) <= 1e-9 * round(x, d) for x in closes)]
+    tick = 10.0 ** -digits[0] if digits else 0.0
+    for rest in ([5, 6], [4, 5], [3, 4], [5], [6]):
+        traded = [i for i, (day, _) in enumerate(rows) if day.weekday() not in rest]
+        fits = {True: [], False: []}
+        for i, (day, _) in enumerate(rows):
+            left, right = [j for j in traded if j < i][-1:], [j for j in traded if j > i][:1]
+            if left and right:
+                a, b = left[0], right[0]
+                share = (day - rows[a][0]).days / (rows[b][0] - rows[a][0]).days
+                off = abs(closes[i] - closes[a] - share * (closes[b] - closes[a]))
+                fits[day.weekday() in rest].append(off <= 1e-9 * closes[i] + tick * (1 + 1e-9))
+        chance = (sum(fits[False]) + 1) / (len(fits[False]) + 2)
+        at_rest = fits[True]
+        if at_rest and chance <= 0.5 and sum(at_rest) >= 0.95 * len(at_rest) and chance ** len(at_rest) < 1e-3:
+            return set(range(len(rows))) - set(traded)
+    return set()
+
+
 def _kept_last(rows, copies):
     """The copies, or all but the last rows of their runs where that leaves fewer rows of a weekend."""
     first = {i - 1 for i in copies if i - 1 not in copies}
     last = {i for i in copies if i + 1 not in copies}
     early, late = (sum(rows[i][0].weekday() > 4 for i in ends) for ends in (first, last))
     return (copies | first) - last if early > late else copies
+
+
+def _usual(levels, i):
+    """1.4826 times the median size of all moves, or of the 20 before a row, if larger."""
+    sizes = [abs(b - a) if b != a else math.nan for a, b in itertools.pairwise([math.nan, *levels])]
+    near = [size for size in sizes[max(0, i - 20) : i] if not math.isnan(size)]
+    sizes = [size for size in sizes if not math.isnan(size)]
+    overall = float(np.median(sizes)) if sizes else 0.0
+    return 1.4826 * max(overall, float(np.median(near)) if len(near) >= 3 else 0.0)
+
+
+def _misprints(rows):
+    """Numbers of the rows that are away, for up to 3 rows, from those before and after."""
+    wrong = set()
+    for name in ("close", "adj_close"):
+        levels = [math.log(values[name]) for values in rows]
+        for i, size in itertools.product(range(1, len(rows)), (1, 2, 3)):
+            if i + size >= len(rows):
+                continue
+            inside, (low, high) = levels[i : i + size], sorted((levels[i - 1], levels[i + size]))
+            away = max(min(inside) - high, low - max(inside))
+            if away >= math.log(3) and high - low <= min(away / 3, 6 * _usual(levels, i)):
+                wrong |= set(range(i, i + size)) if away >= 8 * _usual(levels, i) else set()
+    return wrong
+
+
+def _mend_ends(rows):
+    """Move highs and lows that nothing is near; their number."""
+    sizes = [math.log(values["high"] / values["low"]) for values in rows]
+    levels = [math.log(v["close"] if math.isnan(v["adj_close"]) else v["adj_close"]) for v in rows]
+    volumes, found = [values["volume"] for values in rows], {}
+    for i, values in enumerate(rows):
+        if sizes[i] < 0.5:
+            continue
+        year = [size for size in sizes[max(0, i - 250) : i] if size > 0]
+        year = year if len(year) >= 20 else [size for size in sizes if size > 0]
+        beside = [math.log(values["open"]), math.log(values["close"])]
+        beside += [math.log(values["close"]) + levels[j] - levels[i] for j in (i - 1, i + 1) if 0 <= j < len(rows)]
+        move = abs(levels[i] - levels[i - 1]) if i else 0.0
+        month = volumes[max(0, i - 20) : i] if i >= 3 else volumes
+        high = math.log(values["high"]) - max(beside) >= 0.4
+        low = min(beside) - math.log(values["low"]) >= 0.4
+        calm = move <= 3 * _usual(levels, i) and volumes[i] <= 3 * np.median(month)
+        if (high or low) and calm and sizes[i] > 10 * np.median(year):
+            found[i] = {"high": max(values["open"], values["close"])} if high else {}
+            found[i] |= {"low": min(values["open"], values["close"])} if low else {}
+    for i, ends in found.items():
+        rows[i].update(ends)
+    return len(found)
+
+
+def _go_on(closes):
+    """Number of the moves that repeat the one before, by row or by day, if most do."""
+    moves = [(b[1] - a[1], (b[0] - a[0]).days) for a, b in itertools.pairwise(closes)]
+    pairs = [(a, b) for a, b in itertools.pairwise(moves) if a[0] and b[0]]
+    found = 0
+    for (a, m), (b, n) in pairs:
+        found += any(abs(x - y) <= 0.2 * max(abs(x), abs(y)) for x, y in ((a, b), (a / m, b / n)))
+    sizes = [abs(a) for (a, _), _ in pairs]
+    return found if found >= max(20, 0.5 * len(pairs)) and np.median(sizes) >= 3 * min(sizes) else 0
 
 
 def _calendar(name, days, as_of, note):

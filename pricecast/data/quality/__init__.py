@@ -12,6 +12,8 @@ import pandas as pd
 from pricecast.data import parsing
 from pricecast.data.date_formats import dates
 from pricecast.data.number_columns import numbers
+from pricecast.data.quality.filled import check_interpolated
+from pricecast.data.quality.misprints import drop_misprints, fit_ends
 from pricecast.data.quality.oddities import check_calendar, check_last, check_moves
 from pricecast.data.quality.repairs import check_volume, drop, fit_range, order, refill
 from pricecast.data.quality.repeats import drop_copies
@@ -59,6 +61,9 @@ def clean(
         fit_range(rows)
         check_volume(rows)
         drop_copies(rows)
+        drop_misprints(rows)
+        fit_ends(rows)
+        check_interpolated(rows)
         check_moves(rows)
         check_calendar(rows, until)
         check_last(rows, as_of)

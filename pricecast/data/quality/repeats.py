@@ -1,29 +1,31 @@
 """Copies of the bar before, as a frozen feed and a table of calendar days contain them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from pricecast.data.quality.filled import CHANCE, OHLC, is_filled, repeats_prices, weekday
 from pricecast.data.quality.rows import Rows
 
 COMMON = 0.05  # share of a ticker's bars above which one with a range comes back by itself
 FACTOR = 3  # so many times as often as expected is no coincidence
 MANY, LONG = 0.02, 5  # share of a ticker's bars, and copies in a row, that are no coincidence on any ticker
-TELLING, DISTINCT = (
-    0.95,
-    0.5,
-)  # share of different volumes, or of different closes without any, that tell bars apart
-CHANCE = 1e-3  # probability below which a weekday without any trade is no coincidence
+# Share of different volumes, or of different closes without any, that tell bars apart.
+TELLING, DISTINCT = 0.95, 0.5
 NAMES = np.array(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
-OHLC = ["open", "high", "low", "close"]
 
 
 def drop_copies(rows: Rows) -> None:
-    """Drop bars that repeat the one before; a ticker that never moves is left as it is, for its own finding."""
-    copies = (_repeats(rows) | _is_filled(rows)) & _moves(rows)
-    copies &= _are_no_coincidence(rows, copies)
+    """Drop filled days and bars that repeat the one before; a ticker that never moves keeps all: it is constant."""
+    moves = _moves(rows)
+    copies = is_filled(rows) & moves
+    rest = replace(rows)
+    rest.keep(~copies)
+    repeated = (_of_ranges(rest) | _of_one_price(rest)) & moves[~copies]
+    copies[~copies] = _of_runs(rest, repeated & _are_no_coincidence(rest, repeated))
     if not copies.any():
         return
-    copies = _of_runs(rows, copies)
     rows.note("repeated", copies, "repeats the bar before")
     rows.findings["repeated"]["examples"] = _examples(rows, copies)
     rows.keep(~copies)
@@ -36,54 +38,79 @@ def _moves(rows: Rows) -> np.ndarray:
     return changes[rows.code] > 0
 
 
-def _repeats(rows: Rows) -> np.ndarray:
-    """Mark rows equal to the one before in prices and volume, or in a range of prices without any volume.
+def _of_ranges(rows: Rows) -> np.ndarray:
+    """Mark bars with a range that repeat the one before in prices and volume, or in prices without any volume.
 
-    Bars of sticky tickers come back by themselves, and a flat bar without volume is a day without trading.
+    Where a price has few ticks, closes stay and ranges look alike: such bars come back by themselves.
+    """
+    ranged = rows.columns["high"] > rows.columns["low"]
+    unchanged = ranged & (rows.columns["close"] == rows.previous(rows.columns["close"]))
+    volume = rows.columns["volume"]
+    copies = ranged & repeats_prices(rows) & ((volume == rows.previous(volume)) | (volume == 0))
+    times, bars = _count(rows, ~copies, _values(rows, [*OHLC, "volume"]), copies)
+    unusual = copies & ((times <= 1) | (times <= COMMON * bars))
+    times, bars = _count(rows, ~copies, _values(rows, ["volume"]) | _shape(rows), copies)
+    return unusual & (_exceeds(rows, copies, unchanged, times, bars) | _in_odd_runs(rows, copies))
+
+
+def _of_one_price(rows: Rows) -> np.ndarray:
+    """Mark traded bars of one price that come again with their volume more often than the ticker's volumes explain.
+
+    A flat bar without volume is a day without trading. Volumes of flat bars tell what is usual for them, but where
+    nearly all flat bars are copies, all volumes do.
     """
     volume, flat = rows.columns["volume"], rows.columns["high"] == rows.columns["low"]
-    same = ~rows.first
-    for name in OHLC:
-        same &= rows.columns[name] == rows.previous(rows.columns[name])
-    again, traded = volume == rows.previous(volume), volume > 0
-    copies = same & ~flat & (again | ~traded)
-    times, bars = _count(rows, ~copies, [*OHLC, "volume"], copies)
-    unchanged = same & flat & traded
-    return (copies & ((times <= 1) | (times <= COMMON * bars))) | _of_equal_volume(rows, unchanged, again)
+    unchanged = repeats_prices(rows) & flat & (volume > 0)
+    copies = unchanged & (volume == rows.previous(volume))
+    genuine = (volume > 0) & ~copies
+    values = _values(rows, ["volume"])
+    times, bars = _count(rows, genuine & flat, values, copies)
+    frozen = LONG * bars <= np.bincount(rows.code, weights=copies)[rows.code]
+    all_times, all_bars = _count(rows, genuine, values, copies & frozen)
+    times, bars = np.where(frozen, all_times, times), np.where(frozen, all_bars, bars)
+    return _exceeds(rows, copies, unchanged, times, bars)
 
 
-def _of_equal_volume(rows: Rows, unchanged: np.ndarray, again: np.ndarray) -> np.ndarray:
-    """Mark the unchanged flat bars whose volume repeats more often than its share of flat bars explains."""
-    copies = unchanged & again
-    genuine = (rows.columns["high"] == rows.columns["low"]) & (rows.columns["volume"] > 0) & ~copies
-    times, bars = _count(rows, genuine, ["volume"], copies)
+def _exceeds(
+    rows: Rows, copies: np.ndarray, unchanged: np.ndarray, times: np.ndarray, bars: np.ndarray
+) -> np.ndarray:
+    """Mark copies that are far more than unchanged bars whose other values agree by chance, `times` in `bars`."""
     expected = np.bincount(rows.code, weights=unchanged)[rows.code] * times
     return copies & (FACTOR * expected < np.bincount(rows.code, weights=copies)[rows.code] * bars)
 
 
-def _count(rows: Rows, among: np.ndarray, names: list[str], wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_odd_runs(rows: Rows, copies: np.ndarray) -> np.ndarray:
+    """Mark copies in runs that are longer than the share of the ticker's other copies explains."""
+    run = np.cumsum(~copies)
+    size = np.bincount(run, weights=copies)[run]
+    bars, total = np.bincount(rows.code)[rows.code], np.bincount(rows.code, weights=copies)[rows.code]
+    share = (total - size + 1) / np.maximum(bars - size + 2, 1)
+    return copies & (bars * np.minimum(share, 1) ** size < CHANCE)
+
+
+def _shape(rows: Rows) -> dict[str, np.ndarray]:
+    """Return open, high and low as seen from the close, in steps too fine for a market."""
+    close = rows.columns["close"]
+    step = 1e-7 * pd.Series(close).groupby(rows.code).transform("median").to_numpy()
+    return {name: np.round((rows.columns[name] - close) / step) for name in OHLC[:3]}
+
+
+def _values(rows: Rows, names: list[str]) -> dict[str, np.ndarray]:
+    return {name: rows.columns[name] for name in names}
+
+
+def _count(
+    rows: Rows, among: np.ndarray, columns: dict[str, np.ndarray], wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Count the bars `among` of each ticker that have a row's values, and all of them; 0 in tickers not wanted."""
     times, bars = np.zeros(len(wanted)), np.zeros(len(wanted))
     (at,) = np.nonzero(np.isin(rows.code, rows.code[wanted]))
     if len(at):
-        values = pd.DataFrame({"code": rows.code} | {name: rows.columns[name] for name in names}).iloc[at]
+        values = pd.DataFrame({"code": rows.code} | columns).iloc[at]
         group = values.groupby(list(values), sort=False).ngroup().to_numpy()
         times[at] = np.bincount(group, weights=among[at])[group]
         bars[at] = np.bincount(rows.code[at], weights=among[at])[rows.code[at]]
     return times, bars
-
-
-def _is_filled(rows: Rows) -> np.ndarray:
-    """Mark the rows of a weekday on which a ticker never trades, flat at the close before, unlike on other days."""
-    close = rows.columns["close"]
-    idle = (rows.columns["volume"] == 0) & (rows.columns["high"] == rows.columns["low"])
-    idle &= close == rows.previous(close)
-    slot = rows.code * 7 + _weekday(rows)
-    days, quiet = np.bincount(slot), np.bincount(slot, weights=idle)
-    others = np.bincount(rows.code)[rows.code] - days[slot]
-    elsewhere = np.bincount(rows.code, weights=idle)[rows.code] - quiet[slot]
-    chance = ((elsewhere + 1) / (others + 2)) ** days[slot]
-    return (quiet == days)[slot] & (chance < CHANCE)
 
 
 def _are_no_coincidence(rows: Rows, copies: np.ndarray) -> np.ndarray:
@@ -106,11 +133,6 @@ def _are_no_coincidence(rows: Rows, copies: np.ndarray) -> np.ndarray:
     return (many | in_a_row | (distinct.to_numpy() >= TELLING))[rows.code]
 
 
-def _weekday(rows: Rows) -> np.ndarray:
-    """Return the day of the week of each row, 0 for Monday."""
-    return (rows.date.astype("datetime64[D]").astype("int64") + 3) % 7
-
-
 def _of_runs(rows: Rows, copies: np.ndarray) -> np.ndarray:
     """Mark all bars of a run but one: its first, or its last where days were filled in from the next session.
 
@@ -118,7 +140,7 @@ def _of_runs(rows: Rows, copies: np.ndarray) -> np.ndarray:
     """
     last = copies & ~np.append(copies[1:], False)
     first = np.append(copies[1:], False) & ~copies
-    weekend = _weekday(rows) >= 5
+    weekend = weekday(rows) >= 5
     balance = np.bincount(rows.code, weights=weekend & first) - np.bincount(rows.code, weights=weekend & last)
     backwards = (balance > 0)[rows.code]
     return np.where(backwards, (copies | first) & ~last, copies)
@@ -132,7 +154,7 @@ def _examples(rows: Rows, copies: np.ndarray) -> list[str]:
         (marked,) = np.nonzero(copies & (rows.code == code))
         if len(marked):
             runs = np.split(marked, np.flatnonzero(np.diff(marked) > 1) + 1)
-            days = np.bincount(_weekday(rows)[marked], minlength=7)
+            days = np.bincount(weekday(rows)[marked], minlength=7)
             texts.append(
                 f"{rows.tickers[code]} {np.datetime_as_string(rows.date[marked[0]], 'D')}: {len(marked)} bars "
                 f"({shares[code]:.2%}) repeat the bar before, up to {max(map(len, runs))} in a row, on "

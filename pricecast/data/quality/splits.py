@@ -1,9 +1,9 @@
 """Splits: ratios of n to 1, 1 to n and small fractions, in moves of the close and in those of adj_close."""
 
 import numpy as np
-import pandas as pd
 
 from pricecast.data.quality.rows import Rows
+from pricecast.data.quality.usual import is_crowded, noise, tick, ticker
 
 LARGEST = 1000
 WHOLE = np.log(np.arange(2, 9))
@@ -14,8 +14,7 @@ NEAR_OPEN, NEAR_CLOSE = 0.03, 0.15  # log distance to a common ratio
 FAR_OPEN, FAR_CLOSE = 0.06, 0.3  # the same at most, where a ticker's usual noise allows more
 DENSE = np.log(8.5)  # from here on, some ratio is near any move
 LARGE = 8  # times the usual move
-CROWDED = 3  # times the usual volume: news, where splits have none
-MONTH, WEEK = 20, 5  # bars
+WEEK = 5  # bars
 RARE = 0.005  # share of a ticker's bars
 
 
@@ -36,12 +35,12 @@ def looks_like_split(rows: Rows, night: np.ndarray, move: np.ndarray) -> np.ndar
     """
     (at,) = np.nonzero(np.abs(night) > FRACTIONS.min() - NEAR_OPEN)
     over_night, in_all = np.abs(night[at]), (move * np.sign(night))[at]
-    quiet, usual = _noise(rows, night, at), _noise(rows, move, at)
+    quiet, usual = noise(rows, night, at), noise(rows, move, at)
     common = _fits(over_night, in_all, COMMON, NEAR_OPEN, NEAR_CLOSE)
     near, far = np.minimum(2.5 * quiet, NEAR_OPEN), np.minimum(2.5 * quiet, FAR_OPEN)
     fits = _fits(over_night, in_all, FRACTIONS, near, np.minimum(3 * usual, NEAR_CLOSE))
     fits |= _fits(over_night, in_all, WHOLE, far, np.minimum(3 * usual, FAR_CLOSE))
-    fits &= ~_is_crowded(rows, night, at)
+    fits &= ~is_crowded(rows, night, at)
     dense = (over_night > DENSE) & (over_night < np.log(LARGEST) + NEAR_OPEN)
     fits |= dense & (np.abs(in_all - over_night) <= NEAR_CLOSE)
     fits &= over_night >= LARGE * usual
@@ -74,43 +73,19 @@ def _fits(
     return marked
 
 
-def _before(rows: Rows, at: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the values of the bars before some rows, (n, MONTH); NaN before a ticker's first."""
-    earlier = at[:, None] - np.arange(1, MONTH + 1)
-    own = (earlier >= 0) & (rows.code[np.maximum(earlier, 0)] == rows.code[at, None])
-    return np.where(own, values[np.maximum(earlier, 0)], np.nan)
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    """Median of each row of a matrix without its NaN; NaN where there are fewer than three values."""
-    return pd.DataFrame(values).median(axis=1).where((~np.isnan(values)).sum(axis=1) >= 3).to_numpy()
-
-
-def _noise(rows: Rows, moves: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Robust volatility of the moves at some rows: of all bars of the ticker or of those just before, if larger."""
-    size = np.abs(moves)
-    overall = pd.Series(size).groupby(rows.code).median().reindex(rows.code[at]).to_numpy()
-    return 1.4826 * np.fmax(np.nan_to_num(overall), _median(_before(rows, at, size)))
-
-
-def _is_crowded(rows: Rows, night: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Mark rows whose volume, in shares as they were before, is far above the usual one."""
-    usual = np.nan_to_num(_median(_before(rows, at, rows.columns["volume"])))
-    return rows.columns["volume"][at] > CROWDED * usual * np.maximum(1, np.exp(-night[at]))
-
-
 def _is_rare(rows: Rows, night: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Mark rows of tickers that hardly ever move by half as much over night."""
+    """Mark rows of tickers that hardly ever move by half as much over night, other such rows of 2:1 or more aside.
+
+    A fund may split time and again; a stock that often loses a quarter does not.
+    """
     size, rare = np.abs(night), np.zeros(len(at), dtype=bool)
+    alike = np.zeros(len(size), dtype=bool)
+    alike[at[size[at] > WHOLE.min() - FAR_OPEN]] = True
     for i, row in enumerate(at):
-        own = size[_ticker(rows, row)]
-        rare[i] = np.count_nonzero(own >= size[row] / 2) <= max(2, RARE * len(own))
+        own, others = size[ticker(rows, row)], ~alike[ticker(rows, row)]
+        times = np.count_nonzero(others & (own >= size[row] / 2)) + alike[row]
+        rare[i] = times <= max(2, RARE * len(own))
     return rare
-
-
-def _ticker(rows: Rows, row: int) -> slice:
-    """Return all rows of the ticker of one row."""
-    return slice(*np.searchsorted(rows.code, [rows.code[row], rows.code[row] + 1]))
 
 
 def _is_away(rows: Rows, at: np.ndarray, over_night: np.ndarray) -> np.ndarray:
@@ -136,17 +111,5 @@ def _exceeds_ticks(rows: Rows, at: np.ndarray, over_night: np.ndarray) -> np.nda
     close = rows.columns["close"]
     lower = np.minimum(close, rows.previous(close))[at]
     _, first, which = np.unique(rows.code[at], return_index=True, return_inverse=True)
-    ticks = np.array([_tick(close[_ticker(rows, row)]) for row in at[first]])
+    ticks = np.array([tick(close[ticker(rows, row)]) for row in at[first]])
     return over_night >= 3 * np.log1p(ticks[which] / lower)
-
-
-def _tick(prices: np.ndarray) -> float:
-    """Return the power of ten whose multiples all prices are; 0 where there is none down to 1e-8.
-
-    >>> _tick(np.array([0.0002, 0.001])), _tick(np.array([1 / 3, 0.1]))
-    (0.0001, 0.0)
-    """
-    for digits in range(9):
-        if np.allclose(prices, np.round(prices, digits), rtol=1e-9, atol=0):
-            return float(10**-digits)
-    return 0.0
