@@ -126,8 +126,8 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 # Besides all that is dropped, repaired or fatal, these stop a strict run: somebody has to look at them, too.
 STRICT = (
-    "interpolated", "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "not_daily", "gap", "stale",
-    "unfinished",
+    "interpolated", "double_adjustment", "currency_unit", "unadjusted_split", "weekend", "not_daily", "gap",
+    "stale", "unfinished",
 )  # fmt: skip
 # What only the user can tell from a market that really moves so: reported with --allow-splits true.
 LOOKS_LIKE_SPLIT = ("currency_unit", "unadjusted_split")
