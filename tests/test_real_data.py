@@ -91,6 +91,13 @@ def test_the_dirty_file_names_its_suspected_splits():
     assert prices["close"].dtype == "float64"
 
 
+def test_the_flash_crash_stays():
+    day = pd.Timestamp("2010-05-06")
+    raw, (prices, _) = load("us600_2008_2012_dirty"), cleaned("us600_2008_2012_dirty", allow_splits=True)
+    before, after = (table[table["date"] == day].set_index("ticker")["low"] for table in (raw, prices))
+    assert (before[after.index] == after)[["NASDAQ:DWAQ", "NASDAQ:ONEQ", "NASDAQ:PEZ", "NASDAQ:SORL"]].all()
+
+
 def test_acl18_drops_three_rows():
     _, report = cleaned("acl18_raw")
     assert found(report)["missing_close"]["tickers"] == {"PTR": 1, "REX": 1, "SNP": 1}
