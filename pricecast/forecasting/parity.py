@@ -10,6 +10,7 @@ import pandas as pd
 from pricecast.dataset import subsets
 from pricecast.dataset.dataset import Dataset
 from pricecast.dataset.features import SCALE_FLOOR
+from pricecast.dataset.ordinary import repeats_itself
 from pricecast.dataset.splits import Fold
 from pricecast.forecasting.fitting import fit
 from pricecast.forecasting.forecaster import Forecaster
@@ -69,13 +70,16 @@ def difference(live: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> fl
         forecasts: the backtest's forecasts table of that model.
 
     Returns:
-        NaN if there is no live forecast.
+        NaN if there is no live forecast, but of tickers whose prices repeat themselves.
     """
+    closes = dataset.features.groupby("ticker")["close"]
+    regular = [ticker for ticker, close in closes if repeats_itself(close.to_numpy())]
     rows = dataset.features.iloc[live.origins][["ticker", "date"]].rename(columns={"date": "cutoff"})
-    backtest = rows.merge(forecasts, on=["ticker", "cutoff"], how="left")
+    compared = ~rows["ticker"].isin(regular).to_numpy()
+    backtest = rows[compared].merge(forecasts, on=["ticker", "cutoff"], how="left")
     returns = quantile_returns(backtest)
     assert live.forecast.quantiles is not None  # noqa: S101 - made by `forecast`
-    relative = relative_difference(live.forecast.quantiles.reshape(returns.shape), returns)
+    relative = relative_difference(live.forecast.quantiles[compared].reshape(returns.shape), returns)
     return float(relative.max(initial=np.nan if backtest.empty else 0.0))
 
 

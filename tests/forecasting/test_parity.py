@@ -3,8 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from pricecast.forecasting.parity import quantile_returns, relative_difference
-from pricecast.schema import QUANTILE_COLUMNS
+from pricecast.dataset.dataset import build
+from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.parity import difference, quantile_returns, relative_difference
+from pricecast.forecasting.table import forecast_table
+from pricecast.models import Forecast
+from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
+from pricecast.table_checks import check_prices
+from tests.support.market_samples import prices_of
 
 
 def test_quantiles_come_back_as_the_returns_that_they_were():
@@ -27,3 +33,20 @@ def test_forecasts_without_a_spread_count_in_their_own_size():
     backtest = np.full((2, 3), 0.005)
     live = backtest + np.array([[1e-12], [1e-5]])
     np.testing.assert_allclose(relative_difference(live, backtest), [2e-10, 2e-3], rtol=1e-3)
+
+
+def test_tickers_whose_prices_repeat_themselves_are_not_compared():
+    walk = prices_of(0.01 * np.random.default_rng(0).standard_normal(400), "AAA")
+    saw = prices_of(np.diff(np.log(100 + np.arange(401) % 20.0)), "SAW")
+    data = build(check_prices(pd.concat([walk, saw], ignore_index=True)), horizon=2, max_lookback=20)
+    panel = data.panel()
+    last = np.flatnonzero(panel.ahead == 5)
+    quantiles = np.tile(np.linspace(-0.02, 0.02, len(QUANTILE_COLUMNS)), (2, 2, 1))
+    table = forecast_table(panel, last, panel.close[last], quantiles, "naive")
+    off = {ticker: quantiles + 0.01 * (panel.tickers[last] == ticker)[:, None, None] for ticker in ("AAA", "SAW")}
+    live = {
+        ticker: OutOfFold(last, Forecast(found[:, :, MEDIAN], quantiles=found)) for ticker, found in off.items()
+    }
+    assert len(last) == 2
+    assert difference(live["SAW"], data, table) < 1e-9
+    assert difference(live["AAA"], data, table) > 0.2
