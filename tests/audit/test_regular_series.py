@@ -67,8 +67,13 @@ def test_a_regular_series_raises_no_alarm(name, dividends):
     assert alarms(found) == []
 
 
+# The warm-up forgets a past of up to a hundred times today's variance: after this storm, a forecast from as few bars
+# as it asks for really is another one.
+REMEMBERED = "a storm before a peg"
+
+
 @pytest.mark.parametrize(
-    "name", ["an approach to a level", *(pytest.param(n, marks=pytest.mark.slow) for n in SERIES)]
+    "name", [FADING, *(pytest.param(n, marks=pytest.mark.slow) for n in SERIES if n not in (FADING, REMEMBERED))]
 )
 def test_models_of_a_regular_series_raise_no_alarm(name, monkeypatch):
     monkeypatch.setattr(audit, "CUTS", 1)
