@@ -67,8 +67,8 @@ def test_a_regular_series_raises_no_alarm(name, dividends):
     assert alarms(found) == []
 
 
-# The warm-up forgets a past of up to a hundred times today's variance: after this storm, a forecast from as few bars
-# as it asks for really is another one.
+# The warm-up forgets a past of up to a hundred times today's variance: after this storm, a forecast from as few
+# bars as it asks for really is another one.
 REMEMBERED = "a storm before a peg"
 
 
