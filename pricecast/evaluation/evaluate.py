@@ -129,7 +129,7 @@ def evaluate_walk(
         pd.concat(tables.values(), ignore_index=True), dataset, about, folds[0].valid_start, plan,
         left_out={**left_out, **failures},
     )  # fmt: skip
-    compared = {name: len(results[name][0].origins) for name in tables}
+    compared = {name: int(parity.is_compared(results[name][0], dataset).sum()) for name in tables}
     return replace(result, verdict={**result.verdict, "parity": compared})
 
 

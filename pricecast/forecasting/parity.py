@@ -70,17 +70,22 @@ def difference(live: OutOfFold, dataset: Dataset, forecasts: pd.DataFrame) -> fl
         forecasts: the backtest's forecasts table of that model.
 
     Returns:
-        NaN if there is no live forecast, but of tickers whose prices repeat themselves.
+        NaN if there is none to compare.
     """
-    closes = dataset.features.groupby("ticker")["close"]
-    regular = [ticker for ticker, close in closes if repeats_itself(close.to_numpy())]
+    compared = is_compared(live, dataset)
     rows = dataset.features.iloc[live.origins][["ticker", "date"]].rename(columns={"date": "cutoff"})
-    compared = ~rows["ticker"].isin(regular).to_numpy()
     backtest = rows[compared].merge(forecasts, on=["ticker", "cutoff"], how="left")
     returns = quantile_returns(backtest)
     assert live.forecast.quantiles is not None  # noqa: S101 - made by `forecast`
     relative = relative_difference(live.forecast.quantiles[compared].reshape(returns.shape), returns)
     return float(relative.max(initial=np.nan if backtest.empty else 0.0))
+
+
+def is_compared(live: OutOfFold, dataset: Dataset) -> np.ndarray:
+    """Mark the live forecasts, (n,), but of tickers whose prices repeat themselves: rounding decides those."""
+    closes = dataset.features.groupby("ticker")["close"]
+    regular = [ticker for ticker, close in closes if repeats_itself(close.to_numpy())]
+    return ~dataset.features["ticker"].iloc[live.origins].isin(regular).to_numpy()
 
 
 def quantile_returns(table: pd.DataFrame, suffix: str = "") -> np.ndarray:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pricecast.dataset.dataset import build
 from pricecast.forecasting.out_of_fold import OutOfFold
-from pricecast.forecasting.parity import difference, quantile_returns, relative_difference
+from pricecast.forecasting.parity import difference, is_compared, quantile_returns, relative_difference
 from pricecast.forecasting.table import forecast_table
 from pricecast.models import Forecast
 from pricecast.schema import MEDIAN, QUANTILE_COLUMNS
@@ -48,5 +48,6 @@ def test_tickers_whose_prices_repeat_themselves_are_not_compared():
         ticker: OutOfFold(last, Forecast(found[:, :, MEDIAN], quantiles=found)) for ticker, found in off.items()
     }
     assert len(last) == 2
+    assert is_compared(live["SAW"], data).tolist() == [True, False]
     assert difference(live["SAW"], data, table) < 1e-9
     assert difference(live["AAA"], data, table) > 0.2
