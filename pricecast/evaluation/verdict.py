@@ -31,9 +31,9 @@ def verdict(scores: pd.DataFrame, left_out: Mapping[str, str] = MappingProxyType
         left_out: reasons for which models were not judged, by label.
 
     Returns:
-        `sentence`, `left_out`, `best` (see `best_model`), `reference`, `horizon`, `n_days`, `test` (its
-        description) and `models`: by name `sentence`, `point` (`skill_rmse`, `p`) and `intervals` (`skill_crps`,
-        `p`) against the reference, `coverage_90`.
+        `sentence`, `left_out`, `best` (see `best_model`), `recommended` (the first winner, else the reference),
+        `reference`, `horizon`, `n_days`, `test` (its description) and `models`: by name `sentence`, `point`
+        (`skill_rmse`, `p`) and `intervals` (`skill_crps`, `p`) against the reference, `coverage_90`.
     """
     tables = {horizon: at_horizon(scores, horizon) for horizon in horizons(scores)}
     horizon, table = next(iter(tables.items()))
@@ -41,6 +41,7 @@ def verdict(scores: pd.DataFrame, left_out: Mapping[str, str] = MappingProxyType
         "sentence": _overall(tables) + (f" Left out: {', '.join(left_out)}." if left_out else ""),
         "left_out": dict(left_out),
         "best": best_model(scores),
+        "recommended": next(iter(winners(table)), reference_of(table)),
         "reference": reference_of(table),
         "horizon": horizon,
         "n_days": int(entry(table, NAIVE, "n_days")),
