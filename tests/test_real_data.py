@@ -74,6 +74,7 @@ def test_us6_zero_opens_are_repaired():
     assert prices.loc[free, "open"].equals(before[free].rename("open"))
 
 
+@pytest.mark.slow
 def test_the_dirty_file_names_its_suspected_splits():
     with pytest.raises(InputError, match=r"got 22 x unadjusted_split .*--allow-splits true"):
         cleaned("us600_2008_2012_dirty")

@@ -46,6 +46,7 @@ def test_a_run_is_killed_in_order_at_300_lines_of_mlflow():
     assert (count.tried, count.bad) == (300, [])
 
 
+@pytest.mark.slow
 def test_pipelines_may_come_at_once_to_a_store_that_is_not_there():
     count = apart("starts", "few")
     assert (count.tried, count.bad) == (2, [])

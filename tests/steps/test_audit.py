@@ -168,6 +168,7 @@ def test_a_leak_in_the_dataset_fails_the_run_and_leaves_the_page(home, folder, c
     assert f"{check}, data: failed" in run.data.tags[records.NOTE]
 
 
+@pytest.mark.slow
 def test_a_leaky_model_file_is_caught_by_name_and_at_the_end_of_the_pipeline(home, peek):
     line = fail("audit", "--dataset", "dataset", "--models", "naive,peek")
     assert "future perturbation of peek (" in line

@@ -140,7 +140,8 @@ PANELS = {
 }
 
 
-@pytest.mark.parametrize("panel", ["sample", pytest.param("etf4", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("panel", ["sample", "etf4"])
 def test_the_three_settings_that_come_with_the_project_are_compared_on_four_tickers(home, panel):
     if panel == "etf4" and not FOLDER.joinpath("etf4_2015_2023_dev.parquet").exists():
         pytest.skip(f"no market data in {FOLDER}: set PRICECAST_DATA to the folder that holds them")

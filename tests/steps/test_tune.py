@@ -170,6 +170,7 @@ def test_another_test_span_changes_no_trial_and_no_choice(first, home):
     assert crps[0] != crps[1]
 
 
+@pytest.mark.slow
 def test_a_walk_through_the_past_has_the_epochs_of_all_folds(home):
     run, _ = succeed(home / "bars.csv", "--models", "mlp", "--n-trials", "2", "--walk-forward", "true")
     for trial in trials(run):
