@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from flow_steps.pipeline import chain
-from flow_steps.runs import artifacts, console
-from flow_steps.runs.results import log_evaluation, log_model_runs
+from flow_steps.runs import artifacts, bundles, console
+from flow_steps.runs.forecasts import log_forecast, past_of
+from flow_steps.runs.results import log_evaluation, log_failures, log_model_runs
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
@@ -19,7 +20,10 @@ from pricecast.evaluation.evaluate import evaluate
 from pricecast.failures import Failure, ModelError, check_left, one_model
 from pricecast.forecasting import formats
 from pricecast.forecasting.forecaster import Forecaster, label
+from pricecast.forecasting.intervals import interval_table
+from pricecast.forecasting.upcoming import forecast_by_first
 from pricecast.report.assemble import make_report
+from pricecast.schema import NAIVE
 from serving.load import load
 
 
@@ -29,8 +33,15 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     loaded, failures = _load(params["models"])
     left_out = {name: Failure(str(reason)) for name, reason in params["left_out"].items()} | failures
     result = evaluate(list(loaded.values()), dataset, params["trials"], left_out=left_out)
-    log_evaluation(run, result, make_report(result, dataset, params["vis"]))
-    log_model_runs(result, dataset, params["dataset"], dict(zip(label(list(loaded.values())), loaded, strict=True)))
+    uris = dict(zip(label(list(loaded.values())), loaded, strict=True))
+    given = {name: loaded[uri] for name, uri in uris.items()}
+    wanted = list(dict.fromkeys([result.verdict["recommended"], NAIVE]))
+    coming = forecast_by_first(wanted, given, dataset, lambda name: past_of(uris[name]))
+    log_evaluation(run, result, make_report(result, dataset, params["vis"], coming))
+    log_failures(run, {**result.left_out, **coming.failures})
+    log_forecast(run, interval_table(coming.table))
+    log_model_runs(result, dataset, params["dataset"], uris)
+    bundles.log(run.run_id, bundles.refit_name(coming.forecaster.name), coming.forecaster, dataset)
 
 
 def _load(uris: Sequence[str]) -> tuple[dict[str, Forecaster], dict[str, Failure]]:
@@ -57,7 +68,12 @@ def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     folders = [artifacts.bundle_folder(uri) for uri in params["models"]]
     descriptions = [formats.read(folder) for folder in folders]
     names = {part for each in descriptions for part in models.parts(each["name"], each["params"])}
-    return (*(f"pricecast.models.{name}" for name in sorted({*names, *scores.NAIVES})), "pricecast.report.summary")
+    return (
+        *(f"pricecast.models.{name}" for name in sorted({*names, *scores.NAIVES})),
+        "pricecast.report.summary",
+        "serving.bundle",
+        "serving.model",
+    )
 
 
 STEP = chain.Step(

@@ -13,14 +13,17 @@ from tqdm import tqdm
 from flow_steps.pipeline import chain
 from flow_steps.pipeline.candidate import make_candidate
 from flow_steps.runs import artifacts, bundles
+from flow_steps.runs.forecasts import PAST
 from flow_steps.runs.results import logged_failure, save_loss_curve
 from flow_steps.runs.tracking import StepRun
 from flow_steps.safety.store import FAILURES
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.failures import one_model
+from pricecast.files import write_parquet
 from pricecast.forecasting.fitting import fit, refit
 from pricecast.forecasting.forecaster import Forecaster
+from pricecast.forecasting.replay import to_table
 from pricecast.forecasting.walk_plan import Candidate
 
 
@@ -39,11 +42,13 @@ def _train(run: StepRun, params: dict[str, Any]) -> None:
     run.log_params({f"{name}.{key}": value for key, value in forecaster.params.items()})
     run.log_metrics({**forecaster.summary(), "runtime_sec": time.perf_counter() - started})
     save_loss_curve(run, name, forecaster)
+    if forecaster.past:
+        write_parquet(to_table(forecaster.past), run.folder / PAST)
     bundles.log(run.run_id, name, forecaster, dataset)
     if params["refit"]:
         with one_model(name, "be fitted once more", FAILURES):
             again = refit(forecaster, dataset)
-        bundles.log(run.run_id, f"{name}_refit", again, dataset)
+        bundles.log(run.run_id, bundles.refit_name(name), again, dataset)
 
 
 def _fit(run: StepRun, wanted: Candidate, dataset: Dataset) -> Forecaster:

@@ -96,6 +96,18 @@ def tune() -> None:
     """
 
 
+@_command(
+    options.forecast_model, options.model_params, options.forecast_source, options.tickers, options.path,
+    options.start, options.date_end, options.strict, options.allow_splits, options.previous_time_window,
+    options.next_time_window, options.above, options.output_format, options.vis, options.seed, options.reuse,
+)  # fmt: skip
+def predict() -> None:
+    """Forecast the days after the last bar: with a model that is fitted now, or with a saved one.
+
+    A model that is fitted now was judged on nothing yet: run main or backtest to know how far to trust it.
+    """
+
+
 # In the order in which `--help` shows them: single steps, then flows, which are made of steps.
 STEPS = {step.name: step for step in (download, transform, train, evaluate, backtest, audit)}
-FLOWS = {flow.name: flow for flow in (compare, tune)}
+FLOWS = {flow.name: flow for flow in (predict, compare, tune)}

@@ -11,6 +11,7 @@ from pricecast import defaults
 from pricecast import models as registry
 from pricecast.data import sources
 
+FORMATS = ("table", "csv", "json")  # of a printed forecast
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -151,6 +152,27 @@ walk_forward = _switch(
 storage = _option(
     "storage", Url(), "sqlite:///optuna.db", "Where studies are kept: a URL of SQLAlchemy's without a password."
 )
+forecast_source = _option(
+    "source", str, "",
+    f"Where the bars come from: {', '.join(sources.names())}; empty: where those came from that the saved model "
+    "learned from, else the sample.",
+)  # fmt: skip
+forecast_model = _option(
+    "model", Address(), "har",
+    "The model: a name, which is fitted now, or a saved one: runs:/<id>/<name>, models:/...",
+)  # fmt: skip
+date_end = _option("date-end", Date(), "", "Last known date, YYYY-MM-DD; empty: as late as there is.")
+previous_time_window = _option(
+    "previous-time-window", click.IntRange(1, 10_000), 60, "Days of the past in the picture and in history.csv."
+)
+next_time_window = _option(
+    "next-time-window", click.IntRange(0, defaults.LONGEST_HORIZON), 0,
+    f"Trading days ahead; 0: all that the saved model forecasts, {defaults.HORIZON} of one that is fitted now.",
+)  # fmt: skip
+above = _option(
+    "above", click.FloatRange(min=0), 0.0, "A price: the chance of a close above it on each day; 0: none."
+)
+output_format = _option("format", click.Choice(FORMATS), FORMATS[0], "What is printed.")
 # Options of download and transform in the flows main, compare and tune.
 DATA = (
     source, tickers, start, end, path, strict, allow_splits, horizon, max_lookback, valid_size, test_size,

@@ -113,7 +113,8 @@ class Flow:
         log_failures(self.run, {name: Failure(reason) for name, reason in verdict["left_out"].items()})
         report = lookup.artifact_page(evaluation, REPORT)
         self.run.set_note(f"{console.summary_of(evaluation)}\n[The report]({report})\n")
-        output.show(console.outcome(evaluation, chain.load_step("audit").outcome(audit), f"Dataset: {dataset}"))
+        checks = chain.load_step("audit").outcome(audit)
+        output.show(console.outcome(evaluation, checks, *console.next_steps(evaluation, verdict, dataset)))
 
     def _reasons(self) -> dict[str, str]:
         """Return the reasons by model as the evaluation takes them: without secrets, and not too long together."""

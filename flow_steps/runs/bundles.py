@@ -26,6 +26,11 @@ from serving.load import load
 VERSION = "0.1.0"
 
 
+def refit_name(model: str) -> str:
+    """Return the name under which a model that was fitted on all rows is logged."""
+    return f"{model}_refit"
+
+
 def log(run_id: str, name: str, forecaster: Forecaster, dataset: Dataset) -> str:
     """Log a forecaster as a bundle (models from code) of a run, once it can be loaded again.
 

@@ -1,25 +1,51 @@
 """The terminal's summary of an evaluation: its verdict, and the addresses of report and results."""
 
+import json
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flow_steps.runs import artifacts, lookup
+from flow_steps.runs.forecasts import Prediction, as_json, prediction_text
 from flow_steps.safety import secrets
+from pricecast.forecasting.intervals import interval_table
 from pricecast.report.summary import REPORT, SUMMARY
 
 
 def outcome(run_id: str, *more: str) -> str:
     """Return the summary of an evaluating run, further lines, and the addresses of report and results."""
     report = lookup.artifact_location(run_id, REPORT)
-    lines = ["", summary_of(run_id), *more, f"Report: {_relative(report)}", f"Browse: {_browse_command()}"]
+    lines = ["", summary_of(run_id), *more, f"Report:   {_relative(report)}", f"Browse:   {_browse_command()}"]
     return secrets.masked("\n".join(lines))
 
 
 def summary_of(run_id: str) -> str:
     """Return the summary of an evaluating run, as Markdown."""
     return artifacts.fetch(f"runs:/{run_id}/{SUMMARY}").read_text(encoding="utf-8")
+
+
+def next_steps(evaluation: str, verdict: Mapping[str, Any], dataset: str) -> list[str]:
+    """Return the commands that lead on from an evaluation: the forecast of later bars, and more evidence."""
+    program = "python main.py" if Path(sys.argv[0]).name == "main.py" else "pricecast"
+    names = ",".join(verdict["models"])
+    model = next(iter(map(lookup.model_name, lookup.model_ids(evaluation))), None)
+    return [
+        *([f"Later:    {program} predict --model runs:/{evaluation}/{model}"] if model else []),
+        f"Evidence: {program} backtest --dataset {dataset} --models {names}",
+    ]
+
+
+def prediction(made: Prediction, params: Mapping[str, Any]) -> str:
+    """Return a prediction as it is printed: a table for people, CSV or JSON for programs."""
+    intervals = interval_table(made.table, params["above"])
+    if params["format"] == "csv":
+        return intervals.to_csv(index=False)
+    if params["format"] == "json":
+        return json.dumps(as_json(intervals, model=made.model, trust=list(made.trust)), indent=2)
+    return secrets.masked("\n".join(["", prediction_text(made, intervals), "", f"Browse: {_browse_command()}"]))
 
 
 def _browse_command() -> str:

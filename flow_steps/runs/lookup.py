@@ -4,8 +4,11 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
+
+from flow_steps.runs.addresses import MISSING
 
 
 def model_ids(run_id: str) -> list[str]:
@@ -14,10 +17,27 @@ def model_ids(run_id: str) -> list[str]:
     return [output.model_id for output in outputs.model_outputs] if outputs else []
 
 
+def model_name(model_id: str) -> str:
+    """Return the name under which a model was logged."""
+    return MlflowClient().get_logged_model(model_id).name
+
+
 def model_uri(run_id: str, name: str) -> str:
     """Return the URI of the model that a run logged under a name."""
-    ids = {MlflowClient().get_logged_model(model_id).name: model_id for model_id in model_ids(run_id)}
+    ids = {model_name(model_id): model_id for model_id in model_ids(run_id)}
     return f"models:/{ids[name]}"
+
+
+def source_run(model_id: str | None) -> str | None:
+    """Return the id of the run that logged a model, None where no store has the model."""
+    if model_id is None:
+        return None
+    try:
+        return MlflowClient().get_logged_model(model_id).source_run_id
+    except MlflowException as error:
+        if error.error_code not in MISSING:
+            raise
+        return None
 
 
 def metrics_of(run_id: str) -> dict[str, float]:

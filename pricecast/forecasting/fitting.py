@@ -58,7 +58,7 @@ def fit(
 
     calibration = None
     if models.about(name).calibrate:
-        past = past or _walk_past(name, params, dataset, settings, progress)
+        past = past or walk_past(name, params, dataset, settings, progress)
         before = past.before(dataset, main.start)
         calibration = calibrate(before.forecast, panel, before.origins, settings.mondrian, settings.online)
         if calibration.own:
@@ -105,9 +105,10 @@ def refit(forecaster: Forecaster, dataset: Dataset, on_epoch: OnEpoch | None = N
     return replace(forecaster, model=model, calibration=calibration, fitted_until=until, past=None)
 
 
-def _walk_past(
-    name: str, params: dict[str, Any], dataset: Dataset, settings: Settings, progress: Progress | None
+def walk_past(
+    name: str, params: dict[str, Any], dataset: Dataset, settings: Settings, progress: Progress | None = None
 ) -> OutOfFold:
+    """Forecast the past of a dataset out of fold, for the calibration; see `fit` for the arguments."""
     folds = out_of_fold.past_folds(dataset)
 
     def fit_fold(panel: Panel, fold: Fold) -> Model:

@@ -5,8 +5,11 @@ import pandas as pd
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluation import Evaluation
 from pricecast.evaluation.evidence import featured_model
+from pricecast.forecasting.intervals import interval_table
+from pricecast.forecasting.upcoming import Upcoming
 from pricecast.report.facts import facts, kicker
 from pricecast.report.figures import draw
+from pricecast.report.forecast import upcoming_figures, what_was_read
 from pricecast.report.report import Report
 from pricecast.schema import NAIVE
 from pricecast.text import listed
@@ -14,13 +17,16 @@ from pricecast.text import listed
 MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
-def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool) -> Report:
+def make_report(
+    evaluation: Evaluation, dataset: Dataset, figures: bool, upcoming: Upcoming | None = None
+) -> Report:
     """Put the evaluation and the facts about its data into a report.
 
     Args:
         evaluation: evaluation to report.
         dataset: dataset of the evaluation.
         figures: whether to draw figures.
+        upcoming: forecast of the days after the last bars, where one was made.
     """
     spec, shown = dataset.spec, featured_model(evaluation.scores)
     curves = {name: model.curve for name, model in evaluation.models.items()}
@@ -30,13 +36,16 @@ def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool) -> Repo
     return Report(
         title=f"{listed(spec.tickers)}: {spec.horizon} trading days ahead",
         kicker=kicker(evaluation.forecasts, evaluation.plan),
+        read=what_was_read(dataset.bars, dataset.quality),
+        upcoming=None if upcoming is None else interval_table(upcoming.table),
+        upcoming_figures={} if upcoming is None or not figures else upcoming_figures(dataset.bars, upcoming.table),
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
         coverage=_coverage_beside_naive(evaluation, shown),
         direction=evaluation.direction,
         trading=evaluation.trading,
         ranking=evaluation.ranking,
-        warnings=_left_out(evaluation, dataset) + _without_parity(evaluation),
+        warnings=_left_out(evaluation, dataset) + _without_parity(evaluation) + _not_by(upcoming),
         facts=facts(dataset, evaluation.forecasts, evaluation.plan),
         quality=dataset.quality,
         figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if figures else {},
@@ -47,6 +56,13 @@ def _left_out(evaluation: Evaluation, dataset: Dataset) -> list[str]:
     """Name the tickers and models that were not judged, with the reasons."""
     reasons = [*dataset.spec.dropped.values(), *(failure.reason for failure in evaluation.left_out.values())]
     return [f"Left out: {reason}." for reason in reasons]
+
+
+def _not_by(upcoming: Upcoming | None) -> list[str]:
+    """Name the models that were to make the forecast of the coming days, and could not."""
+    if upcoming is None:
+        return []
+    return [f"The forecast is {upcoming.name}'s: {each.reason}." for each in upcoming.failures.values()]
 
 
 def _without_parity(evaluation: Evaluation) -> list[str]:

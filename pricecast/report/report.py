@@ -15,6 +15,7 @@ from pricecast.evaluation.trading import COST_BPS
 from pricecast.experiments.comparison import Comparison
 from pricecast.report import html, plots
 from pricecast.report.comparison_table import comparison_table
+from pricecast.report.forecast import forecast_sentences, forecast_tables
 from pricecast.report.leaderboard import CONFIDENCE, leaderboard_table
 from pricecast.report.tables import format_cell, naive_first, ranking_table, trading_table
 from pricecast.text import listed
@@ -36,6 +37,9 @@ class Report:
             (by name a `sentence`), `best`, `reference`, `horizon`, `n_days` and `selected`.
         leaderboard: one row per model with a column `model`; other columns may be missing or extra.
         kicker: a line under the heading: the days that the models were evaluated on.
+        read: a line on the bars that were read.
+        upcoming: forecast of the coming days (see `intervals.interval_table`); None where none was made.
+        upcoming_figures: a figure of it by ticker.
         coverage: rows of `coverage.coverage` at one horizon, of one or two models.
         direction: result of `direction.direction`.
         trading: result of `trading.trading`.
@@ -51,6 +55,9 @@ class Report:
     verdict: Mapping[str, Any]
     leaderboard: pd.DataFrame
     kicker: str = ""
+    read: str = ""
+    upcoming: pd.DataFrame | None = None
+    upcoming_figures: Mapping[str, Figure] = field(default_factory=dict)
     coverage: pd.DataFrame | None = None
     direction: pd.DataFrame = field(default_factory=pd.DataFrame)
     trading: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -66,12 +73,20 @@ def render(report: Report) -> str:
     """Return the report as HTML without any outside reference; every text in it is escaped."""
     models = naive_first(report.leaderboard)
     order = [str(name) for name in models["model"]]
+    upcoming = pd.DataFrame(columns=["ticker", "horizon"]) if report.upcoming is None else report.upcoming
     headline, _, more = unbroken(report.verdict["sentence"]).partition(". ")
     return html.render(
         TEMPLATE,
         report=report,
         headline=f"{headline}." if more else headline,
         more=more,
+        forecast_sentences=[unbroken(text) for text in forecast_sentences(upcoming)],
+        forecast_tables=forecast_tables(upcoming),
+        forecast_figures=[
+            {"title": f"Forecast of {ticker}", **_embedded(figure)}
+            for ticker, figure in report.upcoming_figures.items()
+        ],
+        trust=[unbroken(text) for text in report.verdict.get("trust") or ()],
         answers=_answers(report.verdict),
         sentences=_sentences(report.verdict, order),
         many=SENTENCES,

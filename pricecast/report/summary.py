@@ -2,15 +2,17 @@
 
 import re
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from pricecast.experiments.comparison import Comparison
 from pricecast.report import plots
 from pricecast.report.comparison_table import comparison_table
+from pricecast.report.forecast import forecast_sentences, forecast_tables
 from pricecast.report.leaderboard import CONFIDENCE, leaderboard_table
 from pricecast.report.report import SENTENCES, Report, unbroken
 from pricecast.report.tables import Table
@@ -29,7 +31,7 @@ SHORT = {
 
 
 def summary(report: Report) -> str:
-    """Return verdict, answers, a sentence per model where they are few, and the leaderboard.
+    """Return the forecast, how far to trust it, verdict, answers, a sentence per model where few, and leaderboard.
 
     It is Markdown that also reads well in a terminal.
     """
@@ -43,10 +45,27 @@ def summary(report: Report) -> str:
     blocks = ["\n".join(map(_item, items)) for items in lists if items]
     table = leaderboard_table(report.leaderboard, verdict)
     first = experiment_blocks(report.comparison) if report.comparison else []
-    return (
-        "\n\n".join([*first, verdict["sentence"], *blocks, markdown(table, LEFT_OUT)])
-        + f"\n{_legend(table, report)}"
-    )
+    opening = forecast_blocks(report.read, report.upcoming, verdict.get("trust") or ())
+    parts = [*opening, *first, verdict["sentence"], *blocks, markdown(table, LEFT_OUT)]
+    return "\n\n".join(parts) + f"\n{_legend(table, report)}"
+
+
+def forecast_blocks(read: str, intervals: pd.DataFrame | None, trust: Sequence[str]) -> list[str]:
+    """Return what was read, the forecast with a sentence a ticker, and how far to trust it, as blocks of Markdown.
+
+    Args:
+        read: line on the bars, or nothing.
+        intervals: result of `intervals.interval_table`, None where there is no forecast.
+        trust: plain sentences.
+    """
+    blocks = [read]
+    if intervals is not None:
+        tables, sentences = forecast_tables(intervals), forecast_sentences(intervals)
+        first = "day" if len(tables) == len(sentences) else "ticker"
+        for caption, table in tables.items():
+            blocks += [caption, markdown(table, (), first)]
+        blocks += map(_wrapped, sentences)
+    return [block for block in [*blocks, "\n".join(map(_item, trust))] if block]
 
 
 def experiment_blocks(comparison: Comparison, whole: bool = False) -> list[str]:
@@ -70,21 +89,26 @@ def save_figures(figures: Mapping[str, tuple[Figure, str]], folder: Path) -> Non
 
 
 def _item(text: str) -> str:
+    return _wrapped(text, "- ")
+
+
+def _wrapped(text: str, bullet: str = "") -> str:
+    """Return a text in lines of the terminal's width, in which numbers stay with their signs."""
     return textwrap.fill(
         unbroken(text),
         WIDTH,
-        initial_indent="- ",
-        subsequent_indent="  ",
+        initial_indent=bullet,
+        subsequent_indent=" " * len(bullet),
         break_long_words=False,
         break_on_hyphens=False,
     ).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def markdown(table: Table, left_out: Collection[str]) -> str:
-    """Return a table without some columns as Markdown, aligned for a terminal."""
+def markdown(table: Table, left_out: Collection[str], first: str = "model") -> str:
+    """Return a table without some columns as Markdown, aligned for a terminal; `first` heads the rows' names."""
     kept = [number for number, (label, _) in enumerate(table.columns) if label not in left_out]
     labels = [SHORT.get(table.columns[number][0], table.columns[number][0]) for number in kept]
-    rows = [["model", *labels]] + [
+    rows = [[first, *labels]] + [
         [row.name + (" *" if row.marked else ""), *(row.cells[number][0] for number in kept)] for row in table.rows
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -12,8 +12,9 @@ from pricecast.report.plots.residuals import residuals
 from pricecast.report.plots.scatter import predicted_vs_actual
 from pricecast.report.plots.style import styles
 from pricecast.report.plots.training import convergence, loss_curves
+from pricecast.report.plots.upcoming import upcoming_chart
 
 __all__ = (
     "convergence", "coverage", "error_by_horizon", "fan_chart", "loss_curves", "predicted_vs_actual", "residuals",
-    "save", "skill_by_fold", "styles", "svg",
+    "save", "skill_by_fold", "styles", "svg", "upcoming_chart",
 )  # fmt: skip

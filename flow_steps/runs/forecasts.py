@@ -1,0 +1,88 @@
+"""Forecasts of the coming days as artifacts, and what a model needs to be fitted once more for them."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from flow_steps.runs import artifacts, lookup
+from flow_steps.runs.tracking import StepRun
+from pricecast.data.adjust import adjust
+from pricecast.errors import InputError
+from pricecast.files import read_parquet, write_json, write_parquet
+from pricecast.forecasting.intervals import interval_table
+from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.replay import from_table
+from pricecast.report import plots
+from pricecast.report.forecast import upcoming_figures, what_was_read
+from pricecast.report.summary import forecast_blocks
+
+PAST = "out_of_fold.parquet"  # of a training: what its model was calibrated on
+FORECAST_CSV, FORECAST_JSON = "forecast.csv", "forecast.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Forecast of the days after the last bars.
+
+    Attributes:
+        model: URI of the model.
+        bars: prices table.
+        table: forecasts table without `actual`.
+        quality: quality report of the bars.
+        trust: sentences on how far to trust it.
+    """
+
+    model: str
+    bars: pd.DataFrame
+    table: pd.DataFrame
+    quality: Mapping[str, Any]
+    trust: Sequence[str]
+
+
+def past_of(model_uri: str) -> OutOfFold | None:
+    """Return the out-of-fold forecasts that a logged model was calibrated on, None where no run has them."""
+    run_id = lookup.source_run(artifacts.model_id(model_uri))
+    try:
+        return from_table(read_parquet(artifacts.fetch(f"runs:/{run_id}/{PAST}"))) if run_id else None
+    except InputError:
+        return None
+
+
+def log_forecast(run: StepRun, intervals: pd.DataFrame, **more: Any) -> None:
+    """Write the forecast of the coming days (see `intervals.interval_table`) as a table and as JSON."""
+    intervals.to_csv(run.folder / FORECAST_CSV, index=False)
+    write_json(as_json(intervals, **more), run.folder / FORECAST_JSON)
+
+
+def as_json(intervals: pd.DataFrame, **more: Any) -> Mapping[str, Any]:
+    """Return the forecast for JSON, with dates as YYYY-MM-DD, after what else there is to say about it."""
+    rows = intervals.assign(**{name: intervals[name].dt.strftime("%Y-%m-%d") for name in ("cutoff", "date")})
+    return {**more, "forecast": json.loads(rows.to_json(orient="records", double_precision=15))}
+
+
+def log_prediction(run: StepRun, made: Prediction, params: Mapping[str, Any]) -> None:
+    """Write tables, pictures and JSON of a prediction, and describe the run by it."""
+    intervals, days = interval_table(made.table, params["above"]), params["previous_time_window"]
+    write_parquet(made.table, run.folder / "forecasts.parquet")
+    history(made.bars, made.table["ticker"].unique(), days).to_csv(run.folder / "history.csv", index=False)
+    log_forecast(run, intervals, model=made.model, trust=list(made.trust))
+    if params["vis"]:
+        figures = upcoming_figures(adjust(made.bars), made.table, days)
+        for ticker, figure in figures.items():
+            plots.save(figure, run.folder / "plots" / f"forecast_{ticker}.svg")
+    run.set_note(prediction_text(made, intervals))
+
+
+def prediction_text(made: Prediction, intervals: pd.DataFrame) -> str:
+    """Return a prediction as Markdown: what was read, the forecast, how far to trust it."""
+    read = what_was_read(adjust(made.bars), made.quality)
+    return "\n\n".join(forecast_blocks(read, intervals, made.trust))
+
+
+def history(bars: pd.DataFrame, tickers: Collection[str], days: int) -> pd.DataFrame:
+    """Return the last closes of some tickers, as quoted: ticker, date, close."""
+    own = bars[bars["ticker"].isin(tickers)]
+    return own.groupby("ticker", sort=False).tail(days)[["ticker", "date", "close"]]

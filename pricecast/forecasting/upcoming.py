@@ -1,0 +1,146 @@
+"""Forecasts of the days after the last bar, by a forecaster that has learned from all bars up to it."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from pricecast.data.calendars import day
+from pricecast.dataset.checks import has_context
+from pricecast.dataset.dataset import Dataset
+from pricecast.errors import InputError
+from pricecast.failures import Failure, ModelError, one_model
+from pricecast.forecasting.fitting import fit, refit, walk_past
+from pricecast.forecasting.forecaster import Forecaster
+from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.text import listed
+
+_log = logging.getLogger(__name__)
+
+
+def refitted(forecaster: Forecaster, dataset: Dataset, past: OutOfFold | None = None) -> Forecaster:
+    """Fit a judged forecaster once more on all rows; see `fitting.refit`.
+
+    Args:
+        forecaster: as it was judged, just fitted or loaded from a file.
+        dataset: dataset that it was fitted on.
+        past: out-of-fold forecasts that it was calibrated on; without them, the past is walked through again.
+    """
+    known = forecaster.past or past
+    if known is None and forecaster.calibration is not None:
+        known = walk_past(forecaster.name, forecaster.params, dataset, forecaster.settings)
+    return refit(replace(forecaster, past=known), dataset)
+
+
+def fitted_on_all(name: str, dataset: Dataset) -> Forecaster:
+    """Fit a model with its default parameters, first on the past alone for its calibration, then on all rows."""
+    return refit(fit(name, {}, dataset), dataset)
+
+
+@dataclass(frozen=True, eq=False)
+class Upcoming:
+    """Forecast of the coming days.
+
+    Attributes:
+        name: label of the model, as it was judged.
+        forecaster: the model, fitted on all rows.
+        table: forecasts table without `actual`, in quoted prices.
+        failures: models that were to forecast before it, and could not.
+    """
+
+    name: str
+    forecaster: Forecaster
+    table: pd.DataFrame
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+
+def forecast_by_first(
+    names: Sequence[str], given: Mapping[str, Forecaster], dataset: Dataset, past: Callable[[str], OutOfFold | None]
+) -> Upcoming:
+    """Forecast the coming days with the first of some models that can be fitted on all rows.
+
+    Args:
+        names: labels in the order of preference; the last one's failure is raised.
+        given: judged forecasters by label; a model that is not among them is fitted with its defaults.
+        dataset: dataset that they were fitted on.
+        past: returns the out-of-fold forecasts that a given one was calibrated on, where they are kept.
+    """
+    failures = dict[str, Failure]()
+    for name in names:
+        try:
+            with one_model(name, "be fitted on all rows"):
+                forecaster = (
+                    refitted(given[name], dataset, past(name)) if name in given else fitted_on_all(name, dataset)
+                )
+                return Upcoming(name, forecaster, upcoming(forecaster, dataset).assign(model=name), failures)
+        except ModelError as error:
+            if name == names[-1]:
+                raise
+            failures[name] = error.failure
+    raise ValueError("expected a name")
+
+
+def upcoming(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
+    """Forecast the next `horizon` trading days after the last bar of every ticker.
+
+    Args:
+        forecaster: forecaster that has learned from all rows.
+        dataset: dataset that it was fitted on.
+
+    Returns:
+        The forecasts table without `actual`, in quoted prices. A ticker whose last days lack what the model looks
+        at has no row.
+
+    Raises:
+        InputError: no ticker can be forecast.
+    """
+    table = dataset.features
+    last = ~table["ticker"].duplicated(keep="last")
+    complete = has_context(table, dataset.spec.features, forecaster.model.lookback)
+    origins = np.flatnonzero(last & complete)
+    lacking = table.loc[last & ~complete, "ticker"]
+    if not len(origins):
+        raise InputError(
+            f"expected a ticker whose last {forecaster.model.lookback} days have every feature, got none of "
+            f"{listed(lacking)}: give bars without gaps at the end, or an earlier --end"
+        )
+    if len(lacking):
+        _log.warning("not forecast: %s, whose last days lack features", listed(lacking))
+    panel = dataset.panel(forecaster.scalers)
+    return forecaster.table(panel, origins, panel.quote[origins]).drop(columns="actual")
+
+
+def predict(
+    forecaster: Forecaster, bars: pd.DataFrame, tickers: Sequence[str] = (), horizon: int = 0
+) -> pd.DataFrame:
+    """Forecast the days after the last bar of every ticker, by a forecaster that has not seen them.
+
+    Args:
+        forecaster: fitted forecaster.
+        bars: prices table.
+        tickers: tickers to forecast; none means all. Models that look across tickers see the others, too.
+        horizon: trading days ahead; zero for all that the forecaster knows.
+
+    Returns:
+        The forecasts table without `actual`, in quoted prices.
+
+    Raises:
+        InputError: the horizon is longer than the forecaster's, or the bars end before what it has learned from.
+    """
+    longest = forecaster.spec.horizon
+    if horizon > longest:
+        raise InputError(
+            f"expected at most the {longest} trading days ahead that {forecaster.name} was fitted for, got "
+            f"{horizon}: fit a model with a longer horizon"
+        )
+    last = bars["date"].max()
+    if last < pd.Timestamp(forecaster.fitted_until):
+        raise InputError(
+            f"expected bars up to {forecaster.fitted_until}, the last that {forecaster.name} has learned from, or "
+            f"later, got none after {day(last)}: name a model that was fitted before, or a later end"
+        )
+    table = forecaster.predict_bars(bars)
+    wanted = table["ticker"].isin(tickers) if tickers else table["ticker"].notna()
+    return table[wanted & (table["horizon"] <= (horizon or longest))].reset_index(drop=True)
