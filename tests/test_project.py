@@ -49,7 +49,8 @@ SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.
 # What the pipeline itself passes from step to step.
 WIRES = {"prices", "dataset", "model", "left_out", "forecasts", "quick",
     "trials", "folds", "share", "window", "refit_every", "experiments", "seeds", "metric", "n_trials",
-    "timeout", "timesteps", "walk_forward", "storage",
+    "timeout", "timesteps", "walk_forward", "storage", "date_end", "previous_time_window",
+    "next_time_window", "above", "format",
 }  # fmt: skip
 
 
@@ -269,8 +270,8 @@ def test_main_and_the_steps_share_names_types_and_defaults(step):
     ours = {option.name: option for option in pipeline.params}
     theirs = {option.name: option for option in commands()[step].params}
     assert theirs.keys() - ours.keys() <= WIRES
-    # `--models` takes names to train or tune, or addresses to judge or audit.
-    for name in ours.keys() & theirs.keys() - {"models"}:
+    # `--models` takes names to train or tune, or addresses to judge or audit; a saved model knows its source.
+    for name in ours.keys() & theirs.keys() - {"models"} - ({"source"} if step == "predict" else set()):
         shared = (ours[name], theirs[name])
         assert len({option.default for option in shared}) == 1, name
         assert len({repr(option.type) for option in shared} - {"<unknown>"}) <= 1 or (

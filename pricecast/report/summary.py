@@ -46,7 +46,7 @@ def summary(report: Report) -> str:
     table = leaderboard_table(report.leaderboard, verdict)
     first = experiment_blocks(report.comparison) if report.comparison else []
     opening = forecast_blocks(report.read, report.upcoming, verdict.get("trust") or ())
-    parts = [*opening, *first, verdict["sentence"], *blocks, markdown(table, LEFT_OUT)]
+    parts = [*opening, *first, _wrapped(verdict["sentence"]), *blocks, markdown(table, LEFT_OUT)]
     return "\n\n".join(parts) + f"\n{_legend(table, report)}"
 
 

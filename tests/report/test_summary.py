@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 
 from pricecast.dataset.dataset import build
 from pricecast.evaluation.evaluate import evaluate
+from pricecast.failures import Failure
+from pricecast.forecasting.upcoming import forecast_by_first
 from pricecast.forecasting.walk_plan import Plan
 from pricecast.report import summary, tables
 from pricecast.report.assemble import make_report
@@ -17,7 +19,8 @@ from tests.support.market_samples import TWO, market, small_dataset
 def test_the_summary_is_an_aligned_table_under_the_verdict():
     text = summary.summary(make_report(evaluated(), small_dataset(), figures=False))
     lines = text.splitlines()
-    assert lines[0] == evaluated().verdict["sentence"]
+    assert lines[0].startswith("Read from a prices table: AAA, BBB")
+    assert evaluated().verdict["sentence"] in [block.replace("\n", " ") for block in text.split("\n\n")]
     table = [line for line in lines if line.startswith("|")]
     assert lines[-len(table) - 2 :] == [*table, "", summary.MARKED]
     assert len(table) == 2 + 5
@@ -45,7 +48,7 @@ def test_the_summary_answers_and_says_a_sentence_for_each_of_few_models():
         assert f"- {each['question']} {each['answer']}" in lines
     sentences = [f"- {about['sentence']}" for about in evaluated().verdict["models"].values()]
     assert set(sentences) <= set(lines)
-    assert max(map(len, text.splitlines()[1:])) <= summary.WIDTH
+    assert max(map(len, text.splitlines())) <= summary.WIDTH
     assert not [line for line in text.splitlines() if line.strip().startswith(("%", "= ", "< "))]
     names = {f"{name}_{i}": about for name, about in evaluated().verdict["models"].items() for i in (1, 2)}
     many = replace(made_report, verdict={**evaluated().verdict, "models": names})
@@ -96,3 +99,19 @@ def test_pictures_are_named_after_their_titles(tmp_path):
     found = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert found == sorted(titles.values())
     assert all(b"<svg" in path.read_bytes() for path in (tmp_path / "plots").iterdir())
+
+
+def test_the_forecast_comes_first_then_how_far_to_trust_it_then_the_verdict():
+    coming = forecast_by_first(["naive"], {}, small_dataset(), lambda name: None)
+    report = make_report(evaluated(), small_dataset(), figures=False, upcoming=coming)
+    trusted = replace(report, verdict={**report.verdict, "trust": ["It held 9 times in 10."]})
+    text = summary.summary(trusted).replace("\n", " ")
+    places = [
+        text.index(part)
+        for part in ("Read from", "AAA by naive", "9 times in 10 between", "- It held", report.verdict["sentence"],
+                     "| model ")
+    ]  # fmt: skip
+    assert places == sorted(places)
+    failed = replace(coming, failures={"har": Failure("har cannot be fitted on all rows: it has no data")})
+    warned = make_report(evaluated(), small_dataset(), figures=False, upcoming=failed)
+    assert "The forecast is naive's: har cannot be fitted on all rows: it has no data." in warned.warnings
