@@ -16,6 +16,7 @@ from flow_steps.pipeline.candidate import check_given, make_candidate
 from flow_steps.pipeline.choice import choose
 from flow_steps.reuse.fits import Fits
 from flow_steps.runs import artifacts, console
+from flow_steps.runs.forecasts import log_coming, wanted
 from flow_steps.runs.results import log_evaluation, log_model_runs
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
@@ -26,6 +27,7 @@ from pricecast.failures import Failure, ModelError, check_left
 from pricecast.forecasting import walk_plan
 from pricecast.forecasting.executors import local
 from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.upcoming import fitted_on_all, forecast_by_first
 from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.report.assemble import make_report
 
@@ -39,14 +41,14 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = walk_plan.newest_folds(dataset, plan.folds, plan.share)
     candidates, failures = _candidates(params, dataset.spec.max_lookback)
-    wanted = {
+    fits = {
         each.name: [
             walk_plan.parity_fit(each, dataset, walked[0]),
             *walk_plan.fits(each, dataset, walked, plan),
         ]
         for each in candidates
     }
-    forecasts, unfitted = _fitted(run, wanted, dataset, artifacts.digest(params["dataset"]))
+    forecasts, unfitted = _fitted(run, fits, dataset, artifacts.digest(params["dataset"]))
     failures |= unfitted
     for failure in failures.values():
         _log.warning("left out: %s", failure.reason)
@@ -54,8 +56,11 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     fitted = [each for each in candidates if each.name in forecasts]
     result = evaluate_walk(fitted, dataset, walked, forecasts, plan, {**left_out, **failures})
     _check(result.left_out, named)
-    log_evaluation(run, result, make_report(result, dataset, params["vis"]))
+    by_name = {each.name: each for each in fitted}
+    coming = forecast_by_first(wanted(result), lambda name: fitted_on_all(by_name[name], dataset), dataset)
+    log_evaluation(run, result, make_report(result, dataset, params["vis"], coming))
     log_model_runs(result, dataset, params["dataset"], {})
+    log_coming(run, result, coming, dataset)
 
 
 def _candidates(params: dict[str, Any], longest: int) -> tuple[list[Candidate], dict[str, Failure]]:
@@ -116,7 +121,12 @@ def _fitted(
 def _plugins(params: dict[str, Any]) -> tuple[str, ...]:
     given = params["model_params"]
     parts = {part for name in _names(params) for part in models.parts(name, given.get(name, {}))}
-    return (*(f"pricecast.models.{part}" for part in sorted(parts)), "pricecast.report.summary")
+    return (
+        *(f"pricecast.models.{part}" for part in sorted(parts)),
+        "pricecast.report.summary",
+        "serving.bundle",
+        "serving.model",
+    )
 
 
 STEP = chain.Step(

@@ -15,6 +15,7 @@ from flow_steps.pipeline.candidate import check_candidate, make_candidate
 from flow_steps.pipeline.flow import Flow, pipeline
 from flow_steps.runs import artifacts, console, lookup, records, tracking
 from flow_steps.runs.experiments import default_experiment
+from flow_steps.runs.forecasts import log_coming, on_all, wanted
 from flow_steps.runs.results import (
     LEFT_OUT,
     log_comparison,
@@ -32,6 +33,7 @@ from pricecast.experiments.config import SEED, Experiment, read
 from pricecast.experiments.trainings import TrainedExperiment, Training, is_random, mean_curve
 from pricecast.failures import Failure, ModelError, check_left
 from pricecast.forecasting.forecaster import Forecaster
+from pricecast.forecasting.upcoming import forecast_by_first
 from pricecast.report.comparison_report import make_comparison_report
 from pricecast.schema import NAIVE
 from serving.load import load
@@ -41,10 +43,11 @@ EXPERIMENT = "Financial-forecasting-pipeline"  # of MLflow
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """An experiment, the id of its run, and its trainings with a forecaster each."""
+    """An experiment, the id of its run, and its trainings with a forecaster and its URI each."""
 
     run_id: str
     experiment: Experiment
+    uris: Sequence[str]
     forecasters: Sequence[Forecaster]
     trainings: Sequence[Training]
 
@@ -103,7 +106,7 @@ def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
         for epoch, losses in mean_curve(trainings).items():
             own.log_metrics(losses, step=epoch)
         own.set_note(experiment.description)
-    return Trained(own.run_id, experiment, forecasters, trainings)
+    return Trained(own.run_id, experiment, uris, forecasters, trainings)
 
 
 def _train_seed(flow: Flow, experiment: Experiment, dataset_uri: str, seed: int, label: str) -> str:
@@ -121,13 +124,18 @@ def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
     dataset = Dataset.load(artifacts.fetch(dataset_uri))
     labels = [training.label for each in trained for training in each.trainings]
     made = [forecaster for each in trained for forecaster in each.forecasters]
+    uris = dict(zip(labels, [uri for each in trained for uri in each.uris], strict=True))
     result = evaluate(made, dataset, names=labels, left_out=flow.left_out)
     if broken := result.left_out.keys() & set(labels):
         _evaluate(flow, _without(flow, trained, {name: result.left_out[name] for name in broken}), dataset_uri)
         return
     compared = comparison.compare([each.result() for each in trained], result.scores, flow.params["metric"])
     curves = {each.experiment.name: [training.curve for training in each.trainings] for each in trained}
-    log_evaluation(flow.run, result, make_comparison_report(result, dataset, flow.params["vis"], compared, curves))
+    given = dict(zip(labels, made, strict=True))
+    coming = forecast_by_first(wanted(result), lambda name: on_all(name, given, uris, dataset), dataset)
+    report = make_comparison_report(result, dataset, flow.params["vis"], compared, curves, coming)
+    log_evaluation(flow.run, result, report)
+    log_coming(flow.run, result, coming, dataset)
     log_comparison(flow.run, compared, [each.run_id for each in trained])
     naive = replace(result, models={NAIVE: result.models[NAIVE]})
     log_model_runs(naive, dataset, dataset_uri, {})

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from flow_steps.pipeline import chain
-from flow_steps.runs import artifacts, bundles, console
-from flow_steps.runs.forecasts import log_forecast, past_of
-from flow_steps.runs.results import log_evaluation, log_failures, log_model_runs
+from flow_steps.runs import artifacts, console
+from flow_steps.runs.forecasts import log_coming, on_all, wanted
+from flow_steps.runs.results import log_evaluation, log_model_runs
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
@@ -20,10 +20,8 @@ from pricecast.evaluation.evaluate import evaluate
 from pricecast.failures import Failure, ModelError, check_left, one_model
 from pricecast.forecasting import formats
 from pricecast.forecasting.forecaster import Forecaster, label
-from pricecast.forecasting.intervals import interval_table
 from pricecast.forecasting.upcoming import forecast_by_first
 from pricecast.report.assemble import make_report
-from pricecast.schema import NAIVE
 from serving.load import load
 
 
@@ -35,13 +33,10 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     result = evaluate(list(loaded.values()), dataset, params["trials"], left_out=left_out)
     uris = dict(zip(label(list(loaded.values())), loaded, strict=True))
     given = {name: loaded[uri] for name, uri in uris.items()}
-    wanted = list(dict.fromkeys([result.verdict["recommended"], NAIVE]))
-    coming = forecast_by_first(wanted, given, dataset, lambda name: past_of(uris[name]))
+    coming = forecast_by_first(wanted(result), lambda name: on_all(name, given, uris, dataset), dataset)
     log_evaluation(run, result, make_report(result, dataset, params["vis"], coming))
-    log_failures(run, {**result.left_out, **coming.failures})
-    log_forecast(run, interval_table(coming.table))
     log_model_runs(result, dataset, params["dataset"], uris)
-    bundles.log(run.run_id, bundles.refit_name(coming.forecaster.name), coming.forecaster, dataset)
+    log_coming(run, result, coming, dataset)
 
 
 def _load(uris: Sequence[str]) -> tuple[dict[str, Forecaster], dict[str, Failure]]:

@@ -7,17 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from flow_steps.runs import artifacts, lookup
+from flow_steps.runs import artifacts, bundles, lookup
+from flow_steps.runs.results import log_failures
 from flow_steps.runs.tracking import StepRun
 from pricecast.data.adjust import adjust
+from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
+from pricecast.evaluation.evaluation import Evaluation
 from pricecast.files import read_parquet, write_json, write_parquet
+from pricecast.forecasting.forecaster import Forecaster
 from pricecast.forecasting.intervals import interval_table
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.replay import from_table
+from pricecast.forecasting.upcoming import Upcoming, fitted_on_all, refitted
+from pricecast.forecasting.walk_plan import Candidate
 from pricecast.report import plots
 from pricecast.report.forecast import upcoming_figures, what_was_read
 from pricecast.report.summary import forecast_blocks
+from pricecast.schema import NAIVE
 
 PAST = "out_of_fold.parquet"  # of a training: what its model was calibrated on
 FORECAST_CSV, FORECAST_JSON = "forecast.csv", "forecast.json"
@@ -49,6 +56,32 @@ def past_of(model_uri: str) -> OutOfFold | None:
         return from_table(read_parquet(artifacts.fetch(f"runs:/{run_id}/{PAST}"))) if run_id else None
     except InputError:
         return None
+
+
+def on_all(name: str, judged: Mapping[str, Forecaster], uris: Mapping[str, str], dataset: Dataset) -> Forecaster:
+    """Fit a judged model once more, on all rows.
+
+    Args:
+        name: label of the model; naive and ewma are judged without being asked for.
+        judged: forecasters by label.
+        uris: their URIs by label.
+        dataset: dataset that they were fitted on.
+    """
+    if name not in judged:
+        return fitted_on_all(Candidate(name, {}), dataset)
+    return refitted(judged[name], dataset, past_of(uris[name]))
+
+
+def wanted(result: Evaluation) -> list[str]:
+    """Return the labels of the models that are to forecast the coming days: the recommended one, else naive."""
+    return list(dict.fromkeys([result.verdict["recommended"], NAIVE]))
+
+
+def log_coming(run: StepRun, result: Evaluation, coming: Upcoming, dataset: Dataset) -> None:
+    """Log the forecast of the coming days beside an evaluation, and the model that made it."""
+    log_failures(run, {**result.left_out, **coming.failures})
+    log_forecast(run, interval_table(coming.table))
+    bundles.log(run.run_id, bundles.refit_name(coming.forecaster.name), coming.forecaster, dataset)
 
 
 def log_forecast(run: StepRun, intervals: pd.DataFrame, **more: Any) -> None:

@@ -15,6 +15,7 @@ from pricecast.failures import Failure, ModelError, one_model
 from pricecast.forecasting.fitting import fit, refit, walk_past
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.walk_plan import Candidate
 from pricecast.text import listed
 
 _log = logging.getLogger(__name__)
@@ -34,9 +35,10 @@ def refitted(forecaster: Forecaster, dataset: Dataset, past: OutOfFold | None = 
     return refit(replace(forecaster, past=known), dataset)
 
 
-def fitted_on_all(name: str, dataset: Dataset) -> Forecaster:
-    """Fit a model with its default parameters, first on the past alone for its calibration, then on all rows."""
-    return refit(fit(name, {}, dataset), dataset)
+def fitted_on_all(candidate: Candidate, dataset: Dataset) -> Forecaster:
+    """Fit a model, first on the past alone for its calibration, then on all rows."""
+    params = dict(candidate.params)
+    return refit(fit(candidate.name, params, dataset, settings=candidate.settings), dataset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +58,19 @@ class Upcoming:
     failures: Mapping[str, Failure] = field(default_factory=dict)
 
 
-def forecast_by_first(
-    names: Sequence[str], given: Mapping[str, Forecaster], dataset: Dataset, past: Callable[[str], OutOfFold | None]
-) -> Upcoming:
+def forecast_by_first(names: Sequence[str], make: Callable[[str], Forecaster], dataset: Dataset) -> Upcoming:
     """Forecast the coming days with the first of some models that can be fitted on all rows.
 
     Args:
         names: labels in the order of preference; the last one's failure is raised.
-        given: judged forecasters by label; a model that is not among them is fitted with its defaults.
-        dataset: dataset that they were fitted on.
-        past: returns the out-of-fold forecasts that a given one was calibrated on, where they are kept.
+        make: returns the model of a label, fitted on all rows.
+        dataset: dataset that it is fitted on.
     """
     failures = dict[str, Failure]()
     for name in names:
         try:
             with one_model(name, "be fitted on all rows"):
-                forecaster = (
-                    refitted(given[name], dataset, past(name)) if name in given else fitted_on_all(name, dataset)
-                )
+                forecaster = make(name)
                 return Upcoming(name, forecaster, upcoming(forecaster, dataset).assign(model=name), failures)
         except ModelError as error:
             if name == names[-1]:

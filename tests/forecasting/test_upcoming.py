@@ -13,6 +13,7 @@ from pricecast.forecasting.intervals import chance_above, interval_table
 from pricecast.forecasting.replay import from_table, to_table
 from pricecast.forecasting.table import QUANTILE_COLUMNS
 from pricecast.forecasting.upcoming import fitted_on_all, forecast_by_first, predict, refitted, upcoming
+from pricecast.forecasting.walk_plan import Candidate
 from pricecast.schema import QUANTILE_LEVELS
 from tests.support.failing_models import dropped_in
 from tests.support.fitted_samples import LONG, data, made, raw
@@ -20,7 +21,7 @@ from tests.support.market_samples import market
 
 
 def test_they_are_what_the_refitted_model_says_of_the_bars_in_quoted_prices():
-    forecaster = fitted_on_all("har", data())
+    forecaster = fitted_on_all(Candidate("har", {}), data())
     pd.testing.assert_frame_equal(upcoming(forecaster, data()), forecaster.predict_bars(raw()))
     last = raw().groupby("ticker")["close"].last()
     table = upcoming(forecaster, data())
@@ -41,22 +42,24 @@ def test_a_loaded_model_is_refitted_as_the_one_that_was_just_fitted(kept, tmp_pa
 
 def test_the_first_model_that_can_be_fitted_on_all_rows_forecasts(tmp_path):
     with dropped_in(tmp_path, ["singular"]):
-        made_by = forecast_by_first(["singular", "naive"], {}, data(), lambda name: None)
-    assert made_by.name == "naive"
-    assert list(made_by.failures) == ["singular"]
-    pd.testing.assert_frame_equal(made_by.table, upcoming(fitted_on_all("naive", data()), data()))
+        by = forecast_by_first(
+            ["singular", "naive"], lambda name: fitted_on_all(Candidate(name, {}), data()), data()
+        )
+    assert by.name == "naive"
+    assert list(by.failures) == ["singular"]
+    pd.testing.assert_frame_equal(by.table, upcoming(fitted_on_all(Candidate("naive", {}), data()), data()))
 
 
 def test_a_forecast_bears_the_label_of_its_model():
-    judged = {"har_2": made("har")}
-    assert set(forecast_by_first(["har_2"], judged, data(), lambda name: None).table["model"]) == {"har_2"}
+    by = forecast_by_first(["har_2"], lambda name: refitted(fit("har", {}, data()), data()), data())
+    assert set(by.table["model"]) == {"har_2"}
 
 
 def test_a_ticker_whose_last_days_lack_features_has_no_forecast(caplog):
     gap = data().features.copy()
     gap.loc[gap["ticker"].eq("BBB") & gap["date"].eq(gap["date"].max()), "scale"] = np.nan
     broken = replace(data(), features=gap)
-    forecaster = fitted_on_all("naive", data())
+    forecaster = fitted_on_all(Candidate("naive", {}), data())
     assert set(upcoming(forecaster, broken)["ticker"]) == {"AAA"}
     assert "BBB" in caplog.text
     gap.loc[gap["date"].eq(gap["date"].max()), "scale"] = np.nan
@@ -68,7 +71,7 @@ def test_a_ticker_whose_last_days_lack_features_has_no_forecast(caplog):
 
 
 def test_tickers_and_days_are_those_that_were_asked_for():
-    forecaster = fitted_on_all("har", data())
+    forecaster = fitted_on_all(Candidate("har", {}), data())
     table = predict(forecaster, raw(), ["BBB"], 2)
     assert table[["ticker", "horizon"]].to_numpy().tolist() == [["BBB", 1], ["BBB", 2]]
     whole = forecaster.predict_bars(raw())
@@ -84,7 +87,7 @@ def test_more_days_than_the_model_knows_are_refused():
 def test_days_that_a_model_has_seen_are_not_forecast_by_it():
     early = raw()[raw()["date"] < "2024-07-03"]
     with pytest.raises(InputError, match=r"up to 2024-07-03.*none after 2024-07-02"):
-        predict(fitted_on_all("naive", data()), early)
+        predict(fitted_on_all(Candidate("naive", {}), data()), early)
     assert len(predict(made("naive"), early)) == 6  # the judged model has not seen the test span
 
 
@@ -92,7 +95,7 @@ def test_days_that_a_model_has_seen_are_not_forecast_by_it():
 
 
 def test_intervals_are_the_quantiles_by_their_names():
-    table = upcoming(fitted_on_all("har", data()), data())
+    table = upcoming(fitted_on_all(Candidate("har", {}), data()), data())
     found = interval_table(table, above=100.0)
     for percent, low, high in ((50, "q25", "q75"), (80, "q10", "q90"), (90, "q05", "q95")):
         assert found[f"lower_{percent}"].equals(table[low].rename(f"lower_{percent}"))
@@ -104,12 +107,12 @@ def test_intervals_are_the_quantiles_by_their_names():
 
 @pytest.mark.parametrize(("column", "level"), list(zip(QUANTILE_COLUMNS, QUANTILE_LEVELS, strict=True)))
 def test_the_chance_beyond_a_quantile_is_what_its_level_leaves(column, level):
-    table = upcoming(fitted_on_all("naive", data()), data())
+    table = upcoming(fitted_on_all(Candidate("naive", {}), data()), data())
     assert chance_above(table, table[column]) == pytest.approx(1 - level, abs=1e-9)
 
 
 def test_the_chance_of_a_close_above_a_price_falls_with_the_price():
-    table = upcoming(fitted_on_all("har", data()), data()).head(1)
+    table = upcoming(fitted_on_all(Candidate("har", {}), data()), data()).head(1)
     chances = [chance_above(table, price)[0] for price in np.linspace(0.5, 1.5, 41) * table["last_close"].iloc[0]]
     assert (np.diff(chances) <= 0).all()
     assert chances[0] > 0.999
@@ -120,5 +123,5 @@ def test_prices_that_were_split_are_forecast_as_they_are_quoted():
     prices = market(LONG)
     halved = build(prices.assign(adj_close=prices["close"] / 2), horizon=3, max_lookback=20)
     whole = build(prices, horizon=3, max_lookback=20)
-    table = upcoming(fitted_on_all("naive", halved), halved)
-    pd.testing.assert_frame_equal(table, upcoming(fitted_on_all("naive", whole), whole), rtol=1e-9)
+    table = upcoming(fitted_on_all(Candidate("naive", {}), halved), halved)
+    pd.testing.assert_frame_equal(table, upcoming(fitted_on_all(Candidate("naive", {}), whole), whole), rtol=1e-9)

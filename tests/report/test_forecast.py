@@ -8,6 +8,7 @@ import pytest
 from pricecast.data.adjust import adjust
 from pricecast.forecasting.intervals import interval_table
 from pricecast.forecasting.upcoming import fitted_on_all, forecast_by_first, upcoming
+from pricecast.forecasting.walk_plan import Candidate
 from pricecast.report.assemble import make_report
 from pricecast.report.forecast import (
     FIGURES,
@@ -107,7 +108,7 @@ def test_what_was_read_is_a_line():
 
 
 def test_the_picture_ends_its_closes_where_the_fan_begins_whatever_was_adjusted():
-    table = upcoming(fitted_on_all("har", data()), data())
+    table = upcoming(fitted_on_all(Candidate("har", {}), data()), data())
     bars = adjust(raw().assign(adj_close=raw()["close"] / 3))
     figures = upcoming_figures(bars, table, days=30)
     assert list(figures) == ["AAA", "BBB"]
@@ -122,12 +123,14 @@ def test_the_picture_ends_its_closes_where_the_fan_begins_whatever_was_adjusted(
 
 
 def test_intervals_of_a_forecast_make_a_table():
-    table = forecast_tables(interval_table(upcoming(fitted_on_all("naive", data()), data())))
+    table = forecast_tables(interval_table(upcoming(fitted_on_all(Candidate("naive", {}), data()), data())))
     assert [len(each.rows) for each in table.values()] == [3, 3]
 
 
 def test_the_page_opens_with_the_forecast_and_how_far_to_trust_it():
-    coming = forecast_by_first(["naive"], {}, small_dataset(), lambda name: None)
+    coming = forecast_by_first(
+        ["naive"], lambda name: fitted_on_all(Candidate(name, {}), small_dataset()), small_dataset()
+    )
     report = make_report(evaluated(), small_dataset(), figures=True, upcoming=coming)
     page = render(replace(report, verdict={**report.verdict, "trust": ["It held 9 times in 10."]}))
     (first, *_) = forecast_sentences(interval_table(coming.table))

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from pricecast.dataset.dataset import build
 from pricecast.evaluation.evaluate import evaluate
 from pricecast.failures import Failure
-from pricecast.forecasting.upcoming import forecast_by_first
-from pricecast.forecasting.walk_plan import Plan
+from pricecast.forecasting.upcoming import fitted_on_all, forecast_by_first
+from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.report import summary, tables
 from pricecast.report.assemble import make_report
 from pricecast.statistics.confidence_set import SIZE
@@ -102,7 +102,9 @@ def test_pictures_are_named_after_their_titles(tmp_path):
 
 
 def test_the_forecast_comes_first_then_how_far_to_trust_it_then_the_verdict():
-    coming = forecast_by_first(["naive"], {}, small_dataset(), lambda name: None)
+    coming = forecast_by_first(
+        ["naive"], lambda name: fitted_on_all(Candidate(name, {}), small_dataset()), small_dataset()
+    )
     report = make_report(evaluated(), small_dataset(), figures=False, upcoming=coming)
     trusted = replace(report, verdict={**report.verdict, "trust": ["It held 9 times in 10."]})
     text = summary.summary(trusted).replace("\n", " ")
