@@ -34,6 +34,7 @@ LAYERS = {
     "experiments": (*_BELOW_EVALUATION, "evaluation"),
     "audit": _BELOW_EVALUATION,
     "report": (*_BELOW_EVALUATION, "evaluation", "experiments", "audit"),
+    "api": (*_BELOW_EVALUATION, "evaluation", "report"),
     "serving": ("base", "dataset", "models", "forecasting"),
     "safety": (),
     "cli": ("safety",),
