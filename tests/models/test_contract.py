@@ -323,7 +323,7 @@ def test_a_model_that_lacks_a_package_is_left_out_of_its_family_and_refused_by_n
     chosen, left_out = models.choose(["drift", "classical"])
     assert (chosen[0], left_out) == ("drift", ["toy"])
     assert "toy" not in chosen
-    message = r"toy needs no-such-package, which is not installed \(pip install -e '\.\[models\]'\)"
+    message = r"toy needs no-such-package, which is not installed \(pip install 'pricecast\[models\]'\)"
     for ask in (lambda: models.choose(["toy"]), lambda: models.load("toy"), lambda: models.create("toy", {})):
         with pytest.raises(InputError, match=message):
             ask()
