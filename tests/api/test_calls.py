@@ -350,6 +350,16 @@ def test_cutoffs_outside_of_the_bars_are_refused(past):
 # --- the page ---------------------------------------------------------------------------------------------
 
 
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
+    PRICES_OF_TWO.to_csv(tmp_path / "prices.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## In Python\n")[2]
+    code = re.search(r"```python\n(.*?)```", text, flags=re.DOTALL)[1]
+    names = {}
+    exec(code, names)  # noqa: S102
+    assert {"forecast", "backtest", "judge"} <= names.keys()
+
+
 def test_the_examples_of_the_page_print_what_stands_below_them(tmp_path, monkeypatch):
     sources.load(Request(tickers=("AAPL",))).to_csv(tmp_path / "AAPL.csv", index=False)
     monkeypatch.chdir(tmp_path)
