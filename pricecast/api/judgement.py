@@ -80,8 +80,8 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
             f"expected rows of the model {NAIVE} among the forecasts, or bars to make them of, got neither: give "
             "judge(forecasts, bars)"
         )
-    data = _dataset(keys(own), bars) if bars is not None else None
-    table = as_forecasts(own if data is None else _completed(own, data, units), units)
+    data = None if bars is None else _dataset(keys(own), bars)
+    table = as_forecasts(own if data is None else _completed(_long_enough(own, data), data, units), units)
     table = table[table["actual"].notna()]
     if table.empty:
         raise InputError("expected forecasts whose actual is known, got none: forecast from earlier cutoffs")
@@ -111,6 +111,15 @@ def _dataset(rows: pd.DataFrame, bars: Bars) -> Dataset:
     return build(
         prices, horizon=int(rows["horizon"].max()), max_lookback=1, valid_start=valid_start, test_start=test_start
     )
+
+
+def _long_enough(own: pd.DataFrame, data: Dataset) -> pd.DataFrame:
+    """Return the forecasts of tickers whose bars before the first cutoff are enough for naive."""
+    tickers = keys(own)["ticker"]
+    for ticker, reason in data.spec.dropped.items():
+        if tickers.eq(ticker).any():
+            _log.warning("left out: %s", reason)
+    return own[~tickers.isin(list(data.spec.dropped)).to_numpy()].reset_index(drop=True)
 
 
 def _completed(own: pd.DataFrame, data: Dataset, units: str) -> pd.DataFrame:

@@ -311,6 +311,16 @@ def test_models_are_judged_on_the_rows_that_all_have(past, caplog):
     assert "that not every model has" in caplog.text
 
 
+def test_a_ticker_that_is_too_young_for_naive_is_left_out_and_said(past, caplog):
+    young = market((("AAA", 640), ("BBB", 560), ("NEW", 240)))
+    mine = past[past["model"] == "har"].assign(model="mine")
+    new = mine[mine["ticker"] == "AAA"].assign(ticker="NEW")
+    known = new["cutoff"] > young.loc[young["ticker"] == "NEW", "date"].iloc[70]
+    judged = judge(pd.concat([mine, new[known]]), young)
+    assert set(judged.forecasts["ticker"]) == {"AAA", "BBB"}
+    assert "left out: NEW has 240 bars" in caplog.text
+
+
 NO_SPREAD = [name for name in QUANTILE_COLUMNS if name != "q50"]
 
 
