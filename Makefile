@@ -65,8 +65,8 @@ notebooks: $(VENV)/.dev ## Execute the notebooks and keep what they show; some: 
 
 # What torch wants of a GPU comes with its own wheel, or not at all.
 lock: $(VENV)/.dev ## Resolve pyproject.toml anew into the lock files
-	@$(BIN)/uv pip compile -q pyproject.toml --extra models --no-header --no-annotate -o requirements.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --extra models --extra notebooks --extra scale --extra dev --no-header --no-annotate -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra torch --extra models --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra torch --extra models --extra notebooks --extra scale --extra dev --no-header --no-annotate -o requirements-dev.lock
 	@perl -ni -e 's/^(torch==[0-9.]+)\+cpu/$$1/; print unless /^(nvidia|cuda|triton)/' requirements.lock requirements-dev.lock
 
 clean: ## Remove the environment and the caches; results stay

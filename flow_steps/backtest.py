@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from flow_steps.pipeline import chain
 from flow_steps.pipeline.candidate import check_given, make_candidate
-from flow_steps.pipeline.choice import choose
+from flow_steps.pipeline.choice import choose, resolve
 from flow_steps.reuse.fits import Fits
 from flow_steps.runs import artifacts, console
 from flow_steps.runs.forecasts import log_coming, wanted
@@ -80,7 +80,7 @@ def _candidates(params: dict[str, Any], longest: int) -> tuple[list[Candidate], 
 
 
 def _names(params: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys([*scores.NAIVES, *models.choose(list(params["models"]))[0]]))
+    return list(dict.fromkeys([*scores.NAIVES, *resolve(params["models"])[0]]))
 
 
 def _check(failures: Mapping[str, Failure], named: Sequence[str]) -> None:

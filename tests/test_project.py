@@ -4,13 +4,17 @@ import ast
 import re
 import tomllib
 from graphlib import TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from flow_steps.cli.commands import FLOWS, STEPS
 from main import main as pipeline
+from pricecast import models
 from tests.reliability.counts import HEAD, ROWS
 from tests.support.mlproject import block, commands
 
@@ -34,6 +38,7 @@ LAYERS = {
     "experiments": (*_BELOW_EVALUATION, "evaluation"),
     "audit": _BELOW_EVALUATION,
     "report": (*_BELOW_EVALUATION, "evaluation", "experiments", "audit"),
+    "api": (*_BELOW_EVALUATION, "evaluation", "report"),
     "serving": ("base", "dataset", "models", "forecasting"),
     "safety": (),
     "cli": ("safety",),
@@ -45,7 +50,11 @@ LAYERS = {
 }
 # These stand on the library and on the bundle, whatever layer of it.
 STEP_LAYERS = ("safety", "cli", "runs", "reuse", "pipeline", "tuning", "steps")
-SOURCES = [*sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ROOT / "main.py"]
+# `python -m pricecast` is the command line, which stands above the library.
+COMMAND = ROOT / "pricecast" / "__main__.py"
+SOURCES = [
+    *sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if path != COMMAND), ROOT / "main.py",
+]  # fmt: skip
 # What the pipeline itself passes from step to step.
 WIRES = {"prices", "dataset", "model", "left_out", "forecasts", "quick",
     "trials", "folds", "share", "window", "refit_every", "experiments", "seeds", "metric", "n_trials",
@@ -168,11 +177,49 @@ def test_there_are_no_flags():
     assert not [(name, p.name) for name, command in commands().items() for p in command.params if p.is_flag]
 
 
-def test_conda_pins_what_pyproject_pins():
+def pins_of(lock):
+    lines = (ROOT / lock).read_text(encoding="utf-8").splitlines()
+    return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+
+
+def test_the_locks_are_within_what_the_package_allows():
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = package["optional-dependencies"]
+    core = [*package["dependencies"], *extras["torch"], *extras["models"]]
+    for lock, lines in {
+        "requirements.lock": core,
+        "requirements-dev.lock": [*core, *chain(*extras.values())],
+    }.items():
+        pins = pins_of(lock)
+        outside = [line for line in lines if not allows(line, pins)]
+        assert outside == [], f"{lock}: make lock"
+    assert pins_of("requirements.lock").items() <= pins_of("requirements-dev.lock").items()
+    # Another version is gigabytes of GPU libraries, and other weights.
+    assert extras["torch"] == [f"torch=={pins_of('requirements.lock')['torch']}"]
+
+
+def allows(line, pins):
+    requirement = Requirement(line)
+    return requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+
+
+def test_every_package_that_a_model_needs_is_in_the_core_or_in_the_extra_that_its_message_names():
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {extra: {Requirement(line).name for line in lines} for extra, lines in (
+        ("core", package["dependencies"]), *package["optional-dependencies"].items())}  # fmt: skip
+    for name in models.names():
+        extras = {*models.about(name).requires} - named["core"]
+        assert extras & {"torch"} <= named["torch"], name
+        assert extras - {"torch"} <= named["models"], name
+
+
+def test_conda_pins_what_the_lock_pins():
     package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))["dependencies"]
-    assert conda[-1] == {"pip": [*package["dependencies"], *package["optional-dependencies"]["models"]]}
-    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", pin) for pin in package["dependencies"])
+    extras = package["optional-dependencies"]
+    wanted = [Requirement(line) for line in (*package["dependencies"], *extras["torch"], *extras["models"])]
+    pins = pins_of("requirements.lock")
+    assert conda[-1] == {"pip": [f"{each.name}=={pins[canonicalize_name(each.name)]}" for each in wanted]}
     lowest = package["requires-python"].removeprefix(">=")
     assert [entry for entry in conda[:-1] if entry.startswith("python")] == [f"python={lowest}"]
 
@@ -224,9 +271,9 @@ def test_the_folders_show_the_architecture():
     assert {path.name for top in tops for path in top.iterdir() if is_package(path)} == LAYERS.keys() - {
         "base", "serving", "steps"
     }  # fmt: skip
-    files, entries = ({path.stem for path in top.glob("*.py")} - {"__init__"} for top in tops)
+    files, entries = ({path.stem for path in top.glob("*.py")} - {"__init__", "__main__"} for top in tops)
     assert len(files) <= 12, files
-    assert entries == {*STEPS, *FLOWS}
+    assert entries == {*STEPS, *FLOWS, "main"}
     assert LAYERS.keys() <= {path.name for path in (ROOT / "tests").iterdir() if is_package(path)}
 
 
@@ -235,7 +282,9 @@ def test_the_bundle_imports_only_the_library():
 
 
 def test_main_knows_only_the_steps():
-    assert offenders([ROOT / "main.py"], ("pricecast", "serving", "pandas", "numpy", "mlflow")) == []
+    files = [ROOT / "flow_steps" / "main.py", ROOT / "main.py", COMMAND]
+    assert offenders(files, ("pricecast", "serving", "pandas", "numpy", "mlflow")) == []
+    assert [sorted({*imports(path)}) for path in files[1:]] == [["flow_steps.main", "flow_steps.main.main"]] * 2
 
 
 def test_no_import_is_relative():

@@ -13,6 +13,8 @@ from pricecast.data import sources
 
 FORMATS = ("table", "csv", "json")  # of a printed forecast
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+# By default those of them whose packages are installed; whoever names others wants each of them.
+MODELS = ("naive", "ewma", "drift", "lstm")
 
 
 def _switch(name: str, default: bool, text: str) -> Decorator:
@@ -66,7 +68,7 @@ target = _option(
 )  # fmt: skip
 model = _required("model", str, "The model to train: a file name in pricecast/models.")
 models = _option(
-    "models", Names(), "naive,ewma,drift,lstm",
+    "models", Names(), ",".join(MODELS),
     f"Models to train and compare: names, {', '.join(registry.FAMILIES)} or {registry.ALL}.",
 )  # fmt: skip
 left_out = _option(

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flow_steps.cli.options import MODELS
 from pricecast import models
 from pricecast.errors import InputError
 from pricecast.failures import Failure
@@ -21,7 +22,7 @@ def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], 
     Raises:
         InputError: a model is not known, lacks a package though it is named, or has parameters but is not trained.
     """
-    names, lacking = models.choose(list(wanted))
+    names, lacking = resolve(wanted)
     left_out = {name: Failure(models.lacks(name)) for name in lacking}
     for failure in left_out.values():
         _log.warning("left out: %s", failure.reason)
@@ -34,6 +35,21 @@ def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], 
             'write them as \'{"lstm": {"dropout": 0.1}}\''
         )
     return names, left_out
+
+
+def resolve(wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the models that are meant, and those that are left out because they lack a package.
+
+    Args:
+        wanted: names and families; the default is taken as far as it is installed.
+
+    Raises:
+        InputError: a model is not known, or lacks a package though it is named.
+    """
+    if tuple(wanted) != MODELS:
+        return models.choose(list(wanted))
+    lacking = [name for name in MODELS if models.missing(name)]
+    return [name for name in MODELS if name not in lacking], lacking
 
 
 def split(given: Sequence[str]) -> tuple[list[str], list[str]]:

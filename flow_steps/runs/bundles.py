@@ -13,6 +13,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from flow_steps.cli.types import text
 from flow_steps.runs.upload import upload
+from pricecast._version import __version__
 from pricecast.dataset.dataset import Dataset
 from pricecast.failures import one_model
 from pricecast.files import seal
@@ -21,9 +22,8 @@ from serving import bundle, check
 from serving.formats import BUNDLE_FILE, metadata
 from serving.load import load
 
-# pyproject.toml repeats it. Only MLmodel records it, which no digest of a model covers: a new version alone reruns
-# no step.
-VERSION = "0.1.0"
+# Only MLmodel records it, which no digest of a model covers: a new version alone reruns no step.
+VERSION = __version__
 
 
 def refit_name(model: str) -> str:

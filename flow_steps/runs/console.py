@@ -11,7 +11,7 @@ from typing import Any
 from flow_steps.runs import artifacts, lookup
 from flow_steps.runs.forecasts import Prediction, as_json, prediction_text
 from flow_steps.safety import secrets
-from pricecast.forecasting.intervals import interval_table
+from pricecast.forecasting.intervals import for_people
 from pricecast.report.summary import REPORT, SUMMARY
 
 
@@ -40,7 +40,7 @@ def next_steps(evaluation: str, verdict: Mapping[str, Any], dataset: str) -> lis
 
 def prediction(made: Prediction, params: Mapping[str, Any]) -> str:
     """Return a prediction as it is printed: a table for people, CSV or JSON for programs."""
-    intervals = interval_table(made.table, params["above"])
+    intervals = for_people(made.table, params["above"])
     if params["format"] == "csv":
         return intervals.to_csv(index=False)
     if params["format"] == "json":

@@ -16,7 +16,7 @@ from pricecast.errors import InputError
 from pricecast.evaluation.evaluation import Evaluation
 from pricecast.files import read_parquet, write_json, write_parquet
 from pricecast.forecasting.forecaster import Forecaster
-from pricecast.forecasting.intervals import interval_table
+from pricecast.forecasting.intervals import for_people
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.replay import from_table
 from pricecast.forecasting.upcoming import Upcoming, fitted_on_all, refitted
@@ -80,12 +80,12 @@ def wanted(result: Evaluation) -> list[str]:
 def log_coming(run: StepRun, result: Evaluation, coming: Upcoming, dataset: Dataset) -> None:
     """Log the forecast of the coming days beside an evaluation, and the model that made it."""
     log_failures(run, {**result.left_out, **coming.failures})
-    log_forecast(run, interval_table(coming.table))
+    log_forecast(run, for_people(coming.table))
     bundles.log(run.run_id, bundles.refit_name(coming.forecaster.name), coming.forecaster, dataset)
 
 
 def log_forecast(run: StepRun, intervals: pd.DataFrame, **more: Any) -> None:
-    """Write the forecast of the coming days (see `intervals.interval_table`) as a table and as JSON."""
+    """Write the forecast of the coming days (see `intervals.for_people`) as a table and as JSON."""
     intervals.to_csv(run.folder / FORECAST_CSV, index=False)
     write_json(as_json(intervals, **more), run.folder / FORECAST_JSON)
 
@@ -98,7 +98,7 @@ def as_json(intervals: pd.DataFrame, **more: Any) -> Mapping[str, Any]:
 
 def log_prediction(run: StepRun, made: Prediction, params: Mapping[str, Any]) -> None:
     """Write tables, pictures and JSON of a prediction, and describe the run by it."""
-    intervals, days = interval_table(made.table, params["above"]), params["previous_time_window"]
+    intervals, days = for_people(made.table, params["above"]), params["previous_time_window"]
     write_parquet(made.table, run.folder / "forecasts.parquet")
     history(made.bars, made.table["ticker"].unique(), days).to_csv(run.folder / "history.csv", index=False)
     log_forecast(run, intervals, model=made.model, trust=list(made.trust))

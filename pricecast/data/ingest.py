@@ -11,7 +11,9 @@ from pricecast.data.sources import Request
 _log = logging.getLogger(__name__)
 
 
-def download(request: Request, *, strict: bool, allow_splits: bool) -> tuple[pd.DataFrame, dict[str, Any]]:
+def download(
+    request: Request, *, strict: bool = False, allow_splits: bool = False
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Fetch bars, then repair, drop or refuse what is wrong with them, and count it.
 
     Args:

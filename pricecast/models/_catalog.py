@@ -86,9 +86,10 @@ def missing(name: str) -> list[str]:
 def lacks(name: str) -> str:
     """Return in words which packages a model lacks, and how to install them."""
     packages = missing(name)
+    extras = sorted({"torch" if package == "torch" else "models" for package in packages})
     return (
         f"{name} needs {', '.join(packages)}, which {'are' if len(packages) > 1 else 'is'} not installed "
-        "(pip install -e '.[models]')"
+        f"(pip install 'pricecast[{','.join(extras)}]')"
     )
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluation import Evaluation
 from pricecast.evaluation.evidence import featured_model
-from pricecast.forecasting.intervals import interval_table
+from pricecast.forecasting.intervals import for_people
 from pricecast.forecasting.upcoming import Upcoming
 from pricecast.report.facts import facts, kicker
 from pricecast.report.figures import draw
@@ -37,7 +37,7 @@ def make_report(
         title=f"{listed(spec.tickers)}: {spec.horizon} trading days ahead",
         kicker=kicker(evaluation.forecasts, evaluation.plan),
         read=what_was_read(dataset.bars, dataset.quality),
-        upcoming=None if upcoming is None else interval_table(upcoming.table),
+        upcoming=None if upcoming is None else for_people(upcoming.table),
         upcoming_figures={} if upcoming is None or not figures else upcoming_figures(dataset.bars, upcoming.table),
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,

@@ -46,7 +46,7 @@ def forecast_tables(intervals: pd.DataFrame) -> dict[str, Table]:
     """Return the tables of a forecast by caption: all days of each ticker, or the first day of many tickers.
 
     Args:
-        intervals: result of `intervals.interval_table`, of one model.
+        intervals: result of `intervals.for_people`, of one model.
     """
     tickers = list(intervals["ticker"].unique())
     if not tickers:
@@ -70,8 +70,8 @@ def _sentence(row: Mapping[Any, Any]) -> str:
     low, high = row["lower_90"], row["upper_90"]
     width = high - low
     return (
-        f"{row['ticker']}, {_weekday(row['date'])}: {price(row['median'])}; 9 times in 10 between "
-        f"{price(low, width)} and {price(high, width)}. {_direction(row['chance_of_rise'])}"
+        f"{row['ticker']}, {_weekday(row['date'])}: {price(row['forecast'])}; 9 times in 10 between "
+        f"{price(low, width)} and {price(high, width)}. {_direction(row['p_rise'])}"
     )
 
 
@@ -113,9 +113,9 @@ def _table(rows: pd.DataFrame, names: list[str], dated: bool = False) -> Table:
 
 def _cells(row: Mapping[Any, Any], dated: bool) -> list[str]:
     intervals = [f"{price(row[f'lower_{p}'])} to {price(row[f'upper_{p}'])}" for p, *_ in INTERVALS]
-    chances = [row[name] for name in ("chance_of_rise", "chance_above") if name in row]
+    chances = [row[name] for name in ("p_rise", "p_above") if name in row]
     first = [_weekday(row["date"])] if dated else []
-    return [*first, price(row["median"]), *intervals, *(f"{100 * chance:.0f} %" for chance in chances)]
+    return [*first, price(row["forecast"]), *intervals, *(f"{100 * chance:.0f} %" for chance in chances)]
 
 
 def what_was_read(bars: pd.DataFrame, quality: Mapping[str, Any]) -> str:

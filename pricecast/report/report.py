@@ -38,7 +38,7 @@ class Report:
         leaderboard: one row per model with a column `model`; other columns may be missing or extra.
         kicker: a line under the heading: the days that the models were evaluated on.
         read: a line on the bars that were read.
-        upcoming: forecast of the coming days (see `intervals.interval_table`); None where none was made.
+        upcoming: forecast of the coming days (see `intervals.for_people`); None where none was made.
         upcoming_figures: a figure of it by ticker.
         coverage: rows of `coverage.coverage` at one horizon, of one or two models.
         direction: result of `direction.direction`.

@@ -55,7 +55,7 @@ def forecast_blocks(read: str, intervals: pd.DataFrame | None, trust: Sequence[s
 
     Args:
         read: line on the bars, or nothing.
-        intervals: result of `intervals.interval_table`, None where there is no forecast.
+        intervals: result of `intervals.for_people`, None where there is no forecast.
         trust: plain sentences.
     """
     blocks = [read]

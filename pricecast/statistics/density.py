@@ -107,6 +107,27 @@ def cdf(quantiles: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.clip(ndtr(pieces.scores(y)[0]) + tails, 0, 1)
 
 
+def ppf(quantiles: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the quantiles of other levels, (n, k); at the levels of `LEVELS` those that are given.
+
+    Args:
+        quantiles: as everywhere here.
+        levels: (k,) probabilities above 0 and below 1.
+
+    >>> standard_normal = np.array([[-1.645, -1.282, -0.674, 0, 0.674, 1.282, 1.645]])
+    >>> ppf(standard_normal, np.array([0.025, 0.25, 0.4])).round(2).tolist()  # of a normal: -1.96, -0.67, -0.25
+    [[-1.93, -0.67, -0.25]]
+    """
+    pieces, scores = _Pieces.of(quantiles), ndtri(levels)
+    piece = np.clip(np.searchsorted(_SCORES, scores, side="right") - 1, 0, len(_STEPS) - 1)
+    share = np.clip((scores - _SCORES[piece]) / _STEPS[piece], 0, 1)
+    inside = (1 - share) * quantiles[:, piece] + share * quantiles[:, piece + 1]
+    below, above = (
+        np.maximum(np.log(mass / tail), 0) for mass, tail in ((_MASS[0], levels), (_MASS[-1], 1 - levels))
+    )
+    return inside - np.outer(pieces.left, below) + np.outer(pieces.right, above)
+
+
 def variance(quantiles: np.ndarray) -> np.ndarray:
     """Return the variance, (n,): within the pieces plus between them.
 

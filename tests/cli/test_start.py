@@ -16,6 +16,7 @@ HEAVY = {"mlflow", "torch", "sklearn", "skops", "pandas", "scipy", "pyarrow", "m
 COMMANDS = [*STEPS, *FLOWS]
 PROGRAMS = {
     "main": ["main.py"],
+    "package main": ["-m", "pricecast"],
     **{f"main {name}": ["main.py", name] for name in COMMANDS},
     **{name: ["-m", f"flow_steps.{name}"] for name in COMMANDS},
 }

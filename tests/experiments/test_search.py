@@ -196,7 +196,7 @@ def test_only_models_with_something_to_tune_are_tuned():
         search_space.tunable(["naive", "drift"])
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if name not in ("naive", "ewma", "drift")])
+@pytest.mark.parametrize("name", search_space.tunable(models.names()))
 def test_a_model_can_be_made_of_what_its_space_suggests(name):
     trial = Fixed()
     models.create(name, search_space.suggest(name, trial, {}, 120, 0))

@@ -9,7 +9,7 @@ import pytest
 from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
 from pricecast.forecasting.fitting import fit, refit
-from pricecast.forecasting.intervals import chance_above, interval_table
+from pricecast.forecasting.intervals import for_people, p_above
 from pricecast.forecasting.replay import from_table, to_table
 from pricecast.forecasting.table import QUANTILE_COLUMNS
 from pricecast.forecasting.upcoming import fitted_on_all, forecast_by_first, predict, refitted, upcoming
@@ -96,24 +96,24 @@ def test_days_that_a_model_has_seen_are_not_forecast_by_it():
 
 def test_intervals_are_the_quantiles_by_their_names():
     table = upcoming(fitted_on_all(Candidate("har", {}), data()), data())
-    found = interval_table(table, above=100.0)
+    found = for_people(table, above=100.0)
     for percent, low, high in ((50, "q25", "q75"), (80, "q10", "q90"), (90, "q05", "q95")):
-        assert found[f"lower_{percent}"].equals(table[low].rename(f"lower_{percent}"))
-        assert found[f"upper_{percent}"].equals(table[high].rename(f"upper_{percent}"))
-    assert found["median"].tolist() == table["q50"].tolist()
+        assert found[f"lower_{percent}"].tolist() == pytest.approx(table[low].tolist(), rel=1e-12)
+        assert found[f"upper_{percent}"].tolist() == pytest.approx(table[high].tolist(), rel=1e-12)
+    assert found["forecast"].tolist() == table["q50"].tolist()
     assert set(found["level"]) == {100.0}
-    assert "level" not in interval_table(table)
+    assert "level" not in for_people(table)
 
 
 @pytest.mark.parametrize(("column", "level"), list(zip(QUANTILE_COLUMNS, QUANTILE_LEVELS, strict=True)))
 def test_the_chance_beyond_a_quantile_is_what_its_level_leaves(column, level):
     table = upcoming(fitted_on_all(Candidate("naive", {}), data()), data())
-    assert chance_above(table, table[column]) == pytest.approx(1 - level, abs=1e-9)
+    assert p_above(table, table[column]) == pytest.approx(1 - level, abs=1e-9)
 
 
 def test_the_chance_of_a_close_above_a_price_falls_with_the_price():
     table = upcoming(fitted_on_all(Candidate("har", {}), data()), data()).head(1)
-    chances = [chance_above(table, price)[0] for price in np.linspace(0.5, 1.5, 41) * table["last_close"].iloc[0]]
+    chances = [p_above(table, price)[0] for price in np.linspace(0.5, 1.5, 41) * table["last_close"].iloc[0]]
     assert (np.diff(chances) <= 0).all()
     assert chances[0] > 0.999
     assert chances[-1] < 0.001

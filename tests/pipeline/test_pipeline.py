@@ -775,7 +775,7 @@ def test_a_model_that_lacks_its_package_is_left_out_of_a_family_and_the_report_s
     few = '{"forest": {"trees": 5}, "lightgbm": {"epochs": 2}}'
     with caplog.at_level("WARNING", logger="flow_steps.pipeline.choice"):
         result = succeed(*NAIVE, "--models", "naive,trees", "--model-params", few)
-    says = "xgboost needs xgboost-cpu, which is not installed (pip install -e '.[models]')"
+    says = "xgboost needs xgboost-cpu, which is not installed (pip install 'pricecast[models]')"
     assert f"left out: {says}" in caplog.text
     assert f"Left out: {says}." in result.output
     runs = all_runs(experiment)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pricecast.data.adjust import adjust
-from pricecast.forecasting.intervals import interval_table
+from pricecast.forecasting.intervals import for_people
 from pricecast.forecasting.upcoming import fitted_on_all, forecast_by_first, upcoming
 from pricecast.forecasting.walk_plan import Candidate
 from pricecast.report.assemble import make_report
@@ -26,8 +26,8 @@ from tests.support.market_samples import small_dataset
 
 ROW = {
     "ticker": "AAPL", "cutoff": pd.Timestamp("2013-03-01"), "horizon": 1, "date": pd.Timestamp("2013-03-04"),
-    "model": "har", "last_close": 430.47, "median": 430.47, "lower_50": 425.4, "upper_50": 436.4, "lower_80": 418.5,
-    "upper_80": 442.8, "lower_90": 414.77, "upper_90": 447.52, "chance_of_rise": 0.5,
+    "model": "har", "last_close": 430.47, "forecast": 430.47, "lower_50": 425.4, "upper_50": 436.4,
+    "lower_80": 418.5, "upper_80": 442.8, "lower_90": 414.77, "upper_90": 447.52, "p_rise": 0.5,
 }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_the_sentence_names_day_price_and_range_in_plain_words():
     [(0.62, "It sees a rise 62 times in 100."), (0.4, "It sees a fall 60 times in 100."), (0.55, "coin toss")],
 )
 def test_the_direction_is_named_only_where_the_chance_is_no_coin_toss(chance, words):
-    (text,) = forecast_sentences(rows({"chance_of_rise": chance}))
+    (text,) = forecast_sentences(rows({"p_rise": chance}))
     assert words in text
     assert ("coin toss" in text) == (words == "coin toss")
 
@@ -90,7 +90,7 @@ def test_many_tickers_share_a_table_of_the_first_day():
 
 
 def test_a_level_has_a_column_of_its_own():
-    (table,) = forecast_tables(rows({"level": 440.0, "chance_above": 0.157})).values()
+    (table,) = forecast_tables(rows({"level": 440.0, "p_above": 0.157})).values()
     assert table.columns[-1][0] == "above 440"
     assert table.rows[0].cells[-1][0] == "16 %"
 
@@ -123,7 +123,7 @@ def test_the_picture_ends_its_closes_where_the_fan_begins_whatever_was_adjusted(
 
 
 def test_intervals_of_a_forecast_make_a_table():
-    table = forecast_tables(interval_table(upcoming(fitted_on_all(Candidate("naive", {}), data()), data())))
+    table = forecast_tables(for_people(upcoming(fitted_on_all(Candidate("naive", {}), data()), data())))
     assert [len(each.rows) for each in table.values()] == [3, 3]
 
 
@@ -133,7 +133,7 @@ def test_the_page_opens_with_the_forecast_and_how_far_to_trust_it():
     )
     report = make_report(evaluated(), small_dataset(), figures=True, upcoming=coming)
     page = render(replace(report, verdict={**report.verdict, "trust": ["It held 9 times in 10."]}))
-    (first, *_) = forecast_sentences(interval_table(coming.table))
+    (first, *_) = forecast_sentences(for_people(coming.table))
     parts = (
         "Read from", unbroken(first), "AAA by naive", 'alt="Forecast of BBB"', "How far to trust it", "It held 9",
         'id="leaderboard"',

@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-import main
 from flow_steps.cli import commands
+from flow_steps.main import CHAIN
+from flow_steps.main import main as pipeline
 from flow_steps.pipeline import chain
 from flow_steps.reuse import closure, keys
 from flow_steps.runs import artifacts, lookup
 from flow_steps.safety import store
-from main import main as pipeline
 from pricecast.files import MANIFEST
 from serving import check
 from tests.support.market_samples import market
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # MLflow declares a relation in a way that SQLAlchemy 2.1 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 SMALL = {"source": "csv", "models": "naive", "max_lookback": "20", "vis": "false"}
-STEPS = main.CHAIN
+STEPS = CHAIN
 ALL, NONE = set(STEPS), set()
 
 

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import mlflow
@@ -14,6 +13,7 @@ from mlflow import MlflowClient
 
 from flow_steps.reuse import copies
 from flow_steps.runs import artifacts, bundles
+from pricecast._version import __version__
 from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.files import read_manifest
@@ -82,9 +82,8 @@ def test_a_bundle_is_logged_as_mlflow_logs_a_model(logged):
 
 def test_a_bundle_says_its_format_and_its_version(logged):
     _, place = logged
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     about = yaml.safe_load((place / "MLmodel").read_text("utf-8"))
-    assert about["metadata"] == {"pricecast_format": FORMAT, "pricecast_version": project["version"]}
+    assert about["metadata"] == {"pricecast_format": FORMAT, "pricecast_version": __version__}
     assert json.loads((place / FORECASTER / "forecaster.json").read_text())["format"] == FORMAT
 
 

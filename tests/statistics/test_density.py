@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import expon, norm, t, truncnorm
 
 from pricecast.schema import MEDIAN, QUANTILE_LEVELS
-from pricecast.statistics.density import MIN_GAP, MIN_WIDTH, cdf, log_density, variance
+from pricecast.statistics.density import MIN_GAP, MIN_WIDTH, cdf, log_density, ppf, variance
 
 LEVELS = np.array(QUANTILE_LEVELS)
 NORMAL = norm.ppf(LEVELS)
@@ -173,3 +173,22 @@ def test_a_hit_on_coinciding_quantiles_is_worth_no_more_than_the_floor():
     assert one(log_density, np.zeros(7), 0.0) == pytest.approx(highest(MIN_WIDTH))
     # A miss by the whole width costs a few nats, however close the outer quantiles lie.
     assert one(log_density, SHAPES["one side"], -3.0) > -20
+
+
+# --- quantiles of other levels ----------------------------------------------------------------------------
+
+FINE = np.linspace(0.001, 0.999, 333)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_other_quantiles_lie_between_those_given_and_beyond_them(shape):
+    own = SHAPES[shape][None, :]
+    np.testing.assert_allclose(ppf(own, LEVELS), own, rtol=1e-12)
+    assert (np.diff(ppf(own, FINE)) >= 0).all()
+
+
+@pytest.mark.parametrize("shape", ["normal", "moved", "heavy", "skewed"])
+def test_the_probability_up_to_a_quantile_is_its_level(shape):
+    own = SHAPES[shape][None, :]
+    found = ppf(own, FINE)[0]
+    np.testing.assert_allclose(cdf(np.repeat(own, len(FINE), axis=0), found), FINE, atol=1e-9)

@@ -89,7 +89,7 @@ def test_programs_read_csv_or_json_and_nothing_else(home):
     found = json.loads(call(*words, "--format", "json"))
     assert {"model", "trust", "forecast"} == found.keys()
     assert [row["horizon"] for row in found["forecast"]] == [1, 2, 3, 4, 5]
-    assert float(first["chance_above"]) == pytest.approx(found["forecast"][0]["chance_above"])
+    assert float(first["p_above"]) == pytest.approx(found["forecast"][0]["p_above"])
     assert {row["level"] for row in found["forecast"]} == {100.0}
     assert not (place(newest()) / "plots").exists()
 

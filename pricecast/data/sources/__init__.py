@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,6 +23,12 @@ if TYPE_CHECKING:  # a list of the sources, for the help of a command, needs no 
 Raw: TypeAlias = "pd.DataFrame"  # the columns of PRICES; unsorted, unclean
 
 
+def _now() -> pd.Timestamp:
+    import pandas as pd
+
+    return pd.Timestamp.now(tz="UTC").tz_localize(None)
+
+
 @dataclass(frozen=True)
 class Request:
     """A request for daily bars.
@@ -33,17 +39,17 @@ class Request:
         start: first date, or None for all there are.
         end: last date (inclusive), or None for all there are.
         path: a file or folder, or the kind of synthetic series.
-        as_of: the moment of the request, UTC where it has no time zone.
+        as_of: the moment of the request, UTC where it has no time zone; by default now.
         seed: the seed of a synthetic source, zero or more.
     """
 
-    source: str
-    tickers: tuple[str, ...]
-    start: pd.Timestamp | None
-    end: pd.Timestamp | None
-    path: str
-    as_of: pd.Timestamp
-    seed: int
+    source: str = "sample"
+    tickers: tuple[str, ...] = ()
+    start: pd.Timestamp | None = None
+    end: pd.Timestamp | None = None
+    path: str = ""
+    as_of: pd.Timestamp = field(default_factory=_now)
+    seed: int = 0
 
 
 def names() -> list[str]:
