@@ -5,13 +5,14 @@ from flow_steps.cli.commands import compare as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flow_steps.pipeline.candidate import check_candidate, make_candidate
+from flow_steps.pipeline.candidate import check_candidate, make_candidate, without_overridden
 from flow_steps.pipeline.flow import Flow, pipeline
 from flow_steps.runs import artifacts, console, lookup, records, tracking
 from flow_steps.runs.experiments import default_experiment
@@ -37,6 +38,7 @@ from pricecast.schema import NAIVE
 from serving.load import load
 
 EXPERIMENT = "Financial-forecasting-pipeline"  # of MLflow
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +61,13 @@ class Trained:
 
 def run(params: dict[str, Any]) -> None:
     """Train every experiment of the file, judge all of them together and print which to take."""
+    experiments: list[Experiment] = []
     title = f"compare {Path(params['experiments']).stem}"
-    with default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
-        experiments = read(artifacts.fetch(params["experiments"]))
-        for each in experiments:
-            with suppress(ModelError):  # of a model that cannot be imported, which fails when it is its turn
-                check_candidate(make_candidate(each.model, each.params, params), params["max_lookback"])
+    with (
+        default_experiment(EXPERIMENT),
+        pipeline("compare", params, title, lambda: experiments.extend(_read(params))) as flow,
+    ):
+        flow.reused.copy()  # what is reused stands beside runs of the experiments, which are new
         uri = flow.dataset()
         trained = []
         for experiment in experiments:
@@ -76,6 +79,18 @@ def run(params: dict[str, Any]) -> None:
         output.show(console.outcome(flow.run.run_id, f"Dataset: {uri}"))
 
 
+def _read(params: dict[str, Any]) -> list[Experiment]:
+    """Return the experiments of the file, each without what an option of the command sets for all of them."""
+    read_ones = read(artifacts.fetch(params["experiments"]))
+    experiments = [replace(each, params=without_overridden(each.params, params)) for each in read_ones]
+    for each, before in zip(experiments, read_ones, strict=True):
+        if overridden := before.params.keys() - each.params.keys():
+            _log.info("%s: %s by option instead of the file", each.name, ", ".join(sorted(overridden)))
+        with suppress(ModelError):  # of a model that cannot be imported, which fails when it is its turn
+            check_candidate(make_candidate(each.model, each.params, params), params["max_lookback"])
+    return experiments
+
+
 def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
     """Train one experiment with every seed, as children of a run of its own.
 
@@ -85,9 +100,10 @@ def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
     takes_seed = SEED in models.parameters(experiment.model)
     start = flow.params["seed"]
     seeds = range(start, start + (flow.params["seeds"] if takes_seed else 1))
-    params = {"model": experiment.model, "description": experiment.description, **experiment.params}
+    effective = make_candidate(experiment.model, experiment.params, {**flow.params, SEED: 0}).params
+    params = {"model": experiment.model, "description": experiment.description, **effective}
     # Such as exp_A_lr=0.005_hd=64.
-    title = "_".join(["exp", experiment.name, *reversed(short_params(experiment.params))])
+    title = "_".join(["exp", experiment.name, *reversed(short_params(effective))])
     labels = {seed: experiment.name if len(seeds) == 1 else f"{experiment.name} seed {seed}" for seed in seeds}
     with tracking.open_run(title, params, {"step": "experiment"}) as own, logged_failure(own, experiment.name):
         runs = [_train_seed(flow, experiment, dataset_uri, seed, label) for seed, label in labels.items()]
@@ -110,7 +126,7 @@ def _train_seed(flow: Flow, experiment: Experiment, dataset_uri: str, seed: int,
     """Run or reuse one training; return the id of its run."""
     own = {"model": experiment.model, "model_params": experiment.params, "seed": seed}
     try:
-        return flow.step("train", dataset=dataset_uri, **own)
+        return flow.step("train", label, dataset=dataset_uri, **own)
     except ModelError as error:
         reason = f"{label}: {error.failure.reason}"
         raise ModelError(replace(error.failure, reason=reason)) from error
@@ -129,6 +145,8 @@ def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
     curves = {each.experiment.name: [training.curve for training in each.trainings] for each in trained}
     log_evaluation(flow.run, result, make_comparison_report(result, dataset, flow.params["vis"], compared, curves))
     log_comparison(flow.run, compared, [each.run_id for each in trained])
+    taken = f"{compared.recommended} recommended" if compared.recommended else "none recommended"
+    flow.run.rename(f"{flow.subject(dataset_uri)}: {taken}")
     naive = replace(result, models={NAIVE: result.models[NAIVE]})
     log_model_runs(naive, dataset, dataset_uri, {})
 

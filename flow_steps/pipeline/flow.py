@@ -1,16 +1,16 @@
 """A pipeline: one parent run, steps as its children, and the outcome at the end."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from flow_steps.cli.click_classes import shortened
-from flow_steps.cli.types import text
-from flow_steps.pipeline import chain
+from flow_steps.pipeline import chain, spans
 from flow_steps.pipeline.session import session
-from flow_steps.runs import artifacts, console, lookup, tracking
+from flow_steps.reuse.copies import Reused
+from flow_steps.runs import artifacts, console, headline, lookup, tracking
 from flow_steps.runs.results import log_failures
 from flow_steps.safety import output, secrets
 from pricecast.evaluation.scores import NAIVES
@@ -30,16 +30,35 @@ class Flow:
     Attributes:
         run: of the flow.
         params: of the flow.
+        download: the first step, which is planned before the run is opened.
+        title: name of the run without what is forecast, empty where it needs none.
         left_out: models that are not judged, by label.
+        reused: runs that the flow reuses.
     """
 
     run: tracking.StepRun
     params: dict[str, Any]
+    download: chain.Planned
+    title: str = ""
     left_out: dict[str, Failure] = field(default_factory=dict)
+    reused: Reused = field(default_factory=Reused)
 
-    def step(self, name: str, **overrides: Any) -> str:
-        """Run or reuse a step; return the id of the run with its artifacts."""
-        return chain.run_child(name, {**self.params, **overrides}, self.params["reuse"])
+    def step(self, name: str, label: str = "", **overrides: Any) -> str:
+        """Run or reuse a step; return the id of the run with its artifacts.
+
+        Args:
+            name: of the step.
+            label: in logs and progress bars; empty for the name of the step's run.
+            overrides: of the flow's parameters.
+        """
+        return self._carry_out(chain.plan(name, {**self.params, **overrides}, self.params["reuse"], label))
+
+    def _carry_out(self, planned: chain.Planned) -> str:
+        if planned.reused:
+            self.reused.add(planned.reused)
+        else:
+            self.reused.copy()
+        return chain.run_child(planned)
 
     def train(self, model: str, dataset: str, **overrides: Any) -> str:
         """Run or reuse a training step; return the URI of its model.
@@ -83,18 +102,27 @@ class Flow:
         _log.warning("left out: %s", failure.reason)
 
     def dataset(self) -> str:
-        """Download and transform; return the URI of the dataset."""
-        prices = self.step("download")
-        transformed = self.step("transform", prices=f"runs:/{prices}/prices.parquet")
-        return f"runs:/{transformed}/dataset"
+        """Download and transform; name the run after the tickers, return the URI of the dataset."""
+        prices = self._carry_out(self.download)
+        uri = f"runs:/{self.step('transform', prices=f'runs:/{prices}/prices.parquet')}/dataset"
+        self.run.rename(self.subject(uri))
+        return uri
 
-    def evaluate(self, models: Mapping[str, str], dataset: str, trials: int = 0) -> None:
+    def subject(self, dataset: str) -> str:
+        """Return what the flow forecasts, its own title before it."""
+        spec = read_json(artifacts.fetch(f"{dataset}/spec.json"))
+        return f"{self.title} {headline.subject(spec['tickers'], spec['horizon'])}".strip()
+
+    def evaluate(
+        self, models: Mapping[str, str], dataset: str, trials: int = 0, more: Sequence[str] = ()
+    ) -> None:  # fmt: skip
         """Evaluate and audit models together; log the best one's metrics in the parent run and print the outcome.
 
         Args:
             models: URIs by name.
             dataset: URI.
             trials: number of trials that chose the models' parameters.
+            more: parts of the run's description.
         """
         reasons = self._reasons()
         evaluation = self.step(
@@ -111,9 +139,18 @@ class Flow:
         self.run.log_metrics(lookup.metrics_of(evaluation))
         self.run.set_tags({"best_model": verdict["best"]})
         log_failures(self.run, {name: Failure(reason) for name, reason in verdict["left_out"].items()})
-        report = lookup.artifact_page(evaluation, REPORT)
-        self.run.set_note(f"{console.summary_of(evaluation)}\n[The report]({report})\n")
+        self._tell(evaluation, verdict, dataset, more)
         output.show(console.outcome(evaluation, chain.load_step("audit").outcome(audit), f"Dataset: {dataset}"))
+
+    def _tell(self, evaluation: str, verdict: Mapping[str, Any], dataset: str, more: Sequence[str]) -> None:
+        """Write the verdict into name and description of the run, with links to report and reused runs."""
+        self.run.rename(headline.headline(self.subject(dataset), verdict))
+        links = [f"[The report]({lookup.artifact_page(evaluation, REPORT)})"]
+        if pending := self.reused.pending:
+            self.run.set_tags({"reused_runs": ",".join(pending)})
+            runs = (f"[{lookup.run_name(run_id)}]({lookup.run_page(run_id)})" for run_id in pending)
+            links.append(f"Nothing had changed; reused: {', '.join(runs)}")
+        self.run.set_note(headline.description(verdict, console.summary_of(evaluation), [*more, *links]))
 
     def _reasons(self) -> dict[str, str]:
         """Return the reasons by model as the evaluation takes them: without secrets, and not too long together."""
@@ -123,15 +160,21 @@ class Flow:
 
 
 @contextmanager
-def pipeline(name: str, params: dict[str, Any], title: str = "") -> Iterator[Flow]:
+def pipeline(
+    name: str, params: dict[str, Any], title: str = "", check: Callable[[], None] = lambda: None
+) -> Iterator[Flow]:
     """Open the parent run of a flow; an error inside ends it as FAILED or KILLED.
 
     Args:
         name: of the flow.
         params: of the flow.
-        title: of the run; empty for one of tickers and horizon.
+        title: of the run, what is forecast apart.
+        check: refuses mistakes in the options; called before the run is opened, so that they leave none.
     """
     with session():
-        title = title or f"{text(params['tickers'])[:40] or params['source']} h={params['horizon']}"
-        with tracking.open_run(title, params, {"step": name}) as run:
-            yield Flow(run, params)
+        check()
+        download = chain.plan("download", params, params["reuse"])
+        spans.check(download, params)
+        subject = headline.subject(params["tickers"] or (params["source"],), params["horizon"])
+        with tracking.open_run(f"{title} {subject}".strip(), params, {"step": name}) as run:
+            yield Flow(run, params, download, title)

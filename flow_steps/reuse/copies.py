@@ -1,4 +1,6 @@
-"""Reuse of runs: finding the finished run of an equal key, and copying it below the open run."""
+"""Reuse of runs: finding the finished run of an equal key, and showing it: as a copy, or as a link."""
+
+from dataclasses import dataclass, field
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Param, Run
@@ -55,8 +57,34 @@ def run_exists(run_id: str) -> bool:
     return True
 
 
+@dataclass
+class Reused:
+    """The finished runs that a flow reuses: below its run where any step runs, else as links on it alone.
+
+    Attributes:
+        pending: ids of runs that are not copied yet.
+        copying: whether runs are copied as soon as they come.
+    """
+
+    pending: list[str] = field(default_factory=list)
+    copying: bool = False
+
+    def add(self, run_id: str) -> None:
+        """Note a run, or copy it below the open run."""
+        if self.copying:
+            copy_run(run_id)
+        else:
+            self.pending.append(run_id)
+
+    def copy(self) -> None:
+        """Copy the runs so far, and whatever comes, below the open run."""
+        self.copying = True
+        while self.pending:
+            copy_run(self.pending.pop(0))
+
+
 def copy_run(source_id: str, parent: str | None = None) -> str:
-    """Copy a finished run with its children below another run, tagged with their originals.
+    """Copy a finished run below another run, tagged with its original; its children stay where they are.
 
     Args:
         source_id: of the finished run.
@@ -77,8 +105,6 @@ def copy_run(source_id: str, parent: str | None = None) -> str:
     copy = client.create_run(experiments.experiment_id(), tags=tags, run_name=source.info.run_name).info.run_id
     with tracking.ending(copy):
         _copy_content(source, copy)
-        for child in children(source_id):
-            copy_run(child.info.run_id, copy)
     return copy
 
 

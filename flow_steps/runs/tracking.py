@@ -38,11 +38,15 @@ class StepRun:
         run_id: of MLflow.
         folder: that is uploaded at the end.
         reusable: whether another run with equal inputs would have the same outcome.
+        label: in progress bars.
+        prepared: what the step has read before the run was opened.
     """
 
     run_id: str
     folder: Path
     reusable: bool = True
+    label: str = ""
+    prepared: Any = None
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters, except those that `mlflow run` has stored already (shell-quoted)."""
@@ -57,6 +61,10 @@ class StepRun:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the project's own."""
         set_tags(self.run_id, tags)
+
+    def rename(self, name: str) -> None:
+        """Give the run another name."""
+        MlflowClient().update_run(self.run_id, name=name)
 
     def set_note(self, markdown: str) -> None:
         """Set the description on the run's page."""
