@@ -17,6 +17,7 @@ from pricecast.evaluation.scores import NAIVES
 from pricecast.failures import Failure, ModelError, check_left
 from pricecast.files import read_json
 from pricecast.report.summary import REPORT, VERDICT
+from pricecast.text import listed
 
 # Characters of all reasons together, which are one parameter of the evaluation.
 _MOST_REASONS = 4000
@@ -104,14 +105,19 @@ class Flow:
     def dataset(self) -> str:
         """Download and transform; name the run after the tickers, return the URI of the dataset."""
         prices = self._carry_out(self.download)
-        uri = f"runs:/{self.step('transform', prices=f'runs:/{prices}/prices.parquet')}/dataset"
+        transformed = self.step("transform", prices=f"runs:/{prices}/prices.parquet")
+        uri = f"runs:/{transformed}/dataset"
         self.run.rename(self.subject(uri))
+        # For the column of datasets in the list of runs, which is wider than that of names.
+        self.run.log_data_of(transformed, listed(self._tickers(uri), 4), "prices")
         return uri
+
+    def _tickers(self, dataset: str) -> list[str]:
+        return list(read_json(artifacts.fetch(f"{dataset}/spec.json"))["tickers"])
 
     def subject(self, dataset: str) -> str:
         """Return what the flow forecasts, its own title before it."""
-        spec = read_json(artifacts.fetch(f"{dataset}/spec.json"))
-        return f"{self.title} {headline.subject(spec['tickers'], spec['horizon'])}".strip()
+        return f"{self.title} {headline.subject(self._tickers(dataset), self.params['horizon'])}".strip()
 
     def evaluate(
         self, models: Mapping[str, str], dataset: str, trials: int = 0, more: Sequence[str] = ()

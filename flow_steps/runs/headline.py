@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pricecast.evaluation.claims import ALPHA, MATERIAL
-from pricecast.text import listed
-
-_MOST_TICKERS = 3
 
 
 def subject(tickers: Sequence[str], horizon: int) -> str:
-    """Return what is forecast.
+    """Return what is forecast in few characters: a list of runs in MLflow shows twenty of a name.
 
-    >>> subject(("AAPL", "FB", "IBM", "MSFT"), 5)
-    'AAPL, FB, IBM and 1 more h=5'
+    >>> subject(("AAPL",), 5), subject(("AAPL", "FB", "IBM"), 5)
+    ('AAPL h=5', 'AAPL +2 h=5')
     """
-    return f"{listed(tickers, _MOST_TICKERS)} h={horizon}"
+    return f"{tickers[0]}{f' +{len(tickers) - 1}' if len(tickers) > 1 else ''} h={horizon}"
 
 
 def headline(of: str, verdict: Mapping[str, Any]) -> str:
@@ -29,7 +26,7 @@ def headline(of: str, verdict: Mapping[str, Any]) -> str:
     ...           "lstm": {"intervals": {"skill_crps": 0.01, "p": 0.03}, "point": {"skill_rmse": -0.1, "p": 0.4}}}
     >>> verdict = {"recommended": "lstm", "reference": "naive", "horizon": 1, "models": models}
     >>> headline("AAPL h=5", verdict)
-    'AAPL h=5: lstm, 1 % sharper one day ahead'
+    'AAPL h=5: lstm 1 % sharper one day ahead'
     >>> headline("AAPL h=5", verdict | {"recommended": "naive"})
     "AAPL h=5: naive's intervals; lstm 1 % sharper one day ahead"
     >>> headline("AAPL h=5", verdict | {"recommended": "naive", "models": {"naive": models["naive"]}})
@@ -44,8 +41,7 @@ def headline(of: str, verdict: Mapping[str, Any]) -> str:
         found = f"point forecast {_percent(better[leader])} better"
     else:
         found = f"nothing beats {'it' if taken == verdict['reference'] else verdict['reference']}"
-    # A list of runs shows twenty characters.
-    who = f"{taken}," if leader in ("", taken) else f"{taken}'s intervals; {leader}"
+    who = taken if leader == taken else f"{taken}'s intervals; {leader}" if leader else f"{taken},"
     return f"{of}: {who} {found} {_ahead(verdict['horizon'])}"
 
 

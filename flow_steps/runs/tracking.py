@@ -22,6 +22,7 @@ from flow_steps.runs.records import (
     as_params,
     log_inputs,
     log_metrics,
+    renamed,
     set_tags,
 )
 from flow_steps.runs.upload import upload, upload_file
@@ -73,6 +74,11 @@ class StepRun:
     def log_dataset(self, dataset: Dataset, context: str) -> None:
         """Log a table as a dataset input."""
         log_inputs(self.run_id, datasets=[as_input(dataset, context)])
+
+    def log_data_of(self, run_id: str, name: str, context: str) -> None:
+        """Log the dataset inputs of another run under another name."""
+        inputs = MlflowClient().get_run(run_id).inputs.dataset_inputs
+        log_inputs(self.run_id, datasets=[renamed(each, name, context) for each in inputs])
 
     def log_models(self, model_ids: Sequence[str]) -> None:
         """Log models as inputs."""
