@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a backtest is made of: models with those left out or failed, dataset, plan and folds."""
+    """Parts of a backtest: models with those left out or failed, dataset, plan and folds."""
 
     named: list[str]
     left_out: dict[str, Failure]
@@ -153,6 +153,7 @@ STEP = chain.Step(
     plugins=_plugins,
     prepare=_prepare,
     outcome=console.outcome,
+    judges=True,
 )
 
 

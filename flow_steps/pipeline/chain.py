@@ -12,8 +12,10 @@ from flow_steps.cli import commands
 from flow_steps.cli.types import text
 from flow_steps.pipeline.session import session
 from flow_steps.reuse import copies, keys
-from flow_steps.runs import artifacts, records, tracking
+from flow_steps.runs import artifacts, headline, records, tracking
 from flow_steps.safety import output
+from pricecast.files import read_json
+from pricecast.report.summary import VERDICT
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 _PARTS = "packed_key_parts"  # tag of the parts of a run's key
@@ -35,6 +37,7 @@ class Step:
         prepare: reads what may be read before a run is opened, so that a mistake leaves none; the body finds the
             result in the run.
         outcome: returns the lines to print about a finished run, from its id.
+        judges: whether it leaves a verdict on a dataset, after which a run of its own is named.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Step:
     plugins: Callable[[dict[str, Any]], tuple[str, ...]] = lambda params: ()
     prepare: Callable[[dict[str, Any]], Any] = lambda params: None
     outcome: Callable[[str], str] = lambda run_id: ""
+    judges: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,19 @@ def run_alone(step: Step, params: dict[str, Any]) -> None:
     with session():
         prepared = step.prepare(params)
         run_id = _run(Planned(step, params, _parts(step, params), step.title(params), prepared=prepared))
+        if step.judges:
+            _name_by_verdict(run_id, step.title(params), params["dataset"])
         output.show(f"{step.name}: run {run_id}")
         if outcome := step.outcome(run_id):
             output.show(outcome)
+
+
+def _name_by_verdict(run_id: str, title: str, dataset: str) -> None:
+    spec, verdict = (
+        read_json(artifacts.fetch(uri)) for uri in (f"{dataset}/spec.json", f"runs:/{run_id}/{VERDICT}")
+    )
+    subject = headline.subject(spec["tickers"], spec["horizon"])
+    tracking.rename(run_id, headline.headline(f"{title} {subject}", verdict))
 
 
 def load_step(name: str) -> Step:

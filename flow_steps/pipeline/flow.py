@@ -113,7 +113,9 @@ class Flow:
         return uri
 
     def _tickers(self, dataset: str) -> list[str]:
-        return list(read_json(artifacts.fetch(f"{dataset}/spec.json"))["tickers"])
+        """Return the tickers of the dataset, in the order in which they were asked for."""
+        held = read_json(artifacts.fetch(f"{dataset}/spec.json"))["tickers"]
+        return [ticker for ticker in self.params["tickers"] if ticker in held] or held
 
     def subject(self, dataset: str) -> str:
         """Return what the flow forecasts, its own title before it."""

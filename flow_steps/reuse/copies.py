@@ -1,5 +1,6 @@
 """Reuse of runs: finding the finished run of an equal key, and showing it: as a copy, or as a link."""
 
+import re
 from dataclasses import dataclass, field
 
 from mlflow import MlflowClient
@@ -22,9 +23,13 @@ def with_key(key: str) -> list[Run]:
 
 
 def recent(step: str, title: str) -> list[Run]:
-    """Return the latest finished runs of a step with a title, newest first, without copies."""
+    """Return the latest finished runs of a step with a title, newest first, without copies.
+
+    The verdict of a run of its own follows the title: "evaluate AAPL h=5: naive".
+    """
     runs = _originals(f"tags.`{TAG}step` = '{step}'", most=200)
-    return [run for run in runs if run.info.run_name == title]
+    told = re.compile(rf"{re.escape(title)}( .*: .*)?")
+    return [run for run in runs if told.fullmatch(run.info.run_name or "")]
 
 
 def _originals(condition: str, most: int) -> list[Run]:

@@ -65,7 +65,7 @@ class StepRun:
 
     def rename(self, name: str) -> None:
         """Give the run another name."""
-        MlflowClient().update_run(self.run_id, name=name)
+        rename(self.run_id, name)
 
     def set_note(self, markdown: str) -> None:
         """Set the description on the run's page."""
@@ -105,6 +105,11 @@ def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> I
         yield run
         _upload(run)
         run.set_tags(tags)
+
+
+def rename(run_id: str, name: str) -> None:
+    """Give a run another name."""
+    MlflowClient().update_run(run_id, name=name)
 
 
 def current() -> str:
