@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flow_steps.pipeline.candidate import check_candidate, make_candidate, without_overridden
+from flow_steps.pipeline.candidate import check_candidate, make_candidate, overridden
 from flow_steps.pipeline.flow import Flow, pipeline
 from flow_steps.runs import artifacts, console, lookup, records, tracking
 from flow_steps.runs.experiments import default_experiment
@@ -80,14 +80,15 @@ def run(params: dict[str, Any]) -> None:
 
 
 def _read(params: dict[str, Any]) -> list[Experiment]:
-    """Return the experiments of the file, each without what an option of the command sets for all of them."""
-    read_ones = read(artifacts.fetch(params["experiments"]))
-    experiments = [replace(each, params=without_overridden(each.params, params)) for each in read_ones]
-    for each, before in zip(experiments, read_ones, strict=True):
-        if overridden := before.params.keys() - each.params.keys():
-            _log.info("%s: %s by option instead of the file", each.name, ", ".join(sorted(overridden)))
+    """Return the experiments of the file, with what options of the command set for all of them."""
+    experiments = []
+    for each in read(artifacts.fetch(params["experiments"])):
+        own = overridden(each.params, params)
+        if changed := sorted(name for name in own if own[name] != each.params[name]):
+            _log.info("%s: %s by option instead of the file", each.name, ", ".join(changed))
         with suppress(ModelError):  # of a model that cannot be imported, which fails when it is its turn
-            check_candidate(make_candidate(each.model, each.params, params), params["max_lookback"])
+            check_candidate(make_candidate(each.model, own, params), params["max_lookback"])
+        experiments.append(replace(each, params=own))
     return experiments
 
 
@@ -100,10 +101,9 @@ def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
     takes_seed = SEED in models.parameters(experiment.model)
     start = flow.params["seed"]
     seeds = range(start, start + (flow.params["seeds"] if takes_seed else 1))
-    effective = make_candidate(experiment.model, experiment.params, {**flow.params, SEED: 0}).params
-    params = {"model": experiment.model, "description": experiment.description, **effective}
+    params = {"model": experiment.model, "description": experiment.description, **experiment.params}
     # Such as exp_A_lr=0.005_hd=64.
-    title = "_".join(["exp", experiment.name, *reversed(short_params(effective))])
+    title = "_".join(["exp", experiment.name, *reversed(short_params(experiment.params))])
     labels = {seed: experiment.name if len(seeds) == 1 else f"{experiment.name} seed {seed}" for seed in seeds}
     with tracking.open_run(title, params, {"step": "experiment"}) as own, logged_failure(own, experiment.name):
         runs = [_train_seed(flow, experiment, dataset_uri, seed, label) for seed, label in labels.items()]

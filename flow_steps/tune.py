@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 
 from flow_steps.cli.types import text
+from flow_steps.pipeline.candidate import make_candidate
 from flow_steps.pipeline.choice import choose
 from flow_steps.pipeline.flow import Flow, pipeline
 from flow_steps.runs import artifacts
@@ -38,15 +39,16 @@ def run(params: dict[str, Any]) -> None:
     """Search on the past, fit the best of each model on all of it, and judge them on the test span."""
     wanted, given = params["models"], params["model_params"]
     names, lacking = _tunable(wanted, given)
+    for name in names:
+        candidate = make_candidate(name, given.get(name, {}), {**params, "early_stopping": True})
+        search_space.check(candidate, params["max_lookback"])
+    storage = open_storage(params["storage"])
     with pipeline("tune", params, f"tune {text(wanted) or models.ALL}") as flow:
-        storage = open_storage(params["storage"])
         flow.left_out.update(lacking)
         flow.reused.copy()  # what is reused stands beside runs of the trials
         uri = flow.dataset()
         past = search.past_of(Dataset.load(artifacts.fetch(uri)))
         tasks = [Task(name, given.get(name, {}), past, params) for name in names]
-        for task in tasks:
-            task.check()
         with explained(params["storage"]):
             tuned = optimize(flow, tasks, storage, uri)
         best = _best(flow, tuned)

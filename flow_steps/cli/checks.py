@@ -44,9 +44,9 @@ def _shares(params: Mapping[str, Any]) -> Iterator[str]:
 
 def _lookbacks(params: Mapping[str, Any]) -> Iterator[str]:
     longest = params.get("max_lookback", defaults.LONGEST_LOOKBACK)
-    for name in ("lookback", "timesteps"):
+    for name, what in {"lookback": "a lookback of", "timesteps": "timesteps of"}.items():
         if (days := params.get(name, 0)) > longest:
-            yield f"expected a {name} of 1 to {longest}, got {days}: give a longer --max-lookback"
+            yield f"expected {what} 1 to {longest}, got {days}: give a longer --max-lookback"
 
 
 def _model_params(params: Mapping[str, Any]) -> Iterator[str]:

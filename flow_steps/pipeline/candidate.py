@@ -28,15 +28,15 @@ def make_candidate(name: str, given: Mapping[str, Any], params: Mapping[str, Any
     return Candidate(name, models.settle(name, dict(given), common), settings)
 
 
-def without_overridden(given: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's own parameters out of a file, without those that an option of the command sets.
+def overridden(given: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's own parameters out of a file, with the values of those options that are set.
 
-    An option counts as set where it has another value than its default, which `mlflow run` passes, too.
+    An option is set where it has another value than its default, which `mlflow run` passes on, too.
 
-    >>> without_overridden({"epochs": 100, "dropout": 0.1}, {"lookback": 0, "epochs": 1})
-    {'dropout': 0.1}
+    >>> overridden({"epochs": 100, "dropout": 0.1}, {"lookback": 0, "epochs": 1})
+    {'epochs': 1, 'dropout': 0.1}
     """
-    return {name: value for name, value in given.items() if not params.get(_COMMON.get(name, ""))}
+    return {name: params.get(_COMMON.get(name, "")) or value for name, value in given.items()}
 
 
 def check_given(names: Iterable[str], params: Mapping[str, Any], longest: int) -> None:
