@@ -43,9 +43,11 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     uris, names = split(params["models"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]), spans=False)
     saved = label([load(artifacts.bundle_folder(uri)) for uri in uris])
-    check = _quick if params["quick"] else _full
     with _progress_bar() as progress:
-        result = check(dataset, saved, names, params, progress)
+        if params["quick"]:
+            result = _quick(dataset, saved, params, progress)
+        else:
+            result = _full(dataset, saved, names, params, progress)
     log_audit(run, result, dict(zip(saved, uris, strict=True)), _inputs(params))
     run.log_dataset(as_dataset(dataset.features, "dataset", artifacts.digest(params["dataset"])), "audit")
     run.log_metrics({"runtime_sec": time.perf_counter() - started})
@@ -74,14 +76,8 @@ def _progress_bar() -> Iterator[audit.Progress]:
 
 
 def _quick(
-    dataset: Dataset, saved: dict[str, Forecaster], names: Sequence[str], params: dict[str, Any],
-    progress: audit.Progress,
-) -> audit.Audit:  # fmt: skip
-    if names:
-        raise InputError(
-            f"expected models that are kept (models:/<id>) for a quick audit, got {', '.join(names)}: name "
-            "those, or leave out --quick"
-        )
+    dataset: Dataset, saved: dict[str, Forecaster], params: dict[str, Any], progress: audit.Progress
+) -> audit.Audit:
     forecasts = read_parquet(artifacts.fetch(params["forecasts"])) if params["forecasts"] else None
     return audit.quick(dataset, saved, forecasts, progress)
 

@@ -7,6 +7,7 @@ if __name__ == "__main__":
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tqdm import tqdm
@@ -21,6 +22,7 @@ from flow_steps.runs.results import log_evaluation, log_model_runs
 from flow_steps.runs.tracking import StepRun
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
+from pricecast.dataset.splits import Fold
 from pricecast.evaluation import scores
 from pricecast.evaluation.evaluate import evaluate_walk
 from pricecast.failures import Failure, ModelError, check_left
@@ -34,13 +36,37 @@ from pricecast.report.assemble import make_report
 _log = logging.getLogger(__name__)
 
 
-def body(run: StepRun, params: dict[str, Any]) -> None:
-    """Fit every model in every fold, in parallel, and judge all of them together."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Parts of a backtest: models with those left out or failed, dataset, plan and folds."""
+
+    named: list[str]
+    left_out: dict[str, Failure]
+    dataset: Dataset
+    plan: Plan
+    walked: list[Fold]
+    candidates: list[Candidate]
+    failures: dict[str, Failure]
+
+
+def _prepare(params: dict[str, Any]) -> Prepared:
+    """Load the dataset, cut the folds and make the models, as the options say.
+
+    Raises:
+        InputError: the dates do not suffice for the folds, or a model or parameter is a mistake.
+    """
     named, left_out = choose(params["models"], params["model_params"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = walk_plan.newest_folds(dataset, plan.folds, plan.share)
-    candidates, failures = _candidates(params, dataset.spec.max_lookback)
+    return Prepared(named, left_out, dataset, plan, walked, *_candidates(params, dataset.spec.max_lookback))
+
+
+def body(run: StepRun, params: dict[str, Any]) -> None:
+    """Fit every model in every fold, in parallel, and judge all of them together."""
+    ready: Prepared = run.prepared
+    dataset, plan, walked, candidates = ready.dataset, ready.plan, ready.walked, ready.candidates
+    named, left_out, failures = ready.named, ready.left_out, dict(ready.failures)
     fits = {
         each.name: [
             walk_plan.parity_fit(each, dataset, walked[0]),
@@ -135,7 +161,9 @@ STEP = chain.Step(
     title=lambda params: f"backtest {params['folds']} folds",
     inputs=chain.digests_of("dataset"),
     plugins=_plugins,
+    prepare=_prepare,
     outcome=console.outcome,
+    judges=True,
 )
 
 

@@ -5,13 +5,14 @@ from flow_steps.cli.commands import compare as main
 if __name__ == "__main__":
     main()  # answers a typing mistake before anything below is imported, and ends the program
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flow_steps.pipeline.candidate import check_candidate, make_candidate
+from flow_steps.pipeline.candidate import check_candidate, make_candidate, overridden
 from flow_steps.pipeline.flow import Flow, pipeline
 from flow_steps.runs import artifacts, console, lookup, records, tracking
 from flow_steps.runs.experiments import default_experiment
@@ -39,6 +40,7 @@ from pricecast.schema import NAIVE
 from serving.load import load
 
 EXPERIMENT = "Financial-forecasting-pipeline"  # of MLflow
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +64,13 @@ class Trained:
 
 def run(params: dict[str, Any]) -> None:
     """Train every experiment of the file, judge all of them together and print which to take."""
+    experiments: list[Experiment] = []
     title = f"compare {Path(params['experiments']).stem}"
-    with default_experiment(EXPERIMENT), pipeline("compare", params, title) as flow:
-        experiments = read(artifacts.fetch(params["experiments"]))
-        for each in experiments:
-            with suppress(ModelError):  # of a model that cannot be imported, which fails when it is its turn
-                check_candidate(make_candidate(each.model, each.params, params), params["max_lookback"])
+    with (
+        default_experiment(EXPERIMENT),
+        pipeline("compare", params, title, lambda: experiments.extend(_read(params))) as flow,
+    ):
+        flow.reused.copy()  # what is reused stands beside runs of the experiments, which are new
         uri = flow.dataset()
         trained = []
         for experiment in experiments:
@@ -77,6 +80,19 @@ def run(params: dict[str, Any]) -> None:
         _evaluate(flow, trained, uri)
         flow.run.upload_folder()
         output.show(console.outcome(flow.run.run_id, f"Dataset: {uri}"))
+
+
+def _read(params: dict[str, Any]) -> list[Experiment]:
+    """Return the experiments of the file, with what options of the command set for all of them."""
+    experiments = []
+    for each in read(artifacts.fetch(params["experiments"])):
+        own = overridden(each.params, params)
+        if changed := sorted(name for name in own if own[name] != each.params[name]):
+            _log.info("%s: %s by option instead of the file", each.name, ", ".join(changed))
+        with suppress(ModelError):  # of a model that cannot be imported, which fails when it is its turn
+            check_candidate(make_candidate(each.model, own, params), params["max_lookback"])
+        experiments.append(replace(each, params=own))
+    return experiments
 
 
 def _train(flow: Flow, experiment: Experiment, dataset_uri: str) -> Trained:
@@ -113,7 +129,7 @@ def _train_seed(flow: Flow, experiment: Experiment, dataset_uri: str, seed: int,
     """Run or reuse one training; return the id of its run."""
     own = {"model": experiment.model, "model_params": experiment.params, "seed": seed}
     try:
-        return flow.step("train", dataset=dataset_uri, **own)
+        return flow.step("train", label, dataset=dataset_uri, **own)
     except ModelError as error:
         reason = f"{label}: {error.failure.reason}"
         raise ModelError(replace(error.failure, reason=reason)) from error
@@ -137,6 +153,8 @@ def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
     log_evaluation(flow.run, result, report)
     log_coming(flow.run, result, coming, dataset)
     log_comparison(flow.run, compared, [each.run_id for each in trained])
+    taken = f"{compared.recommended} recommended" if compared.recommended else "none recommended"
+    flow.run.rename(f"{flow.subject(dataset_uri)}: {taken}")
     naive = replace(result, models={NAIVE: result.models[NAIVE]})
     log_model_runs(naive, dataset, dataset_uri, {})
 

@@ -27,13 +27,24 @@ _OVER = pd.Timedelta(hours=36)
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Download and check the bars."""
-    request = _request(params)
+    request, prices, quality = run.prepared or _load(params)
     run.log_params({"as_of": f"{request.as_of:%Y-%m-%d}"})
-    prices, quality = download(request, strict=params["strict"], allow_splits=params["allow_splits"])
     path = write_parquet(prices, run.folder / "prices.parquet")
     write_json(quality, run.folder / "quality.json")
     run.log_dataset(as_dataset(prices, "prices", digest_file(path)), context="download")
     run.log_metrics({"bars": len(prices), "tickers_found": prices["ticker"].nunique()})
+
+
+def _load(params: dict[str, Any]) -> tuple[Request, pd.DataFrame, dict[str, Any]]:
+    """Return the request, the prices and what is to be said of their quality."""
+    request = _request(params)
+    prices, quality = download(request, strict=params["strict"], allow_splits=params["allow_splits"])
+    return request, prices, quality
+
+
+def _prepare(params: dict[str, Any]) -> tuple[Request, pd.DataFrame, dict[str, Any]] | None:
+    """Load bars that lie here at once: a wrong file, ticker or date is a mistake in the options."""
+    return None if is_live(params["source"]) else _load(params)
 
 
 def _request(params: dict[str, Any]) -> Request:
@@ -77,6 +88,7 @@ STEP = chain.Step(
     title=lambda params: f"download {text(params['tickers'])[:40] or params['source']}",
     inputs=_inputs,
     plugins=lambda params: (f"pricecast.data.sources.{params['source']}",),
+    prepare=_prepare,
 )
 
 

@@ -78,6 +78,7 @@ STEP = chain.Step(
     inputs=chain.digests_of("dataset", "models"),
     plugins=_plugins,
     outcome=console.outcome,
+    judges=True,
 )
 
 

@@ -11,7 +11,14 @@ from flow_steps.cli.commands import FLOWS, STEPS
 CHAIN = tuple(name for name in STEPS if name != "backtest")  # what this flow runs
 
 
-@click.group(cls=Group, commands={**STEPS, **FLOWS}, invoke_without_command=True)
+EXAMPLES = (
+    "--tickers MSFT --models naive,har",
+    "--source csv --path prices.csv --horizon 10",
+    "tune --models har --n-trials 12",
+)
+
+
+@click.group(cls=Group, commands={**STEPS, **FLOWS}, invoke_without_command=True, examples=EXAMPLES)
 @options.stack(
     *options.DATA, options.models, options.all_params, options.lookback, options.epochs, options.lstm_units,
     options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,
@@ -31,13 +38,14 @@ def _run(params: dict[str, Any]) -> None:
     # Here, because `--help` and typing mistakes need not wait for MLflow.
     from flow_steps.pipeline.candidate import check_given
     from flow_steps.pipeline.choice import choose
-    from flow_steps.pipeline.flow import pipeline
 
     given = params["model_params"]
+    names, lacking = choose(params["models"], given)
+    check_given(names, params, params["max_lookback"])
+    from flow_steps.pipeline.flow import pipeline  # MLflow, which takes seconds
+
     with pipeline("main", params) as flow:
-        names, lacking = choose(params["models"], given)
         flow.left_out.update(lacking)
-        check_given(names, params, params["max_lookback"])
         dataset = flow.dataset()
         trained = flow.train_all(dataset, {name: {"model_params": given.get(name, {})} for name in names})
         flow.evaluate(trained, dataset)

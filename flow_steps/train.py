@@ -54,7 +54,7 @@ def _train(run: StepRun, params: dict[str, Any]) -> None:
 def _fit(run: StepRun, wanted: Candidate, dataset: Dataset) -> Forecaster:
     """Fit the model with a progress bar; log its losses by epoch."""
     name = wanted.name
-    with tqdm(desc=f"train {name}", unit="epoch", disable=None, leave=False) as bar:
+    with tqdm(desc=run.label, unit="epoch", disable=None, leave=False) as bar:
 
         def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
             run.log_metrics(metrics, step=epoch)
@@ -64,7 +64,7 @@ def _fit(run: StepRun, wanted: Candidate, dataset: Dataset) -> Forecaster:
         with one_model(name, "be fitted", FAILURES):
             return fit(
                 name, dict(wanted.params), dataset, on_epoch, wanted.settings,
-                lambda what: bar.set_description(f"train {what}"),
+                lambda what: bar.set_description(f"{run.label}: {what}" if what != name else run.label),
             )  # fmt: skip
 
 

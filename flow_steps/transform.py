@@ -14,7 +14,7 @@ from flow_steps.pipeline import chain
 from flow_steps.runs import artifacts
 from flow_steps.runs.records import as_dataset
 from flow_steps.runs.tracking import StepRun
-from pricecast.dataset.dataset import build
+from pricecast.dataset.dataset import bounds, build
 from pricecast.files import digest_text, read_parquet
 from pricecast.schema import SPLITS
 from pricecast.table_checks import check_prices
@@ -22,10 +22,8 @@ from pricecast.table_checks import check_prices
 
 def body(run: StepRun, params: dict[str, Any]) -> None:
     """Build and save the dataset."""
-    prices = check_prices(read_parquet(artifacts.fetch(params["prices"])))
-    valid_start, test_start = (
-        pd.Timestamp(params[name]) if params[name] else None for name in ("valid_start", "test_start")
-    )
+    prices: pd.DataFrame = run.prepared
+    valid_start, test_start = _starts(params)
     settings = ("horizon", "max_lookback", "valid_size", "test_size", "scaler", "target")
     dataset = build(
         prices, valid_start=valid_start, test_start=test_start, quality=artifacts.quality_of(params["prices"]),
@@ -34,6 +32,21 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     dataset.save(run.folder / "dataset")
     run.log_dataset(as_dataset(prices, "prices", artifacts.digest(params["prices"])), context="transform")
     run.log_metrics({f"{split}_origins": len(dataset.origins(split)) for split in SPLITS})
+
+
+def _prepare(params: dict[str, Any]) -> pd.DataFrame:
+    """Return the prices.
+
+    Raises:
+        InputError: they break a rule of their table, or have not the dates of the spans.
+    """
+    prices = check_prices(read_parquet(artifacts.fetch(params["prices"])))
+    bounds(prices["date"], params["valid_size"], params["test_size"], *_starts(params))
+    return prices
+
+
+def _starts(params: dict[str, Any]) -> list[pd.Timestamp | None]:
+    return [pd.Timestamp(params[name]) if params[name] else None for name in ("valid_start", "test_start")]
 
 
 def _inputs(params: dict[str, Any]) -> dict[str, str]:
@@ -47,6 +60,7 @@ STEP = chain.Step(
     body=body,
     title=lambda params: f"transform h={params['horizon']} {params['target']}",
     inputs=_inputs,
+    prepare=_prepare,
 )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from pricecast.errors import InputError
 
@@ -50,3 +51,14 @@ def listed(items: Iterable[object], limit: int = 8) -> str:
     names = [str(item) for item in items]
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
+
+
+def advice(name: str, known: Iterable[str]) -> str:
+    """Return what to do about a name that is not known: take the nearest one, or choose another.
+
+    >>> advice("LSMT", ["har", "lstm"]), advice("x", ["har", "lstm"])
+    ('did you mean lstm?', 'choose from these')
+    """
+    by_spelling = {each.casefold(): each for each in known}
+    near = get_close_matches(name.casefold(), by_spelling, n=1)
+    return f"did you mean {by_spelling[near[0]]}?" if near else "choose from these"

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from flow_steps.cli import click_classes
-from flow_steps.cli.types import Address, Addresses, Date, Names, Params, Tickers, Url
+from flow_steps.cli.types import Address, Addresses, Date, ModelName, ModelNames, Params, SourceName, Tickers, Url
 from pricecast import defaults
 from pricecast import models as registry
 from pricecast.data import sources
@@ -18,8 +18,11 @@ MODELS = ("naive", "ewma", "drift", "lstm")
 
 
 def _switch(name: str, default: bool, text: str) -> Decorator:
-    # No flags: a command template of MLproject cannot leave an option out.
-    return _option(name, click.BOOL, default, text)
+    # No flag, as a command template of MLproject cannot leave an option out; bare, it means true.
+    return click.option(
+        f"--{name}", cls=click_classes.Option, type=click.BOOL, is_flag=False, flag_value="true",
+        default=str(default).lower(), show_default=True, metavar="[true|false]", help=text,
+    )  # fmt: skip
 
 
 def _option(flag: str, kind: Any, default: Any, text: str) -> Decorator:
@@ -32,7 +35,7 @@ def _required(flag: str, kind: Any, text: str) -> Decorator:
     return click.option(f"--{flag}", cls=click_classes.Option, type=kind, required=True, help=text)
 
 
-source = _option("source", str, "sample", f"Where the bars come from: {', '.join(sources.names())}.")
+source = _option("source", SourceName(), "sample", f"Where the bars come from: {', '.join(sources.names())}.")
 tickers = _option(
     "tickers", Tickers(), "", "Tickers, such as AAPL,MSFT; empty: all of a csv source, AAPL of the sample."
 )
@@ -66,9 +69,9 @@ target = _option(
     "target", click.Choice(["return", "price"]), defaults.TARGET,
     "Learn returns, or price levels as the textbooks do (R2 flatters levels, and later dividends move them).",
 )  # fmt: skip
-model = _required("model", str, "The model to train: a file name in pricecast/models.")
+model = _required("model", ModelName(), "The model to train: a file name in pricecast/models.")
 models = _option(
-    "models", Names(), ",".join(MODELS),
+    "models", ModelNames(), ",".join(MODELS),
     f"Models to train and compare: names, {', '.join(registry.FAMILIES)} or {registry.ALL}.",
 )  # fmt: skip
 left_out = _option(
@@ -136,7 +139,10 @@ seeds = _option(
     "seeds", click.IntRange(1, 100), 3, "Trainings of each experiment, from --seed on: what seeds alone change."
 )
 tuned_models = _option(
-    "models", Names(empty=True), "", "Models to tune: names or families; empty: all that have something to tune."
+    "models",
+    ModelNames(empty=True),
+    "",
+    "Models to tune: names or families; empty: all that have something to tune.",
 )
 n_trials = _option(
     "n-trials", click.IntRange(1, 100_000), 20, "Trials of each model, those of earlier calls included."

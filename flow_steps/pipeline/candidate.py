@@ -28,6 +28,17 @@ def make_candidate(name: str, given: Mapping[str, Any], params: Mapping[str, Any
     return Candidate(name, models.settle(name, dict(given), common), settings)
 
 
+def overridden(given: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's own parameters out of a file, with the values of those options that are set.
+
+    An option is set where it has another value than its default, which `mlflow run` passes on, too.
+
+    >>> overridden({"epochs": 100, "dropout": 0.1}, {"lookback": 0, "epochs": 1})
+    {'epochs': 1, 'dropout': 0.1}
+    """
+    return {name: params.get(_COMMON.get(name, "")) or value for name, value in given.items()}
+
+
 def check_given(names: Iterable[str], params: Mapping[str, Any], longest: int) -> None:
     """Refuse what a user has set wrongly for models, before any work.
 

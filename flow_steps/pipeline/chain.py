@@ -12,8 +12,10 @@ from flow_steps.cli import commands
 from flow_steps.cli.types import text
 from flow_steps.pipeline.session import session
 from flow_steps.reuse import copies, keys
-from flow_steps.runs import artifacts, records, tracking
+from flow_steps.runs import artifacts, headline, records, tracking
 from flow_steps.safety import output
+from pricecast.files import read_json
+from pricecast.report.summary import VERDICT
 
 Body = Callable[[tracking.StepRun, dict[str, Any]], None]
 _PARTS = "packed_key_parts"  # tag of the parts of a run's key
@@ -32,7 +34,10 @@ class Step:
             beforehand (a live download without an end).
         plugins: returns the modules that the key counts besides the step's own: those that the parameters name, and
             those that only flow_steps calls.
+        prepare: reads what may be read before a run is opened, so that a mistake leaves none; the body finds the
+            result in the run.
         outcome: returns the lines to print about a finished run, from its id.
+        judges: whether it leaves a verdict on a dataset, after which a run of its own is named.
     """
 
     name: str
@@ -40,7 +45,32 @@ class Step:
     title: Callable[[dict[str, Any]], str]
     inputs: Callable[[dict[str, Any]], dict[str, str] | None]
     plugins: Callable[[dict[str, Any]], tuple[str, ...]] = lambda params: ()
+    prepare: Callable[[dict[str, Any]], Any] = lambda params: None
     outcome: Callable[[str], str] = lambda run_id: ""
+    judges: bool = False
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A step that is about to run, or to be reused.
+
+    Attributes:
+        step: the declaration.
+        params: typed.
+        parts: of its key, None where the outcome cannot be known beforehand.
+        label: in logs and progress bars.
+        reused: id of the finished run of equal key; empty to run the step.
+        reason: for which it runs.
+        prepared: result of the step's `prepare`.
+    """
+
+    step: Step
+    params: dict[str, Any]
+    parts: dict[str, str] | None
+    label: str
+    reused: str = ""
+    reason: str = ""
+    prepared: Any = None
 
 
 def digests_of(*names: str) -> Callable[[dict[str, Any]], dict[str, str]]:
@@ -59,11 +89,21 @@ def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
 def run_alone(step: Step, params: dict[str, Any]) -> None:
     """Run a step as a command of its own; it is never reused."""
     with session():
-        parts = _parts(step, params)
-        run_id = _run(step, params, parts)
+        prepared = step.prepare(params)
+        run_id = _run(Planned(step, params, _parts(step, params), step.title(params), prepared=prepared))
+        if step.judges:
+            _name_by_verdict(run_id, step.title(params), params["dataset"])
         output.show(f"{step.name}: run {run_id}")
         if outcome := step.outcome(run_id):
             output.show(outcome)
+
+
+def _name_by_verdict(run_id: str, title: str, dataset: str) -> None:
+    spec, verdict = (
+        read_json(artifacts.fetch(uri)) for uri in (f"{dataset}/spec.json", f"runs:/{run_id}/{VERDICT}")
+    )
+    subject = headline.subject(spec["tickers"], spec["horizon"])
+    tracking.rename(run_id, headline.headline(f"{title} {subject}", verdict))
 
 
 def load_step(name: str) -> Step:
@@ -71,27 +111,36 @@ def load_step(name: str) -> Step:
     return importlib.import_module(f"flow_steps.{name}").STEP
 
 
-def run_child(name: str, params: dict[str, Any], allow_reuse: bool) -> str:
-    """Run a step as a child of the open run, or reuse a finished run of equal key.
+def plan(name: str, params: dict[str, Any], allow_reuse: bool, label: str = "") -> Planned:
+    """Look for a finished run of a step of equal key; where there is none, prepare the step.
 
     Args:
         name: of the step.
         params: values for some of its options; what it does not know is left out.
         allow_reuse: False forces the step to run.
-
-    Returns:
-        The id of the run that holds the artifacts.
+        label: in logs and progress bars; empty for the run's name.
     """
     step = load_step(name)
     typed = _typed(commands.STEPS[name], params)
     parts = _parts(step, typed)
+    label = label or step.title(typed)
     run_id, reason = _find_reusable(step, typed, parts) if allow_reuse else (None, "--reuse false")
     if run_id:
-        _log.info("%s: reused", step.title(typed))
-        copies.copy_run(run_id)
-        return run_id
-    _log.info("%s: running (%s)", step.title(typed), reason)
-    return _run(step, typed, parts)
+        return Planned(step, typed, parts, label, reused=run_id)
+    return Planned(step, typed, parts, label, reason=reason, prepared=step.prepare(typed))
+
+
+def run_child(planned: Planned) -> str:
+    """Run a step as a child of the open run, if it is not to be reused.
+
+    Returns:
+        The id of the run that holds the artifacts.
+    """
+    if planned.reused:
+        _log.info("%s: reused", planned.label)
+        return planned.reused
+    _log.info("%s: running (%s)", planned.label, planned.reason)
+    return _run(planned)
 
 
 def _find_reusable(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> tuple[str | None, str]:
@@ -114,12 +163,13 @@ def _find_reusable(step: Step, params: dict[str, Any], parts: dict[str, str] | N
     return None, "changed: " + keys.describe(min((keys.difference(parts, other) for other in earlier), key=len))
 
 
-def _run(step: Step, params: dict[str, Any], parts: dict[str, str] | None) -> str:
-    tags = {"step": step.name}
-    if parts is not None:
-        tags |= {"key": keys.key(parts), _PARTS: keys.pack(parts)}
-    with tracking.open_run(step.title(params), params, tags) as run:
-        step.body(run, params)
+def _run(planned: Planned) -> str:
+    step, tags = planned.step, {"step": planned.step.name}
+    if planned.parts is not None:
+        tags |= {"key": keys.key(planned.parts), _PARTS: keys.pack(planned.parts)}
+    with tracking.open_run(step.title(planned.params), planned.params, tags) as run:
+        run.label, run.prepared = planned.label, planned.prepared
+        step.body(run, planned.params)
         if not run.reusable:
             tags.pop("key", None)
     return run.run_id

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flow_steps.cli import checks
 from flow_steps.cli.options import MODELS
 from pricecast import models
 from pricecast.errors import InputError
@@ -28,12 +29,8 @@ def choose(wanted: Sequence[str], given: Mapping[str, Any]) -> tuple[list[str], 
         _log.warning("left out: %s", failure.reason)
     if not names:
         raise InputError(f"expected a model that can be trained, but {'; '.join(map(models.lacks, lacking))}")
-    unknown = sorted(given.keys() - set(names))
-    if unknown:
-        raise InputError(
-            f"expected --model-params by model ({', '.join(names)}), got {', '.join(unknown)}: "
-            'write them as \'{"lstm": {"dropout": 0.1}}\''
-        )
+    if problem := checks.unknown_params(given, names):
+        raise InputError(problem)
     return names, left_out
 
 

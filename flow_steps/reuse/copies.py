@@ -1,4 +1,7 @@
-"""Reuse of runs: finding the finished run of an equal key, and copying it below the open run."""
+"""Reuse of runs: finding the finished run of an equal key, and showing it: as a copy, or as a link."""
+
+import re
+from dataclasses import dataclass, field
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Param, Run
@@ -20,9 +23,13 @@ def with_key(key: str) -> list[Run]:
 
 
 def recent(step: str, title: str) -> list[Run]:
-    """Return the latest finished runs of a step with a title, newest first, without copies."""
+    """Return the latest finished runs of a step with a title, newest first, without copies.
+
+    The verdict of a run of its own follows the title: "evaluate AAPL h=5: naive".
+    """
     runs = _originals(f"tags.`{TAG}step` = '{step}'", most=200)
-    return [run for run in runs if run.info.run_name == title]
+    told = re.compile(rf"{re.escape(title)}( .*: .*)?")
+    return [run for run in runs if told.fullmatch(run.info.run_name or "")]
 
 
 def _originals(condition: str, most: int) -> list[Run]:
@@ -55,8 +62,34 @@ def run_exists(run_id: str) -> bool:
     return True
 
 
+@dataclass
+class Reused:
+    """The finished runs that a flow reuses: below its run where any step runs, else as links on it alone.
+
+    Attributes:
+        pending: ids of runs that are not copied yet.
+        copying: whether runs are copied as soon as they come.
+    """
+
+    pending: list[str] = field(default_factory=list)
+    copying: bool = False
+
+    def add(self, run_id: str) -> None:
+        """Note a run, or copy it below the open run."""
+        if self.copying:
+            copy_run(run_id)
+        else:
+            self.pending.append(run_id)
+
+    def copy(self) -> None:
+        """Copy the runs so far, and whatever comes, below the open run."""
+        self.copying = True
+        while self.pending:
+            copy_run(self.pending.pop(0))
+
+
 def copy_run(source_id: str, parent: str | None = None) -> str:
-    """Copy a finished run with its children below another run, tagged with their originals.
+    """Copy a finished run below another run, tagged with its original; its children stay where they are.
 
     Args:
         source_id: of the finished run.
@@ -77,8 +110,6 @@ def copy_run(source_id: str, parent: str | None = None) -> str:
     copy = client.create_run(experiments.experiment_id(), tags=tags, run_name=source.info.run_name).info.run_id
     with tracking.ending(copy):
         _copy_content(source, copy)
-        for child in children(source_id):
-            copy_run(child.info.run_id, copy)
     return copy
 
 

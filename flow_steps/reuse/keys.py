@@ -14,7 +14,7 @@ from pricecast.files import digest_file, digest_text
 
 # Stands for flow_steps, whose files are no part of a key. Add one whenever they change what a finished run holds
 # (files, metrics, tags, children), so that no run of the old kind is reused.
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 
 
 def parts(

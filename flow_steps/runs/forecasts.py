@@ -96,8 +96,8 @@ def as_json(intervals: pd.DataFrame, **more: Any) -> Mapping[str, Any]:
     return {**more, "forecast": json.loads(rows.to_json(orient="records", double_precision=15))}
 
 
-def log_prediction(run: StepRun, made: Prediction, params: Mapping[str, Any]) -> None:
-    """Write tables, pictures and JSON of a prediction, and describe the run by it."""
+def log_prediction(run: StepRun, made: Prediction, params: Mapping[str, Any], more: Sequence[str]) -> None:
+    """Write tables, pictures and JSON of a prediction; describe the run by it and by `more` paragraphs."""
     intervals, days = for_people(made.table, params["above"]), params["previous_time_window"]
     write_parquet(made.table, run.folder / "forecasts.parquet")
     history(made.bars, made.table["ticker"].unique(), days).to_csv(run.folder / "history.csv", index=False)
@@ -106,7 +106,7 @@ def log_prediction(run: StepRun, made: Prediction, params: Mapping[str, Any]) ->
         figures = upcoming_figures(adjust(made.bars), made.table, days)
         for ticker, figure in figures.items():
             plots.save(figure, run.folder / "plots" / f"forecast_{ticker}.svg")
-    run.set_note(prediction_text(made, intervals))
+    run.set_note("\n\n".join([prediction_text(made, intervals), *more]))
 
 
 def prediction_text(made: Prediction, intervals: pd.DataFrame) -> str:

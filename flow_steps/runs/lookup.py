@@ -61,5 +61,14 @@ def artifact_location(run_id: str, name: str) -> str:
 
 def artifact_page(run_id: str, name: str) -> str:
     """Return the address of an artifact's page within MLflow's."""
-    info = MlflowClient().get_run(run_id).info
-    return f"#/experiments/{info.experiment_id}/runs/{run_id}/artifacts/{name}"
+    return f"{run_page(run_id)}/artifacts/{name}"
+
+
+def run_page(run_id: str) -> str:
+    """Return the address of a run's page within MLflow's."""
+    return f"#/experiments/{MlflowClient().get_run(run_id).info.experiment_id}/runs/{run_id}"
+
+
+def run_name(run_id: str) -> str:
+    """Return the name of a run."""
+    return str(MlflowClient().get_run(run_id).info.run_name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow import MlflowClient
+from mlflow import MlflowClient, entities
 from mlflow.data.dataset import Dataset
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
@@ -72,3 +72,10 @@ def as_dataset(table: pd.DataFrame, name: str, content_digest: str) -> Dataset:
 def as_input(dataset: Dataset, context: str) -> DatasetInput:
     """Return a dataset as the input of a run, in a context such as "test"."""
     return DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag(MLFLOW_DATASET_CONTEXT, context)])
+
+
+def renamed(given: DatasetInput, name: str, context: str) -> DatasetInput:
+    """Return the dataset input of a run under another name, in a context such as "test"."""
+    told = given.dataset
+    dataset = entities.Dataset(name, told.digest, told.source_type, told.source, told.schema, told.profile)
+    return DatasetInput(dataset, tags=[InputTag(MLFLOW_DATASET_CONTEXT, context)])

@@ -10,7 +10,7 @@ from mlflow.data.dataset import Dataset as DatasetOfRun
 from mlflow.entities import LoggedModelInput, Metric
 from mlflow.utils.time import get_current_time_millis
 
-from flow_steps.runs import artifacts, records
+from flow_steps.runs import artifacts, headline, records
 from flow_steps.runs.tracking import StepRun, plain_run
 from flow_steps.safety import secrets
 from pricecast.dataset.dataset import Dataset
@@ -24,6 +24,9 @@ from pricecast.report.report import Report, render
 from pricecast.report.summary import REPORT, SUMMARY, VERDICT, experiment_blocks, save_figures, summary
 
 LEFT_OUT = "left_out"  # tag of the reasons for which models were not judged
+# Of a run that judges several models, at the shortest and the longest horizon; and at the shortest alone.
+MAIN = ("crps", "rmse", "skill_crps", "skill_rmse", "coverage_90", "winkler_90")
+MAIN_ONCE = ("mae", "mape", "mse", "r2", "width_90", "direction", "majority", "n_days")
 _ABBREVIATIONS = {"L": "lookback", "hd": "hidden_dim", "lr": "learning_rate"}
 
 
@@ -72,10 +75,25 @@ def log_evaluation(run: StepRun, result: Evaluation, report: Report) -> None:
     (run.folder / REPORT).write_text(render(report), encoding="utf-8")
     (run.folder / SUMMARY).write_text(summary(report), encoding="utf-8")
     save_figures(report.figures, run.folder / "plots")
-    run.log_metrics(result.best_beside_naive())
+    run.log_metrics(main_metrics(result))
     run.set_tags({"best_model": result.verdict["best"]})
     log_failures(run, result.left_out)
-    run.set_note(summary(report))
+    run.set_note(headline.description(result.verdict, summary(report)))
+
+
+def main_metrics(result: Evaluation) -> dict[str, float]:
+    """Return the main figures of the best model by CRPS, and naive's with `naive_` before their names.
+
+    All others stand in the runs of the models, and in `leaderboard.csv`.
+    """
+    horizons = sorted({int(horizon) for horizon in result.forecasts["horizon"]})
+    longer = f"_h{horizons[-1]}"
+    first = f"_h{horizons[0]}" if horizons[0] > 1 else ""
+    names = {f"test_{name}{suffix}" for name in MAIN for suffix in (first, longer)}
+    names |= {f"test_{name}{first}" for name in MAIN_ONCE}
+    return {
+        name: value for name, value in result.best_beside_naive().items() if name.removeprefix("naive_") in names
+    }
 
 
 def log_model_runs(result: Evaluation, dataset: Dataset, dataset_uri: str, logged: Mapping[str, str]) -> None:

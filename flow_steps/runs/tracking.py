@@ -22,6 +22,7 @@ from flow_steps.runs.records import (
     as_params,
     log_inputs,
     log_metrics,
+    renamed,
     set_tags,
 )
 from flow_steps.runs.upload import upload, upload_file
@@ -38,11 +39,15 @@ class StepRun:
         run_id: of MLflow.
         folder: that is uploaded at the end.
         reusable: whether another run with equal inputs would have the same outcome.
+        label: in progress bars.
+        prepared: what the step has read before the run was opened.
     """
 
     run_id: str
     folder: Path
     reusable: bool = True
+    label: str = ""
+    prepared: Any = None
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters, except those that `mlflow run` has stored already (shell-quoted)."""
@@ -58,6 +63,10 @@ class StepRun:
         """Set tags of the project's own."""
         set_tags(self.run_id, tags)
 
+    def rename(self, name: str) -> None:
+        """Give the run another name."""
+        rename(self.run_id, name)
+
     def set_note(self, markdown: str) -> None:
         """Set the description on the run's page."""
         MlflowClient().set_tag(self.run_id, NOTE, markdown)
@@ -65,6 +74,11 @@ class StepRun:
     def log_dataset(self, dataset: Dataset, context: str) -> None:
         """Log a table as a dataset input."""
         log_inputs(self.run_id, datasets=[as_input(dataset, context)])
+
+    def log_data_of(self, run_id: str, name: str, context: str) -> None:
+        """Log the dataset inputs of another run under another name."""
+        inputs = MlflowClient().get_run(run_id).inputs.dataset_inputs
+        log_inputs(self.run_id, datasets=[renamed(each, name, context) for each in inputs])
 
     def log_models(self, model_ids: Sequence[str]) -> None:
         """Log models as inputs."""
@@ -91,6 +105,11 @@ def open_run(name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> I
         yield run
         _upload(run)
         run.set_tags(tags)
+
+
+def rename(run_id: str, name: str) -> None:
+    """Give a run another name."""
+    MlflowClient().update_run(run_id, name=name)
 
 
 def current() -> str:

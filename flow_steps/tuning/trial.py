@@ -18,7 +18,6 @@ from flow_steps.tuning.takeover import PARAMS
 from pricecast import defaults
 from pricecast.dataset.dataset import Dataset
 from pricecast.dataset.splits import Fold
-from pricecast.errors import InputError
 from pricecast.experiments import search, search_space
 from pricecast.experiments.search import TrialScores
 from pricecast.forecasting.walk_plan import Candidate
@@ -50,17 +49,6 @@ class Task:
     def candidate(self, searched: dict[str, Any]) -> Candidate:
         """Return the model with the parameters of a trial."""
         return make_candidate(self.name, {**searched, **self.given}, {**self.params, "early_stopping": True})
-
-    def check(self) -> None:
-        """Refuse parameters that would fail in every trial.
-
-        Raises:
-            InputError: a parameter is unknown, or the lookback is longer than the context.
-        """
-        longest, timesteps = self.past.spec.max_lookback, self.params["timesteps"]
-        if timesteps > longest:
-            raise InputError(f"expected at most {longest} timesteps, got {timesteps}: give a longer --max-lookback")
-        search_space.check(self.candidate({}), longest)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Return the parameters of a trial; those that the command sets are not searched."""

@@ -127,10 +127,10 @@ def build(
             make no sense.
     """
     bars = adjust(check_prices(prices))
-    bounds = _bounds(bars["date"], valid_size, test_size, valid_start, test_start)
+    chosen = bounds(bars["date"], valid_size, test_size, valid_start, test_start)
     table = features.compute(bars, target)
     names = list(features.FEATURES[target])
-    table["split"] = splits.assign(table, bounds, horizon, has_context(table, names, max_lookback))
+    table["split"] = splits.assign(table, chosen, horizon, has_context(table, names, max_lookback))
     dropped = too_short(table)
     keep = ~table["ticker"].isin(list(dropped))
     if not keep.any():
@@ -142,7 +142,7 @@ def build(
     kind = "minmax" if target == "price" else scaler
     spec = Spec(
         target=target, features=tuple(names), horizon=horizon, max_lookback=max_lookback,
-        warmup=features.warmup(), scaler=kind, **bounds.texts(),
+        warmup=features.warmup(), scaler=kind, **chosen.texts(),
         tickers=tuple(table["ticker"].unique()), dropped=dropped,
         allow_splits=_holds_splits(quality or {}),
         versions={name: version(name) for name in _LIBRARIES},
@@ -151,10 +151,22 @@ def build(
     return Dataset(bars, table, scalers, spec, quality or {})
 
 
-def _bounds(
+def bounds(
     dates: pd.Series, valid_size: float, test_size: float,
     valid_start: pd.Timestamp | None, test_start: pd.Timestamp | None,
 ) -> splits.Bounds:  # fmt: skip
+    """Return the bounds of the spans, by date where dates are given.
+
+    Args:
+        dates: of all rows.
+        valid_size: share of the dates for validation.
+        test_size: share of the dates for the test.
+        valid_start: first validation date, instead of the share (together with `test_start`).
+        test_start: first test date, instead of the share.
+
+    Raises:
+        InputError: one date of the two is missing, they lie outside the dates, or nothing is left to train on.
+    """
     if valid_start is None and test_start is None:
         return splits.bounds_by_share(dates, valid_size, test_size)
     if valid_start is None or test_start is None:

@@ -27,11 +27,13 @@ class Comparison:
     Attributes:
         table: a row for each experiment below one of naive, means over seeds; `<metric>_sd` over them.
         seeds: a row for each training.
+        recommended: the experiment to take, "" for none.
         sentences: the recommendation in words.
     """
 
     table: pd.DataFrame
     seeds: pd.DataFrame
+    recommended: str
     sentences: list[str]
 
 
@@ -52,7 +54,7 @@ def compare(experiments: Sequence[TrainedExperiment], scores: pd.DataFrame, metr
     seeds = pd.DataFrame(rows)
     naive = {"experiment": NAIVE, "description": "the last close", "model": NAIVE, "seeds": 1}
     table = pd.DataFrame([{**naive, **_scores(first, NAIVE)}, *(_row(trained, seeds) for trained in experiments)])
-    return Comparison(table, seeds, recommend(experiments, table, seeds, scores, metric))
+    return Comparison(table, seeds, *recommend(experiments, table, seeds, scores, metric))
 
 
 def _scores(table: pd.DataFrame, label: str) -> dict[str, float]:

@@ -23,8 +23,10 @@ CHOSEN_BY = {"crps": ("CRPS", "crps"), "rmse": ("RMSE", "point"), "mape": ("MAPE
 def recommend(
     experiments: Sequence[TrainedExperiment], table: pd.DataFrame, seeds: pd.DataFrame, scores: pd.DataFrame,
     metric: str,
-) -> list[str]:  # fmt: skip
-    """Return sentences: the best, how far seeds alone explain its lead, how each was fitted, and what to take.
+) -> tuple[str, list[str]]:  # fmt: skip
+    """Return the experiment to take, "" for none, and why.
+
+    The sentences name the best, how far seeds alone explain its lead, how each was fitted, and what to take.
 
     Args:
         experiments: experiments, each with the same seeds.
@@ -41,13 +43,14 @@ def recommend(
     beating = _beating(experiments, scores, metric)
     choice = Choice.of(rows, best, alike, beating)
     reference = reference_of(at_horizon(scores, horizons(scores)[0]))
-    return [
+    sentences = [
         _best(table, best, metric),
         *_noise(seeds, alike, best),
         *_by_validation(_lowest_loss(rows, {trained.loss for trained in experiments}), best),
         *[_fit(each.experiment.name, FitQuality.of(each)) for each in experiments if len(each.trainings[0].curve)],
         _conclusion(choice, beating[choice.name], _by_name(rows)[choice.name]["seeds"], reference),
     ]
+    return (choice.name if choice.proved else ""), sentences
 
 
 def _best(table: pd.DataFrame, best: str, metric: str) -> str:

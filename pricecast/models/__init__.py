@@ -32,6 +32,7 @@ from pricecast.models._catalog import (
     About,
     about,
     check_name,
+    check_words,
     choose,
     lacks,
     members,
@@ -46,8 +47,8 @@ if TYPE_CHECKING:  # a list of the models, for the help of a command, needs no t
 
 __all__ = [
     "ALL", "FAMILIES", "About", "Forecast", "Model", "OnEpoch", "about", "check_name", "check_shape",
-    "check_tickers", "choose", "create", "floats", "lacks", "load", "members", "missing", "names", "parameters",
-    "params_of", "parts", "read_state", "settle", "teaching", "write_state",
+    "check_tickers", "check_words", "choose", "create", "floats", "lacks", "load", "members", "missing", "names",
+    "parameters", "params_of", "parts", "read_state", "settle", "teaching", "write_state",
 ]  # fmt: skip
 
 # A text that is a parameter is a name or a few.

@@ -4,13 +4,14 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pricecast.errors import InputError
-from pricecast.text import short
+from pricecast.text import advice, short
 
 PACKAGE = "pricecast.models"
 # What `--models` may name besides single models; a model without a family comes by its own name only.
@@ -57,8 +58,24 @@ def check_name(name: str) -> None:
     Raises:
         InputError: there is no such model.
     """
-    if name not in names():
-        raise InputError(f"expected a model out of {', '.join(names())}, got {short(name)}: choose from these")
+    if name not in (known := names()):
+        raise InputError(f"expected a model out of {', '.join(known)}, got {short(name)}: {advice(name, known)}")
+
+
+def check_words(words: Iterable[str]) -> None:
+    """Refuse a word that names neither a model nor a family.
+
+    Raises:
+        InputError: a word is not known.
+    """
+    known = names()
+    for word in words:
+        if word not in (*known, ALL, *FAMILIES):
+            families = (ALL, *FAMILIES)
+            raise InputError(
+                f"expected models out of {', '.join(known)}, or {', '.join(families)}, got {short(word)}: "
+                f"{advice(word, (*known, *families))}"
+            )
 
 
 def about(name: str) -> About:
@@ -105,10 +122,11 @@ def choose(words: list[str]) -> tuple[list[str], list[str]]:
     Raises:
         InputError: a name is not known, or a model asked for by name lacks a package.
     """
+    check_words(words)
     chosen: list[str] = []
     for word in words:
         if word not in (ALL, *FAMILIES):
-            _check_choice(word)
+            _check_packages(word)
             chosen.append(word)
             continue
         families = {name: about(name).family for name in names()}
@@ -137,12 +155,7 @@ def members(text: str) -> list[str]:
     return listed
 
 
-def _check_choice(name: str) -> None:
-    if name not in names():
-        raise InputError(
-            f"expected models out of {', '.join(names())}, or {', '.join((ALL, *FAMILIES))}, got {name!r}: "
-            "choose from these"
-        )
+def _check_packages(name: str) -> None:
     if missing(name):
         raise InputError(f"expected the packages of every model that is named, but {lacks(name)}")
 

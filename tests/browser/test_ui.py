@@ -54,11 +54,15 @@ def text(driver):
     return driver.find_element(By.TAG_NAME, "body").text
 
 
-def test_the_experiment_shows_one_run_that_opens_to_all_its_steps(url, tmp_path):
+def test_the_list_tells_tickers_and_verdict_and_opens_to_all_steps(url, tmp_path, runs):
     with screenshots.browser(tmp_path) as driver:  # nothing set beforehand
-        screenshots.visit(driver, f"{url}/#/experiments/0/runs", "synthetic h=5")
-        assert not [name for name in (*STEPS, *MODELS) if name in text(driver)]
-        open_all(driver, ("synthetic h=5", "evaluate"))
+        name = next(run.info.run_name for run in runs if run.data.tags["pricecast.step"] == "main")
+        # A list shows the beginning of a name, which has tickers and verdict, and the tickers again as a dataset.
+        assert name.startswith("SYN1 h=5: naive")
+        screenshots.visit(driver, f"{url}/#/experiments/0/runs", name[:17], "SYN1 (")
+        assert not [step for step in (*STEPS, *MODELS) if step in text(driver)]
+        driver.save_screenshot(str(tmp_path / "list.png"))
+        open_all(driver, (name, "evaluate"))
         screenshots.see(driver, *STEPS, *MODELS)
         driver.save_screenshot(str(tmp_path / "runs.png"))
 

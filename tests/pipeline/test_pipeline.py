@@ -114,6 +114,12 @@ def named(runs, name):
     return run
 
 
+def top(runs):
+    """The run above all others."""
+    (run,) = [run for run in runs if parent_of(run) is None]
+    return run
+
+
 def tag(run, name):
     return run.data.tags.get(f"pricecast.{name}")
 
@@ -182,7 +188,7 @@ def test_the_run_tree(first):
         ("download synthetic", []), ("transform h=5 return", []), ("train naive", []), ("train lstm", []),
         ("evaluate", judged), ("audit", []),
     ]  # fmt: skip
-    assert tree(runs) == [("synthetic h=5", steps)]
+    assert tree(runs) == [(top(runs).info.run_name, steps)]
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
@@ -221,7 +227,7 @@ def test_parameters_are_logged_as_they_were_typed(first):
         "vis": "true",
         "seed": "0",
     }
-    assert named(runs, "synthetic h=5").data.params.items() >= given.items()
+    assert top(runs).data.params.items() >= given.items()
     train = named(runs, "train lstm").data.params
     assert train.items() >= {"model": "lstm", "lstm_units": "4", "refit": "false", "lstm.hidden_dim": "4"}.items()
     assert train["lstm.lookback"] == train["lookback"] == "10"
@@ -241,14 +247,17 @@ def test_training_logs_both_losses_by_epoch(first):
 
 def test_the_parent_has_the_best_models_figures_beside_naives(first):
     _, _, runs = first
-    parent, best = named(runs, "synthetic h=5"), tag(named(runs, "evaluate"), "best_model")
+    parent, best = top(runs), tag(named(runs, "evaluate"), "best_model")
     assert tag(parent, "best_model") == best
     by_model = {tag(run, "model"): run.data.metrics for run in runs if tag(run, "step") == "judge model"}
     assert by_model.keys() == {"naive", "ewma", "lstm"}
     assert by_model[best]["test_crps"] == min(metrics["test_crps"] for metrics in by_model.values())
-    expected = by_model[best] | {f"naive_{name}": value for name, value in by_model["naive"].items()}
-    assert parent.data.metrics == named(runs, "evaluate").data.metrics == expected
-    assert {"test_rmse", "test_crps", "test_coverage_90", "test_rmse_h5", "naive_test_crps"} <= expected.keys()
+    everything = by_model[best] | {f"naive_{name}": value for name, value in by_model["naive"].items()}
+    assert parent.data.metrics == named(runs, "evaluate").data.metrics
+    assert parent.data.metrics.items() <= everything.items()
+    main = {"test_rmse", "test_crps", "test_coverage_90", "test_rmse_h5", "naive_test_crps", "naive_test_rmse_h5"}
+    assert main <= parent.data.metrics.keys()
+    assert len(parent.data.metrics) <= 40
 
 
 def test_metrics_are_those_of_the_forecasts(first):
@@ -301,11 +310,17 @@ def test_the_summary_shows_leaderboard_verdict_report_and_how_to_browse(first, h
 def test_notes_tell_the_outcome_on_the_runs_pages(first):
     _, _, runs = first
     verdict = read_json(artifacts.fetch(f"runs:/{named(runs, 'evaluate').info.run_id}/verdict.json"))
-    for name in ("synthetic h=5", "evaluate"):
-        assert named(runs, name).data.tags[records.NOTE].startswith(verdict["sentence"])
+    for run in (top(runs), named(runs, "evaluate")):
+        note = run.data.tags[records.NOTE]
+        assert note.startswith(verdict["sentence"])
+        assert note.count(verdict["sentence"]) == 1
+    taken = verdict["recommended"]
+    assert re.match(rf"SYN1 h=5: {taken}\b.* one day ahead$", top(runs).info.run_name)
+    (shown,) = MlflowClient().get_run(top(runs).info.run_id).inputs.dataset_inputs
+    assert shown.dataset.name == "SYN1"
     judged = named(runs, "evaluate").info
     page = f"#/experiments/{judged.experiment_id}/runs/{judged.run_id}/artifacts/report.html"
-    assert f"[The report]({page})" in named(runs, "synthetic h=5").data.tags[records.NOTE]
+    assert f"[The report]({page})" in top(runs).data.tags[records.NOTE]
     assert named(runs, "naive h=5").data.tags[records.NOTE] == verdict["models"]["naive"]["sentence"]
 
 
@@ -428,42 +443,44 @@ def test_a_second_call_reuses_every_step_and_says_so(second):
     assert [line.partition(": ")[2] for line in log] == ["reused"] * 6
 
 
-def test_a_reused_tree_looks_like_the_first(first, second):
+def test_a_reused_pipeline_is_one_run_that_links_the_others(first, second):
     _, _, runs = first
-    _, _, again, _ = second
-    parents = [next(run for run in group if parent_of(run) is None) for group in (runs, again)]
-    trees = [tree(group, parent.info.run_id) for group, parent in zip((runs, again), parents, strict=True)]
-    assert trees[0] == trees[1]
-    for old, new in zip(runs, sorted(again, key=lambda run: runs_order(runs, run)), strict=True):
-        assert new.data.metrics == old.data.metrics
-        assert new.data.params == old.data.params
-        ours = {name: value for name, value in new.data.tags.items() if name.startswith("pricecast.")}
-        source = ours.pop("pricecast.reused_from", None)
-        assert source == (None if parent_of(old) is None else old.info.run_id)
-        assert ours.items() == {k: v for k, v in old.data.tags.items() if k.startswith("pricecast.")}.items()
-        assert new.info.status == "FINISHED"
+    _, _, (again,), _ = second
+    parent = top(runs)
+    children = [run for run in runs if parent_of(run) == parent.info.run_id]
+    assert tag(again, "reused_runs").split(",") == [run.info.run_id for run in children]
+    note = again.data.tags[records.NOTE]
+    for run in children:
+        assert f"[{run.info.run_name}](#/experiments/{run.info.experiment_id}/runs/{run.info.run_id})" in note
+    assert note.startswith(parent.data.tags[records.NOTE].rstrip())
+    assert again.data.metrics == parent.data.metrics
+    assert again.data.params == parent.data.params
+    assert again.info.run_name == parent.info.run_name
+    assert again.info.status == "FINISHED"
 
 
-def test_a_reused_tree_keeps_curves_datasets_and_models(first, second):
+def test_a_step_reused_beside_one_that_ran_is_a_copy_without_its_children(first, again, second):
+    # A parameter that says what the default is: the training runs, and comes out the same.
+    _, runs = again("--model-params", '{"lstm": {"dropout": 0.2}}', "--vis", "true")
+    names = [run.info.run_name for run in runs if parent_of(run) == top(runs).info.run_id]
+    assert names == [run.info.run_name for run in first[2] if parent_of(run) == top(first[2]).info.run_id]
+    assert len(runs) == 1 + len(names)
+    copies = [run for run in runs if tag(run, "reused_from")]
+    assert [run.info.run_name for run in copies] == [name for name in names if name != "train lstm"]
+    assert not tag(top(runs), "reused_runs")
     client = MlflowClient()
-    for found in second[2]:
-        new = client.get_run(found.info.run_id)
-        source = new.data.tags.get("pricecast.reused_from")
-        if source is None:
-            continue
-        old = client.get_run(source)
+    for found in copies:
+        new, old = (client.get_run(run_id) for run_id in (found.info.run_id, tag(found, "reused_from")))
+        assert old.info.run_id == named(first[2], found.info.run_name).info.run_id
         for name in old.data.metrics:
             points = [
-                [(p.step, p.value) for p in client.get_metric_history(i, name)] for i in (source, new.info.run_id)
+                [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, name)] for run in (old, new)
             ]
             assert sorted(points[0]) == sorted(points[1])
+        assert new.data.params == old.data.params
         for links in ("dataset_inputs", "model_inputs"):
             assert len(getattr(new.inputs, links)) == len(getattr(old.inputs, links))
         assert "pricecast_owner" in new.data.tags
-
-
-def runs_order(runs, run):
-    return [other.info.run_name for other in runs].index(run.info.run_name)
 
 
 def test_a_reused_step_writes_no_artifacts(second):
@@ -483,7 +500,7 @@ def test_reuse_false_runs_everything_with_the_same_outcome(again, first):
     assert set(log.values()) == {"running (--reuse false)"}
     assert not [run for run in runs if tag(run, "reused_from")]
     for old in first[2]:
-        new = named(runs, old.info.run_name)
+        new = top(runs) if parent_of(old) is None else named(runs, old.info.run_name)
         clean = [{k: v for k, v in run.data.metrics.items() if k != CLOCK} for run in (old, new)]
         assert clean[0] == clean[1]
     keys = [{run.info.run_name: tag(run, "key") for run in group} for group in (first[2], runs)]
@@ -563,15 +580,14 @@ def test_artifacts_that_vanished_or_changed_are_a_miss(experiment, monkeypatch):
         ((*NAIVE, "--test-size", "0.9", "--valid-size", "0.5"), "expected shares"),
         (("--source", "sample", "--start", "2013-01-01", "--end", "2012-01-01"), "swap them"),
         (("--source", "csv", "--path", "no/such/folder"), "expected a file or folder"),
+        (("--source", "sample", "--tickers", "APPL"), "got APPL: did you mean AAPL? It has"),
+        (("--source", "sample", "--end", "1999-01-01"), "the source sample holds 2000-03-01 to 2013-03-01"),
+        ((*NAIVE, "--valid-start", "2030-01-01", "--test-start", "2031-01-01"), "< valid-start < test-start <="),
     ],
 )
-def test_a_mistake_is_one_line_and_fails_the_run(experiment, args, says):
+def test_a_mistake_is_one_line_and_starts_no_run(experiment, args, says):
     assert says in fail(*args)
-    runs = all_runs(experiment)
-    assert runs
-    parent = next(run for run in runs if parent_of(run) is None)
-    assert parent.info.status == "FAILED"
-    assert {run.info.status for run in runs} <= {"FAILED", "FINISHED"}
+    assert all_runs(experiment) == []
 
 
 @pytest.mark.parametrize(
@@ -591,6 +607,24 @@ def test_a_mistake_is_one_line_and_fails_the_run(experiment, args, says):
         (("--reuse", "perhaps"), "reuse"),
         (("--no-such-option", "1"), "No such option"),
         (("no-such-step",), "No such command"),
+        (("dowload",), "Did you mean 'download'?"),
+        (("--lookbck", "5"), "Did you mean"),
+        (("--models", "lsmt"), "did you mean lstm?"),
+        (("--models", "naive,Clasical"), "did you mean classical?"),
+        (("--source", "yaho"), "did you mean yahoo?"),
+        (("--model-params", '{"lsmt": {}}'), "got lsmt: did you mean lstm?"),
+        (("--start", "2013-01-01", "--end", "2012-01-01"), "swap them"),
+        (("--valid-start", "2012-01-01", "--test-start", "2011-01-01"), "expected a valid-start before"),
+        (("--valid-start", "2012-01-01"), "together"),
+        (("--test-start", "2012-06-01", "--valid-start", "2012-01-01", "--end", "2012-03-01"), "to test on"),
+        (("--test-start", "2012-06-01", "--valid-start", "2012-01-01", "--start", "2012-03-01"), "to train on"),
+        (("--test-start", "2012-06-01", "--valid-start", "2012-01-01", "--test-size", "0.3"), "dates or shares"),
+        (("--valid-size", "0.5", "--test-size", "0.5"), "their sum has to be below 1"),
+        (("--lookback", "121"), "expected a lookback of 1 to 120, got 121"),
+        (("--refit", "--reuse", "perhaps"), "reuse"),
+        (("--tickers", "AAPL", "download"), "expected options after the command, got --tickers before download"),
+        (("--vis", "download"), "expected options after the command, got --vis before download"),
+        (("audit", "--dataset", "x", "--models", "har", "--quick"), "for a quick audit, got har"),
     ],
 )
 def test_a_typing_mistake_starts_no_run(experiment, args, says):
@@ -625,11 +659,9 @@ def test_a_path_that_cannot_be_is_one_line(experiment, path, says):
     assert says in fail("download", "--source", "csv", "--path", path)
 
 
-def test_an_empty_csv_folder_fails_the_download(experiment, tmp_path):
+def test_an_empty_csv_folder_is_told_before_a_run(experiment, tmp_path):
     assert "expected files ending in" in fail("--source", "csv", "--path", str(tmp_path), "--models", "naive")
-    statuses = {run.info.run_name: run.info.status for run in all_runs(experiment)}
-    assert statuses.pop("csv h=5") == "FAILED"
-    assert set(statuses.values()) <= {"FAILED"}
+    assert all_runs(experiment) == []
 
 
 def test_a_failed_step_is_not_reused(experiment, tmp_path):
@@ -684,7 +716,7 @@ def test_a_terminated_pipeline_leaves_its_runs_killed(home, experiment):
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in output
-    assert statuses(experiment) == {**CUT_SHORT, "synthetic h=5": "KILLED", "train naive": "KILLED"}
+    assert statuses(experiment) == {**CUT_SHORT, "SYN1 h=5": "KILLED", "train naive": "KILLED"}
 
 
 @pytest.mark.slow
@@ -694,7 +726,7 @@ def test_an_interrupted_pipeline_leaves_its_runs_killed(home, experiment):
     output = process.communicate(timeout=60)[0]
     assert process.returncode != 0
     assert "Traceback" not in output
-    assert statuses(experiment) == {**CUT_SHORT, "synthetic h=5": "KILLED", "train naive": "KILLED"}
+    assert statuses(experiment) == {**CUT_SHORT, "SYN1 h=5": "KILLED", "train naive": "KILLED"}
 
 
 @pytest.mark.slow
@@ -702,7 +734,7 @@ def test_the_next_start_clears_up_after_a_process_that_was_shot(home, experiment
     process = start(home, experiment)
     process.kill()
     process.communicate(timeout=60)
-    assert statuses(experiment) == {**CUT_SHORT, "synthetic h=5": "RUNNING", "train naive": "RUNNING"}
+    assert statuses(experiment) == {**CUT_SHORT, "SYN1 h=5": "RUNNING", "train naive": "RUNNING"}
     old = {run.info.run_id for run in all_runs(experiment)}
     succeed(*NAIVE)
     later = {run.info.run_id: run for run in all_runs(experiment)}
@@ -739,7 +771,8 @@ def test_tickers_of_every_shape_go_from_end_to_end(experiment, tmp_path):
         "--max-lookback", "20", "--test-size", "0.2", "--valid-size", "0.2", "--vis", "false",
     )  # fmt: skip
     runs = all_runs(experiment)
-    assert named(runs, f"{asked[:40]} h=5").data.params["tickers"] == asked
+    assert top(runs).data.params["tickers"] == asked
+    assert top(runs).info.run_name.startswith("^GSPC +7 h=5: ")
     report = artifacts.fetch(f"runs:/{named(runs, 'evaluate').info.run_id}/report.html")
     page = report.read_text(encoding="utf-8")
     assert "M&amp;M.NS" in page
@@ -842,15 +875,15 @@ def test_steps_run_alone_with_the_same_outcome(experiment):
         "download synthetic",
         "transform h=5 return",
         "train naive",
-        "evaluate",
+        "evaluate SYN1 h=5: naive, nothing beats it one day ahead",
     ]
     for run in alone:
-        old = named(chained, run.info.run_name)
+        old = named(chained, re.sub("^evaluate .*", "evaluate", run.info.run_name))
         assert tag(run, "key") == tag(old, "key")
         assert not tag(run, "reused_from")
         clean = [{k: v for k, v in one.data.metrics.items() if k != CLOCK} for one in (old, run)]
         assert clean[0] == clean[1]
     # A pipeline takes up what was run by hand.
     succeed(*NAIVE)
-    sources = {tag(run, "reused_from") for run in all_runs(experiment)}
-    assert {run.info.run_id for run in alone} <= sources
+    by_hand = {run.info.run_id for run in alone if parent_of(run) is None}
+    assert by_hand <= set(tag(all_runs(experiment)[-1], "reused_runs").split(","))

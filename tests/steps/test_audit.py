@@ -178,7 +178,7 @@ def test_a_leaky_model_file_is_caught_by_name_and_at_the_end_of_the_pipeline(hom
     top = next(run for run in runs() if "mlflow.parentRunId" not in run.data.tags)
     children = [run for run in runs() if run.data.tags.get("mlflow.parentRunId") == top.info.run_id]
     found = {run.info.run_name: run for run in children}
-    assert (top.info.run_name, top.info.status) == ("synthetic h=5", "FAILED")
+    assert (top.info.run_name, top.info.status) == ("SYN1 h=5", "FAILED")
     assert (found["audit"].info.status, found["evaluate"].info.status) == ("FAILED", "FINISHED")
     (bad,) = lookup.model_ids(found["train peek"].info.run_id)
     assert MlflowClient().get_logged_model(bad).tags["pricecast.audit_quick"] == "failed"

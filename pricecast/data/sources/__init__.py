@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from pricecast.errors import InputError
-from pricecast.text import listed, parse_ticker
+from pricecast.text import advice, listed, parse_ticker
 
 if TYPE_CHECKING:  # a list of the sources, for the help of a command, needs no table
     import pandas as pd
@@ -85,9 +85,18 @@ def load(request: Request) -> Raw:
     return _select(_tidy(module.fetch(checked)), checked)
 
 
+def check_name(source: str) -> None:
+    """Refuse the name of a source that does not exist.
+
+    Raises:
+        InputError: there is no such source.
+    """
+    if source not in (known := names()):
+        raise InputError(f"expected a source out of {', '.join(known)}, got {source!r}: {advice(source, known)}")
+
+
 def _module(source: str) -> ModuleType:
-    if source not in names():
-        raise InputError(f"expected a source out of {', '.join(names())}, got {source!r}: choose one")
+    check_name(source)
     return importlib.import_module(f"{__name__}.{source}")
 
 
@@ -132,9 +141,11 @@ def check_held(request: Request, held: Collection[str]) -> None:
         InputError: such a ticker was asked for; the message names some of those that are there.
     """
     if absent := [ticker for ticker in request.tickers if ticker not in held]:
+        near = {ticker: advice(ticker, held) for ticker in absent}
+        meant = next((f"{text} It has" for text in near.values() if text.endswith("?")), "choose from")
         raise InputError(
-            f"expected tickers that the source {request.source} holds, got {listed(absent)}: "
-            f"choose from {listed(sorted(held))}"
+            f"expected tickers that the source {request.source} holds, got {listed(absent)}: {meant} "
+            f"{listed(sorted(held))}"
         )
 
 
