@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from pricecast.data.date_formats import dates
-from pricecast.data.number_columns import numbers
+from pricecast.data.texts.date_formats import dates
+from pricecast.data.texts.number_columns import numbers
 from pricecast.errors import InputError
 from tests.data.test_text_files import load, refused
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pricecast.data import parsing, text_files
-from pricecast.data.column_names import NUMBERS, NoBarsError, has_all, locate, volumes
-from pricecast.data.date_formats import dates
-from pricecast.data.number_columns import numbers
-from pricecast.data.periods import not_daily
+from pricecast.data import parsing
 from pricecast.data.sources import Request, check_held
-from pricecast.data.text_layout import layout
+from pricecast.data.texts import files as text_files
+from pricecast.data.texts.column_names import NUMBERS, NoBarsError, has_all, locate, volumes
+from pricecast.data.texts.date_formats import dates
+from pricecast.data.texts.layout import layout
+from pricecast.data.texts.number_columns import numbers
+from pricecast.data.texts.periods import not_daily
 from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from pricecast.schema import PRICE_COLUMNS

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pricecast.data.number_formats import ANY, COMMAS, PLAIN, POINTS, read
+from pricecast.data.texts.number_formats import ANY, COMMAS, PLAIN, POINTS, read
 from pricecast.errors import InputError
 from pricecast.text import short
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pricecast.data.date_texts import NO_DATE, hint, read_date
-from pricecast.data.swapped_dates import daily, swapped
+from pricecast.data.texts.date_texts import NO_DATE, hint, read_date
+from pricecast.data.texts.swapped_dates import daily, swapped
 from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import short

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from pricecast.data.text_layout import BLANK, NO_VALUE, Layout
+from pricecast.data.texts.layout import BLANK, NO_VALUE, Layout
 from pricecast.errors import InputError
 
 # What Excel writes into cells, which begins as a comment does.
