@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from flow_steps.cli.source_of_path import settle_source
 from flow_steps.safety import output, secrets
 
 # MLflow cuts longer parameters without a word.
@@ -53,6 +54,12 @@ class Command(click.Command):
         """Parse the command line."""
         with plain_errors():
             return super().make_context(*args, **more)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line, and settle the source where a path is given."""
+        rest = super().parse_args(ctx, args)
+        settle_source(ctx)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
