@@ -137,11 +137,20 @@ def cells_of_table(table):
 def _fields(header, columns, stem):
     plain = [re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in header]
     plain = ["adj_close" if name == "adjclose" else name for name in plain]
-    if any(plain.count(name) > 1 for name in FIELDS) or not {*FIELDS[2:6], "date"} <= set(plain):
+    if any(plain.count(name) > 1 for name in FIELDS) or not {"close", "date"} <= set(plain):
+        raise RefusedError("columns")
+    if len({"open", "high", "low"} & set(plain)) in (1, 2):
         raise RefusedError("columns")
     found = {name: columns[plain.index(name)] for name in FIELDS if name in plain}
     n = len(columns[0])
-    return {"ticker": [stem] * n, "adj_close": [None] * n, "volume": [0.0] * n} | found
+    return {
+        "ticker": [stem] * n,
+        "adj_close": [None] * n,
+        "open": [None] * n,
+        "high": [None] * n,
+        "low": [None] * n,
+        "volume": [None] * n,
+    } | found
 
 
 def _is_void(line):
@@ -232,9 +241,14 @@ def _one(name, rows, as_of, done):
     if not kept or (len(kept) > 1 and len({values["close"] for _, values in kept}) == 1):
         raise RefusedError("empty or constant")
     last = None
+    bare = all(math.isnan(values[field]) for _, values in kept for field in ("open", "high", "low"))
+    untraded = all(math.isnan(values["volume"]) for _, values in kept)
     for _, values in kept:
         _mend(name, values, last, note)
         last = values["close"]
+    for known, kind, instead in ((bare, "missing_price", "close_only"), (untraded, "missing_volume", "no_volume")):
+        if known:
+            note[kind][name], note[instead][name] = 0, 1
     copies = _copies(kept)
     note["repeated"][name] = len(copies)
     kept = [row for i, row in enumerate(kept) if i not in copies]

@@ -1,15 +1,15 @@
 """The layout of delimited text: what stands before the header, and what parts the columns."""
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from csv import Error as CsvError
 from csv import reader
 from pathlib import Path
 from typing import NamedTuple
 
+from pricecast.data.texts.arrangement import Name, is_table
+from pricecast.data.texts.header_lines import klines, looks_like_row, several
 from pricecast.errors import InputError
-from pricecast.table_checks import ONE_HEADER
 
 DELIMITERS = (",", ";", "\t", "|")
 # Lines before the header, and bytes of a line, that are looked at.
@@ -22,64 +22,74 @@ NO_VALUE = "\N{REPLACEMENT CHARACTER}"
 
 
 class Layout(NamedTuple):
-    """The names of the columns, what parts them, and the number of lines down to them."""
+    """The names of the columns, what parts them, the number of lines down to them, and what is odd about them."""
 
-    header: list[str]
+    header: list[Name]
     delimiter: str
     lines: int
+    note: str = ""
 
 
-def layout(path: Path, is_header: Callable[[list[str]], bool]) -> Layout:
+def layout(data: bytes, path: Path) -> Layout:
     """Find the header of a text: the first line that is not blank, no comment, no title, and not Excel's `sep=;`.
 
     Args:
-        path: of the text.
-        is_header: tells whether names have all columns that are needed. A comment of such names is a header.
+        data: the text, of which the first lines count.
+        path: of the file, for messages.
 
     Returns:
-        The layout, with an empty header if there is no such line.
+        The layout, with an empty header if there is no such line. A comment of names that have all columns that are
+        needed is a header, and so are two or three lines of names, as yfinance writes them.
 
     Raises:
-        InputError: the text is not UTF-8, or has several lines of names.
+        InputError: the text is not UTF-8, or has no line of names.
     """
-    lines, declared = _first_lines(path), ""
+    lines, declared = _first_lines(data), ""
     for number, line in enumerate(lines):
         text = line.rstrip("\r\n")
         if match := _SEPARATOR.fullmatch(text):
             declared = match["delimiter"]
         elif text.startswith("#"):
-            if is_header((found := _split(text.lstrip("# "), declared, path))[0]):
-                return Layout(*found, number + 1)
+            header, delimiter = _split(text.lstrip("# "), declared, path)
+            if is_table(list(header)):
+                return Layout(list(header), delimiter, number + 1)
         elif text.strip(BLANK):
-            if (below := _below(lines, number, declared, path, is_header)) is not None:
+            if (below := _below(lines, number, declared, path)) is not None:
                 return below
-            header, delimiter = _split(text, declared, path)
-            if not is_header(header):
-                _check_single(lines[number + 1 : number + 3], len(header), delimiter, path)
-            return Layout(header, delimiter, number + 1)
+            return _first(text, number, declared, path)
     return Layout([], DELIMITERS[0], 0)
 
 
-def _below(
-    lines: list[str], first: int, declared: str, path: Path, is_header: Callable[[list[str]], bool]
-) -> Layout | None:
-    """Return the header that stands below lines of titles, None where the first line is one, or there is none."""
-    above: list[list[str]] = []
+def _first(text: str, number: int, declared: str, path: Path) -> Layout:
+    """Return the layout whose first line is one of names, or a row of a known form."""
+    header, delimiter = _split(text, declared, path)
+    if names := klines(header):
+        return Layout(names, delimiter, number, "klines of Binance without a header")
+    if looks_like_row(header):
+        raise InputError(
+            f"expected a first line with the names of the columns in {path}, got the row {text[:60]!r}: add a line "
+            "such as date,open,high,low,close,volume"
+        )
+    return Layout(list(header), delimiter, number + 1)
+
+
+def _below(lines: list[str], first: int, declared: str, path: Path) -> Layout | None:
+    """Return the header that has several lines, or stands below lines of titles, None where there is none."""
+    is_below = False
     for number, line in enumerate(lines[first : first + _TITLES], first):
         if not line.strip(BLANK):
             continue
         if NO_VALUE in line:  # of another encoding, which matters in the header alone
-            above.append([line])
+            is_below = True
             continue
-        header, delimiter = _split(line.rstrip("\r\n").lstrip("# " if above else ""), declared, path)
+        header, delimiter = _split(line.rstrip("\r\n").lstrip("# " if is_below else ""), declared, path)
+        following = [_cells(row.rstrip("\r\n"), delimiter) for row in lines[number : number + 4]]
+        if (found := several(following)) is not None:
+            return Layout(found[0], delimiter, number + found[1], f"{found[1]} lines of names")
         rows = [row for row in lines[number + 1 :] if row.strip(BLANK) and not row.startswith("#")]
-        if is_header(header) and (not rows or len(_cells(rows[0], delimiter)) == len(header)):
-            # The tickers above the names of fields, as yfinance writes them, come again for each of four prices.
-            names = [[cell for cell in cells[1:] if cell] for cells in above]
-            if any(len(cells) > max(3, len({*cells})) for cells in names):
-                raise InputError(ONE_HEADER.format(where=path, got="two or three"))
-            return Layout(header, delimiter, number + 1) if above else None
-        above.append(_cells(line.rstrip(BLANK), delimiter))
+        if is_table(list(header)) and (not rows or len(_cells(rows[0], delimiter)) == len(header)):
+            return Layout(list(header), delimiter, number + 1) if is_below else None
+        is_below = True
     return None
 
 
@@ -89,15 +99,14 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return []
 
 
-def _first_lines(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            lines = [file.readline(_LONGEST_LINE) for _ in range(_MOST_LINES)]
-    except OSError as error:
-        raise InputError(f"expected a readable text in {path}, got: {error}") from error
-    if b"\0" in lines[0]:
-        raise InputError(f"expected UTF-8 text in {path}, got UTF-16 or binary data: save it as CSV in UTF-8")
-    return [line.decode("utf-8" if number else "utf-8-sig", "replace") for number, line in enumerate(lines)]
+def _first_lines(data: bytes) -> list[str]:
+    lines: list[str] = []
+    start = 0
+    while start < len(data) and len(lines) < _MOST_LINES:
+        end = data.find(b"\n", start) + 1 or len(data)
+        lines.append(data[start : min(end, start + _LONGEST_LINE)].decode("utf-8", "replace"))
+        start = end
+    return lines
 
 
 def _split(text: str, declared: str, path: Path) -> tuple[list[str], str]:
@@ -109,13 +118,3 @@ def _split(text: str, declared: str, path: Path) -> tuple[list[str], str]:
     except CsvError as error:
         raise InputError(f"expected a readable UTF-8 text in {path}, got: {error}; save it as UTF-8") from error
     return max(parted, key=lambda found: len(found[0]))
-
-
-def _check_single(lines: list[str], width: int, delimiter: str, path: Path) -> None:
-    """Refuse further lines of as many names, as yfinance writes them: they begin with a name and have no value."""
-    for line in lines:
-        first, *rest = _cells(line.rstrip("\r\n"), delimiter) or [""]
-        if len(rest) != width - 1 or width < 3:  # beside a title
-            continue
-        if first.lower() in ("ticker", "date") and not any(re.fullmatch(r"[\d.,:/+ -]*\d", cell) for cell in rest):
-            raise InputError(ONE_HEADER.format(where=path, got="two or three"))
