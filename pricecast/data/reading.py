@@ -10,12 +10,12 @@ import pandas as pd
 
 from pricecast.data import parsing, tables
 from pricecast.data.texts import date_formats, number_columns
-from pricecast.data.texts.column_names import NUMBERS, RANGE, NoBarsError
+from pricecast.data.texts.column_names import NUMBERS, NoBarsError
 from pricecast.data.texts.encodings import stem
 from pricecast.data.texts.file_names import ticker_in
 from pricecast.data.texts.periods import not_daily
 from pricecast.errors import InputError
-from pricecast.schema import DATE_DTYPE, PRICES
+from pricecast.schema import DATE_DTYPE, PRICES, RANGE_COLUMNS
 from pricecast.text import listed
 
 _log = logging.getLogger(__name__)
@@ -129,8 +129,8 @@ def _found(table: tables.Table, where: str, own: str, asked: Sequence[str]) -> F
 
 def _checked(bars: pd.DataFrame, where: str) -> pd.DataFrame:
     """Refuse a price without any number; leave open, high and low out where none of the three has one."""
-    empty = [name for name in (*RANGE, "close") if name in bars and not np.isfinite(bars[name]).any()]
-    if empty == list(RANGE):
+    empty = [name for name in (*RANGE_COLUMNS, "close") if name in bars and not np.isfinite(bars[name]).any()]
+    if empty == list(RANGE_COLUMNS):
         return bars.drop(columns=empty)
     if empty:
         raise InputError(

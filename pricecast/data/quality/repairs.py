@@ -46,7 +46,7 @@ def refill(rows: Rows) -> None:
     """Fill in missing and impossible opens, highs and lows; swap a high that is below its low."""
     open_, high, low, close = (rows.columns[name] for name in ("open", "high", "low", "close"))
     known = ~(np.isnan(open_) & np.isnan(high) & np.isnan(low))
-    ranged = _has_any(rows, known)
+    ranged = rows.of_tickers_with(known)
     rows.note("close_only", rows.first & ~ranged, "no open, high or low in any row")
     text = "open {open:g}, high {high:g}, low {low:g}, close {close:g}"
     rows.note("missing_price", ranged & (np.isnan(open_) | np.isnan(high) | np.isnan(low)), text)
@@ -80,14 +80,9 @@ def fit_range(rows: Rows) -> None:
 def check_volume(rows: Rows) -> None:
     """Set missing and negative volumes to zero."""
     volume = rows.columns["volume"]
-    traded = _has_any(rows, ~np.isnan(volume))
+    traded = rows.of_tickers_with(~np.isnan(volume))
     missing = ~(volume >= 0)
     rows.note("no_volume", rows.first & ~traded, "no volume in any row")
     rows.note("missing_volume", missing & traded, "volume {volume:g}")
     rows.note("zero_volume", volume == 0, "volume 0")
     rows.columns["volume"] = np.where(missing, 0.0, volume)
-
-
-def _has_any(rows: Rows, marked: np.ndarray) -> np.ndarray:
-    """Mark all rows of the tickers that have a marked one, (n,)."""
-    return (np.bincount(rows.code, weights=marked, minlength=len(rows.tickers)) > 0)[rows.code]

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from pricecast.data.parsing import ticker_of
 from pricecast.data.texts.column_names import UNNAMED, field_of, is_close, locate
 from pricecast.errors import InputError
+from pricecast.schema import RANGE_COLUMNS
 from pricecast.text import listed
 
 # Of a column, with several levels where a table has several lines of names.
@@ -97,7 +98,7 @@ def _of_names(texts: list[str], date: int | None) -> dict[int, tuple[str, str]] 
             continue
         if match := next(filter(None, (form.fullmatch(text) for form in _BOTH)), None):
             ticker, field = ticker_of(match["ticker"]), field_of(match["field"])
-            if ticker == match["ticker"] and ticker not in _NO_TICKERS and field:
+            if ticker and ticker == match["ticker"] and ticker not in _NO_TICKERS and field:
                 found[i] = (ticker, field)
     return found if any(field in ("close", "adj_close") for _, field in found.values()) else None
 
@@ -123,12 +124,12 @@ def _placed(pairs: dict[int, tuple[str, str]], date: int, path: Path | str) -> P
             raise InputError(f"expected one column {field} of {ticker} in {path}, got two: keep one")
         own[field] = column
     for own in places.values():
-        if "close" not in own and "adj_close" in own and not {"open", "high", "low"} & own.keys():
+        if "close" not in own and "adj_close" in own and not {*RANGE_COLUMNS} & own.keys():
             own["close"] = own.pop("adj_close")
     if lacking := [ticker for ticker, own in places.items() if "close" not in own]:
         raise InputError(f"expected a close of each ticker in {path}, got none of {listed(lacking)}: add it")
     for ticker, own in places.items():
-        some = {"open", "high", "low"} & own.keys()
+        some = {*RANGE_COLUMNS} & own.keys()
         if some and len(some) < 3:
             raise InputError(
                 f"expected open, high and low of {ticker} in {path}, or none of them, got {listed(sorted(some))}: "

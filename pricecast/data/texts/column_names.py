@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pricecast.errors import InputError
-from pricecast.schema import PRICE_COLUMNS
+from pricecast.schema import PRICE_COLUMNS, RANGE_COLUMNS
 
 # Accepted names per field, the first match wins. "Adj. Open" becomes adj_open and is never taken for open.
 SPELLINGS = {
@@ -21,7 +21,6 @@ SPELLINGS = {
     "volume": ("volume", "vol", "total_trade_quantity", "total_volume", "stuecke", "wolumen"),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "adjusted"), "time": ("time",), "period": ("per",),
 }  # fmt: skip
-RANGE = ("open", "high", "low")
 REQUIRED = ("date", *PRICE_COLUMNS)
 _VOLUME = "volume"  # begins the names of others, such as "Volume BTC"
 NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
@@ -86,7 +85,7 @@ def locate(columns: list[str], path: Path | str) -> dict[str, int]:
         places.pop("time", None)
     if "volume" not in places and len(found := volumes(columns)) == 1:
         places["volume"] = columns.index(found[0])
-    has_range = bool({*RANGE} & places.keys())
+    has_range = bool({*RANGE_COLUMNS} & places.keys())
     if "close" not in places and "adj_close" in places and not has_range:
         places["close"] = places.pop("adj_close")
     needed = REQUIRED if has_range else ("date", "close")
