@@ -65,11 +65,10 @@ def of_file(path: Path, asked: Sequence[str] = ()) -> Table:
     date = next(iter(places.values()))["date"]
     cells = [flat[name] for name in sorted(numbers)]
     data, left_out = bars_alone(data, about.lines, about.delimiter, date, cells)
-    if about.note.startswith("klines"):
-        left_out = [about.note, *left_out]
     skip = partial(_is_of_others, places[LONG].get("ticker"), asked) if asked and LONG in places else None
     frame = files.read(data, path, about, flat, numbers, skip)
-    said = [*notes, _MARKS.get(about.delimiter, about.delimiter), *_said(about.header, places, path), *left_out]
+    said = [*notes, _MARKS.get(about.delimiter, about.delimiter), about.note, *_said(about.header, places)]
+    said += left_out
     # Columns that semicolons part are mostly of a country with a decimal comma.
     return Table(_long(frame, places), about.delimiter == ",", said, LONG not in places)
 
@@ -102,7 +101,7 @@ def of_frame(frame: pd.DataFrame, where: Path | str) -> Table:
     places = arrange(names, where)
     flat = _flat(places)
     known = table.iloc[:, list(flat.values())].set_axis(list(flat), axis=1).reset_index(drop=True)
-    return Table(_long(known, places), True, _said(names, places, where), LONG not in places)
+    return Table(_long(known, places), True, _said(names, places), LONG not in places)
 
 
 def tickers_in_header(path: Path) -> set[str] | None:
@@ -161,7 +160,7 @@ def _is_empty(column: pd.Series) -> pd.Series:
     return column.isna() | column.astype(str).str.strip().str.lower().isin(NULLS)
 
 
-def _said(names: list[Name], places: Places, where: Path | str) -> list[str]:
+def _said(names: list[Name], places: Places) -> list[str]:
     if LONG not in places:
         of_bars = any(set(fields) - {"date", "close"} for fields in places.values())
         return ["wide, columns for each ticker" if of_bars else "wide, a close for each ticker"]

@@ -62,7 +62,7 @@ def _require(raw: pd.DataFrame, needed: list[str]) -> None:
     missing = [name for name in needed if name not in raw.columns]
     if missing and not {"date", "ticker", "close"} & {*missing}:
         raise InputError(
-            f"expected the columns {', '.join(needed)}, as in training, missing: {', '.join(missing)}: add them, or "
-            "train on bars without them"
+            f"expected the columns {', '.join(needed)}, as in training, missing: {', '.join(missing)}: add them, "
+            "or train on bars without them"
         )
     require(raw, needed, "the bars")

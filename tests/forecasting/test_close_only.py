@@ -138,6 +138,6 @@ def test_a_model_trained_with_a_range_refuses_closes():
     bars = fitted_samples.raw()
     with pytest.raises(InputError, match="missing: open, high, low: add them, or train on bars without them"):
         made("naive").predict_bars(bars.drop(columns=list(RANGE_COLUMNS)))
+    bare = bars.assign(**{name: bars[name].mask(bars["ticker"].eq("BBB")) for name in RANGE_COLUMNS})
     with pytest.raises(InputError, match="expected open, high and low of BBB, as in training"):
-        bare = bars["ticker"].eq("BBB")
-        made("naive").predict_bars(bars.assign(**{name: bars[name].mask(bare) for name in RANGE_COLUMNS}))
+        made("naive").predict_bars(bare)

@@ -227,7 +227,7 @@ TABLES: dict[str, Entry] = {
     "no_volume": Entry("no volume at all", partial(whole, "volume", NAN), "reported", {"no_volume": 1}),
     "close_only": Entry(
         "no open, high and low at all", lambda bars: bars.assign(open=NAN, high=NAN, low=NAN), "reported",
-        {"close_only": 1},
+        {"close_only": 1}, forecast="refused",
     ),
     "no_adj_close": Entry("an empty adj_close", partial(whole, "adj_close", NAN), "reported", {"unadjusted": 1}),
     "hole_in_adj_close": Entry(

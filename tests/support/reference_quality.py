@@ -137,6 +137,8 @@ def cells_of_table(table):
 def _fields(header, columns, stem):
     plain = [re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in header]
     plain = ["adj_close" if name == "adjclose" else name for name in plain]
+    if "date" not in plain and str(header[0]).strip().lower() in ("", "index", "unnamed: 0"):
+        plain[0] = "date"  # an index without a name
     if any(plain.count(name) > 1 for name in FIELDS) or not {"close", "date"} <= set(plain):
         raise RefusedError("columns")
     if len({"open", "high", "low"} & set(plain)) in (1, 2):
@@ -159,10 +161,18 @@ def _is_void(line):
     return not line.strip(' \t\r\n,;|"') or (line.startswith("#") and not is_error) or line.startswith("sep=")
 
 
+def _is_footer(cells, width):
+    """True for words that end the file, in a line too short for a row."""
+    return len(cells) < width and re.search("[A-Za-z]", cells[0]) and not re.search(r"\d|#", cells[0])
+
+
 def cells_of_csv(content, stem):
     try:
         # What is no UTF-8 is no part of a name, a date or a number, and may stand elsewhere.
-        text = [f"{line}\n" for line in content.decode("utf-8-sig", "replace").removesuffix("\n").split("\n")]
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        decoded = content.decode(encoding, "replace")
+        decoded = decoded if "\n" in decoded else decoded.replace("\r", "\n")
+        text = [f"{line}\n" for line in decoded.removesuffix("\n").split("\n")]
         needed = {"date", "open", "high", "low", "close"}
         while text and _is_void(text[0]) and not needed <= {*re.split(r"[^a-z]+", text[0].lower())}:
             text.pop(0)
@@ -175,6 +185,8 @@ def cells_of_csv(content, stem):
     except csv.Error as error:
         raise RefusedError(str(error)) from error
     lines = [line for line in lines if len(line) == len(lines[0]) or not _is_void(line[0])]
+    while len(lines) > 2 and _is_footer(lines[-1], len(lines[0])):
+        lines.pop()
     if len(lines) < 2 or any(len(line) != len(lines[0]) for line in lines):
         raise RefusedError("shape")
     return _fields(lines[0], list(zip(*lines[1:], strict=True)), stem)

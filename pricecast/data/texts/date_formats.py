@@ -96,12 +96,13 @@ def _day_of_utc(readings: np.ndarray, is_number: bool) -> np.ndarray:
     """Return which of the days that late moments in UTC may be of the column can have, (2,).
 
     A market's day begins up to 13 hours before that of UTC. What stands at 23:00 may be the opening in Sydney or a
-    midnight in Berlin, both of the next day, and what stands at 21:00 the close in New York. Weekends tell.
+    midnight in Berlin, both of the next day, and what stands at 21:00 the close in New York. Weekends tell, where a
+    market has a bar before and after one and never on one.
     """
-    days = (readings.astype("datetime64[D]").astype("int64") + 3) % 7
-    weekdays = np.all(days < 5, axis=0)
-    if weekdays[0] != weekdays[1]:
-        return weekdays
+    days = readings.astype("datetime64[D]").astype("int64") + 3  # whole weeks from a Monday on
+    rests = np.all(days % 7 < 5, axis=0) & (np.ptp(days // 7, axis=0) > 0)
+    if rests[0] != rests[1]:
+        return rests
     # As text, a date stands there as well.
     return np.array([True, is_number])
 

@@ -7,7 +7,7 @@ from pricecast.data.parsing import ticker_of
 _SITES = (
     re.compile(r"(?P<ticker>\S+) (?:Stock Price )?Historical Data(?: ?\(\d+\))?", re.IGNORECASE),  # Investing.com
     re.compile(r"(?:[A-Z]+_)(?P<ticker>[^ ,]+), (?:1D|D)(?:_\w+)?(?: ?\(\d+\))?"),  # TradingView
-    re.compile(r"(?P<ticker>[A-Z0-9]{5,})-1d(?:-\d{4}-\d\d(?:-\d\d)?)?"),  # Binance
+    re.compile(r"(?P<ticker>[A-Z0-9]{2,})-1d(?:-\d{4}-\d\d(?:-\d\d)?)?"),  # Binance
     re.compile(r"daily(?:_adjusted)?_(?P<ticker>[^ _]+)"),  # Alpha Vantage
 )
 _STOOQ = re.compile(r"(?P<ticker>[a-z0-9^.-]+?)(?:_(?P<market>[a-z]{1,2}))?_d")
