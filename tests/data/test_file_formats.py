@@ -1,6 +1,8 @@
 """Every format of the gallery loads to the one table that it holds, or is refused in one line."""
 
 import logging
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -133,3 +135,15 @@ def test_tickers_of_a_wide_file_are_known_by_its_header(tmp_path):
     same(read_bars(tmp_path / "prices.csv", ["MSFT"]), MSFT, CLOSES)
     with pytest.raises(InputError, match="got IBM: choose from AAPL, MSFT"):
         read_bars(tmp_path / "prices.csv", ["IBM"])
+
+
+def test_the_docs_show_files_that_are_read(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "your-data.md").read_text(encoding="utf-8")
+    blocks = [block for block in re.findall(r"^```\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)]
+    for block in blocks[1:]:  # the first one is of the console
+        path = tmp_path / "AAPL.csv"
+        path.write_text(block, encoding="utf-8")
+        found = read_bars(path)
+        assert found["close"].notna().all(), block
+        assert len(found) >= (1 if block.startswith("Price") else 2), block
+    assert len(blocks) > 15

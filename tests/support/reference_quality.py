@@ -163,7 +163,7 @@ def _is_void(line):
 
 def _is_footer(cells, width):
     """True for words that end the file, in a line too short for a row."""
-    return len(cells) < width and re.search("[A-Za-z]", cells[0]) and not re.search(r"\d|#", cells[0])
+    return len(cells) < width and re.match(r"[^\w#]*[A-Za-z]", cells[0].strip())
 
 
 def cells_of_csv(content, stem):

@@ -89,7 +89,8 @@ def _is_footer(line: bytes, delimiter: str, date: int, numbers: list[int]) -> bo
     day = cells[date].strip() if date < len(cells) else ""
     if line.startswith(_EXCEL_ERRORS) or (b'"' in line and line.count(b'"') % 2):
         return False
-    if is_date(day) or not re.search("[A-Za-z]", cells[0] + day):
+    # What begins with a digit is rather a date that is cut off.
+    if is_date(day) or not all(re.match(r"[^\w#]*[A-Za-z]", text) for text in (cells[0].strip(), day or cells[0])):
         return False
     values = [cells[place] for place in numbers if place < len(cells) and cells[place].strip()]
     if len(cells) > max([date, *numbers]) and values and all(re.search(r"\d", value) for value in values):
