@@ -139,7 +139,7 @@ def test_tickers_of_a_wide_file_are_known_by_its_header(tmp_path):
 
 def test_the_docs_show_files_that_are_read(tmp_path):
     text = (Path(__file__).parents[2] / "docs" / "your-data.md").read_text(encoding="utf-8")
-    blocks = [block for block in re.findall(r"^```\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)]
+    blocks = re.findall(r"^```\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
     for block in blocks[1:]:  # the first one is of the console
         path = tmp_path / "AAPL.csv"
         path.write_text(block, encoding="utf-8")
