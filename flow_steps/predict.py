@@ -46,6 +46,8 @@ def _data(params: dict[str, Any], saved: Forecaster | None) -> dict[str, Any]:
     others = saved.spec.tickers if saved and saved.about.across and "tickers" in given else ()
     tickers = {"tickers": tuple(dict.fromkeys([*given["tickers"], *others]))} if "tickers" in given else {}
     known = lineage.download_params(params["model"]) if saved else {}
+    if "source" in given:
+        known.pop("path", None)
     return {"source": "sample", **known, **given, **tickers, "end": params["date_end"]}
 
 

@@ -3,7 +3,8 @@
 Every column name that two modules share is declared here and nowhere else.
 """
 
-PRICE_COLUMNS = ("open", "high", "low", "close")
+RANGE_COLUMNS = ("open", "high", "low")
+PRICE_COLUMNS = (*RANGE_COLUMNS, "close")
 PRICES = ("date", "ticker", *PRICE_COLUMNS, "adj_close", "volume")
 # Adjusted bars: OHLC in units of adj_close, `quote` the close as the market quoted it on the day.
 BARS = ("date", "ticker", *PRICE_COLUMNS, "volume", "quote")

@@ -11,6 +11,7 @@ from mlflow.types.schema import AnyType
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
 from pricecast.forecasting.forecaster import Forecaster
+from pricecast.forecasting.raw_bars import columns_of
 from pricecast.schema import PRICE_COLUMNS, QUANTILE_COLUMNS
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +49,7 @@ def example(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame | None:
     bars = dataset.bars
     if not forecaster.about.across:
         bars = bars[bars["ticker"] == bars["ticker"].value_counts().idxmax()]
-    needed = forecaster.context.needed(bars)[["date", "ticker", *PRICE_COLUMNS, "volume"]]
+    needed = forecaster.context.needed(bars)[columns_of(forecaster.spec)]
     return needed.reset_index(drop=True) if 0 < len(needed) <= _MOST_ROWS else None
 
 

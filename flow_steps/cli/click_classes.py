@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from flow_steps.cli import checks, help_page
+from flow_steps.cli.source_of_path import settle_source
 from flow_steps.safety import output, secrets
 from pricecast.errors import InputError
 
@@ -67,8 +68,9 @@ class Command(click.Command):
             return super().make_context(*args, **more)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words, then refuse values that contradict each other."""
+        """Parse the words, settle the source of a path, and refuse values that contradict each other."""
         rest = super().parse_args(ctx, args)
+        settle_source(ctx)
         if not ctx.resilient_parsing and (problem := checks.problem(ctx.params)):
             raise click.UsageError(problem, ctx)
         return rest

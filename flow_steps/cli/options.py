@@ -35,13 +35,18 @@ def _required(flag: str, kind: Any, text: str) -> Decorator:
     return click.option(f"--{flag}", cls=click_classes.Option, type=kind, required=True, help=text)
 
 
-source = _option("source", SourceName(), "sample", f"Where the bars come from: {', '.join(sources.names())}.")
+source = _option(
+    "source",
+    SourceName(),
+    "sample",
+    f"Where the bars come from: {', '.join(sources.names())}; with --path alone, csv.",
+)
 tickers = _option(
     "tickers", Tickers(), "", "Tickers, such as AAPL,MSFT; empty: all of a csv source, AAPL of the sample."
 )
 start = _option("start", Date(), "", "First date, YYYY-MM-DD; empty: as far back as there is.")
 end = _option("end", Date(), "", "Last date, YYYY-MM-DD; empty: as late as there is.")
-path = _option("path", Address(), "", "csv: the file or folder to read. synthetic: gbm, ewma or planted.")
+path = _option("path", Address(), "", "The file or folder to read (source csv). synthetic: gbm, ewma or planted.")
 strict = _switch("strict", False, "Refuse bars that would need a repair.")
 allow_splits = _switch("allow-splits", False, "Accept jumps that look like splits nobody adjusted for.")
 prices = _required("prices", Address(), "Prices table: runs:/<id>/prices.parquet or a file.")

@@ -1,4 +1,4 @@
-"""Parsing of tickers, in files and in tables alike; `number_columns` and `date_formats` have the other cells."""
+"""Parsing of tickers, in files and in tables alike; `texts` has the other cells."""
 
 import logging
 

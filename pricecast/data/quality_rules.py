@@ -21,6 +21,11 @@ KINDS: dict[str, tuple[str, str]] = {
         "dropped",
         "adj_close is empty, not positive or outside 1e-12 to 1e15, though the ticker has it elsewhere",
     ),
+    "close_only": (
+        "reported",
+        "the ticker has no open, high or low in any row; each became the close, and the features that need them "
+        "are left out for all tickers of a dataset",
+    ),
     "missing_price": (
         "repaired",
         "open, high or low is empty, infinite or above 1e15; refilled as a non-positive one is",
@@ -39,6 +44,7 @@ KINDS: dict[str, tuple[str, str]] = {
         "repaired",
         "the open was moved to the high or low (by over 1e-9, less is rounding)",
     ),
+    "no_volume": ("reported", "the ticker has no volume in any row; it became 0"),
     "missing_volume": ("repaired", "the volume is empty, negative, infinite or above 1e20; it became 0"),
     "zero_volume": ("reported", "the volume is 0"),
     "repeated": (

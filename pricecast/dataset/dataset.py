@@ -1,5 +1,6 @@
 """The dataset artifact: adjusted bars, features with their spans, and scalers fitted on training rows only."""
 
+import logging
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from pricecast.data.adjust import adjust
 from pricecast.data.quality_rules import LOOKS_LIKE_SPLIT
 from pricecast.dataset import features, splits
 from pricecast.dataset.checks import check_quality, check_spans, check_tickers, has_context, too_short
+from pricecast.dataset.lacking import lacking, left, of_closes
 from pricecast.dataset.ordinary import ordinary
 from pricecast.dataset.panel import Panel, targets
 from pricecast.dataset.scalers import Scalers
@@ -22,7 +24,9 @@ from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
 from pricecast.files import read_json, read_parquet, seal, verify, write_json, write_parquet
 from pricecast.table_checks import check_bars, check_features, check_prices
+from pricecast.text import listed
 
+_log = logging.getLogger(__name__)
 _LIBRARIES = ("numpy", "pandas", "polars", "scikit-learn")
 
 
@@ -129,8 +133,8 @@ def build(
     bars = adjust(check_prices(prices))
     chosen = bounds(bars["date"], valid_size, test_size, valid_start, test_start)
     table = features.compute(bars, target)
-    names = list(features.FEATURES[target])
-    table["split"] = splits.assign(table, chosen, horizon, has_context(table, names, max_lookback))
+    usable = has_context(table, list(features.FEATURES[target]), max_lookback)
+    table["split"] = splits.assign(table, chosen, horizon, usable)
     dropped = too_short(table)
     keep = ~table["ticker"].isin(list(dropped))
     if not keep.any():
@@ -139,6 +143,7 @@ def build(
             + ": take a longer history, a shorter --max-lookback or other spans"
         )  # fmt: skip
     bars, table = bars[keep].reset_index(drop=True), table[keep].reset_index(drop=True)
+    bars, table, names = _of_what_is_there(bars, table, chosen.valid_start, target)
     kind = "minmax" if target == "price" else scaler
     spec = Spec(
         target=target, features=tuple(names), horizon=horizon, max_lookback=max_lookback,
@@ -149,6 +154,21 @@ def build(
     )  # fmt: skip
     scalers = fit_scalers(table, spec, np.flatnonzero(table["split"] == "train"))
     return Dataset(bars, table, scalers, spec, quality or {})
+
+
+def _of_what_is_there(
+    bars: pd.DataFrame, table: pd.DataFrame, until: pd.Timestamp, target: str
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return bars and features, and their names, without what some tickers lack; say so."""
+    lacks = lacking(bars, until)
+    names = left(target, lacks)
+    if features.RANGE in lacks:
+        bars = of_closes(bars)
+        table = features.compute(bars, target).assign(split=table["split"])
+    for name, tickers in lacks.items():
+        gone = ", ".join(feature for feature in features.NEEDS[name] if feature in features.FEATURES[target])
+        _log.warning("no %s of %s: models do without the features %s", name, listed(tickers), gone)
+    return bars, table[["date", "ticker", *names, "close", "scale", "split"]], names
 
 
 def bounds(

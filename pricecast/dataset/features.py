@@ -157,6 +157,13 @@ PRICE_FEATURES: Mapping[str, pl.Expr] = {
 }
 FEATURES: Mapping[str, Mapping[str, pl.Expr]] = {"return": RETURN_FEATURES, "price": PRICE_FEATURES}
 
+# What bars may lack, and the features that say nothing without it; others that use high or low take closes then.
+RANGE, VOLUME = "open, high and low", "volume"
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    RANGE: ("gap", "intraday", "garman_klass_10", "parkinson_10", "price_open", "price_high", "price_low"),
+    VOLUME: ("volume_z_20", "price_volume"),
+}
+
 _LONGEST_WINDOW = 60
 _DECAYS = (EWMA_DECAY, _wilder_decay(RSI_DAYS), _wilder_decay(ATR_DAYS))
 

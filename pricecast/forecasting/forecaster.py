@@ -1,6 +1,5 @@
 """The forecaster: a fitted model with its calibration, scalers and feature spec, from raw bars to forecasts."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -10,29 +9,24 @@ import numpy as np
 import pandas as pd
 
 from pricecast import models
-from pricecast.data import quality
 from pricecast.data.adjust import adjust
 from pricecast.dataset import features
 from pricecast.dataset.checks import has_context
+from pricecast.dataset.lacking import has, of_closes
 from pricecast.dataset.panel import Panel
 from pricecast.dataset.scalers import Scalers
 from pricecast.dataset.spec import Spec
-from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.forecasting import saved
 from pricecast.forecasting.calibration import Calibration
 from pricecast.forecasting.context import Context, walked_rows
 from pricecast.forecasting.out_of_fold import OutOfFold
+from pricecast.forecasting.raw_bars import clean
 from pricecast.forecasting.settings import DEFAULTS, Settings
 from pricecast.forecasting.table import forecast_table
 from pricecast.model_output import FARTHEST, check_forecast
 from pricecast.models import About, Forecast, Model
-from pricecast.schema import PRICE_COLUMNS
 from pricecast.statistics import conformal
-from pricecast.table_checks import require
-
-_NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -152,8 +146,9 @@ class Forecaster:
         """Forecast the next `horizon` trading days after the last bar of every ticker.
 
         Args:
-            raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted; date and
-                ticker as columns or in the index, all as text, numbers, categories, Arrow's or pandas' types.
+            raw: date, ticker, open, high, low, close, volume, and adj_close where prices are not adjusted; open,
+                high and low, or volume, only if it was trained with them. Date and ticker as columns or in the
+                index, all as text, numbers, categories, Arrow's or pandas' types.
                 At least `context.bars_needed` bars a ticker; where the calibration is updated after the fit, as
                 many up to `context.follows_from` and all later ones.
 
@@ -163,7 +158,9 @@ class Forecaster:
         Raises:
             InputError: columns or bars are missing, or the bars are broken beyond repair.
         """
-        bars = adjust(_clean(raw, self.spec.allow_splits))
+        bars = adjust(clean(raw, self.spec))
+        if not has(self.spec.features, features.RANGE):
+            bars = of_closes(bars)
         table = features.compute(bars, self.spec.target)
         complete = has_context(table, self.spec.features, self.model.lookback)
         last = ~table["ticker"].duplicated(keep="last")
@@ -206,21 +203,3 @@ def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
 
 def _own_quantiles(forecast: Forecast) -> np.ndarray:
     return conformal.normal_quantiles(forecast) if forecast.quantiles is None else forecast.quantiles
-
-
-def _without_index(raw: pd.DataFrame) -> pd.DataFrame:
-    """Return bars with date and ticker as columns, where they stand in the index."""
-    inside = [name for name in ("date", "ticker") if name in raw.index.names and name not in raw.columns]
-    return raw.reset_index(inside) if inside else raw
-
-
-def _clean(raw: pd.DataFrame, allow_splits: bool) -> pd.DataFrame:
-    raw = _without_index(raw)
-    require(raw, ["date", "ticker", *PRICE_COLUMNS, "volume"], "the bars")
-    bars = raw if "adj_close" in raw.columns else raw.assign(adj_close=np.nan)
-    # A forecaster has no clock: the last bar is the cutoff, whenever it is.
-    prices, report = quality.clean(bars, as_of=_NEVER, strict=False, allow_splits=allow_splits)
-    for finding in report["findings"]:
-        if finding["action"] in ("dropped", "repaired"):
-            _log.warning("%s: %d bars %s", finding["kind"], finding["count"], finding["action"])
-    return prices

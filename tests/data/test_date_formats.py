@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricecast.data.date_formats import dates
+from pricecast.data.texts.date_formats import dates
 from pricecast.errors import InputError
 
 

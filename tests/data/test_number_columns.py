@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricecast.data.number_columns import numbers
+from pricecast.data.texts.number_columns import numbers
 from pricecast.errors import InputError
 
 

@@ -29,7 +29,7 @@ from tests.support.stress import Count, answer
 EXACT = (
     "unsorted", "duplicate", "time_of_day", "future", "missing_close", "non_positive_close", "missing_adjustment",
     "missing_price", "non_positive_price", "high_below_low", "close_outside_range", "open_outside_range",
-    "missing_volume", "zero_volume", "repeated", "misprint", "range", "interpolated",
+    "close_only", "no_volume", "missing_volume", "zero_volume", "repeated", "misprint", "range", "interpolated",
     "unadjusted", "weekend", "gap", "stale", "unfinished",
 )  # fmt: skip
 TOLD_MOVES = ("jump", "double_adjustment")

@@ -224,7 +224,11 @@ TABLES: dict[str, Entry] = {
     "missing_volume": Entry("NaN as volume", partial(cell, "volume", NAN), "repaired", {"missing_volume": 1}),
     "negative_volume": Entry("negative volume", partial(cell, "volume", -7), "repaired", {"missing_volume": 1}),
     "zero_volume": Entry("volume 0", partial(cell, "volume", 0), "reported", {"zero_volume": 1}),
-    "no_volume": Entry("no volume at all", partial(whole, "volume", NAN), "repaired", {"missing_volume": EVERY}),
+    "no_volume": Entry("no volume at all", partial(whole, "volume", NAN), "reported", {"no_volume": 1}),
+    "close_only": Entry(
+        "no open, high and low at all", lambda bars: bars.assign(open=NAN, high=NAN, low=NAN), "reported",
+        {"close_only": 1}, forecast="refused",
+    ),
     "no_adj_close": Entry("an empty adj_close", partial(whole, "adj_close", NAN), "reported", {"unadjusted": 1}),
     "hole_in_adj_close": Entry(
         "one adj_close is missing", partial(cell, "adj_close", NAN), "dropped", {"missing_adjustment": 1}
@@ -439,7 +443,7 @@ TABLES: dict[str, Entry] = {
         lambda bars: bars.rename(columns=lambda name: name.replace("_", " ").title()), doors=FILES,
     ),
     "renamed": Entry(
-        "columns of other names", lambda bars: bars.rename(columns={"close": "Schluss"}), "refused",
+        "columns of other names", lambda bars: bars.rename(columns={"close": "Kurs"}), "refused",
         says="missing: close",
     ),
     "missing_column": Entry(
@@ -450,8 +454,11 @@ TABLES: dict[str, Entry] = {
         "a column twice", twice, "refused", says="expected one column close", doors=(TABLE, CSV)
     ),
     "two_levels": Entry(
-        "columns of two levels, as yfinance returns them", stack_columns, "refused",
-        says="expected one line of column names", doors=(TABLE, PARQUET),
+        "columns of two levels, as yfinance returns them, not read by the reader", stack_columns, "refused",
+        says="expected one line of column names", doors=(TABLE,),
+    ),
+    "two_levels_file": Entry(
+        "columns of two levels in a file, as yfinance returns them", stack_columns, doors=(PARQUET,)
     ),
 }  # fmt: skip
 
@@ -461,7 +468,6 @@ LINES = "".join(
     for day in (3, 4, 5, 6, 7, 10, 11, 12)
 )
 PLAIN = HEADER + LINES
-ONE_HEADER = "expected one line of column names"
 
 
 def text(content: str, encoding: str = "utf-8") -> Callable[[], bytes]:
@@ -493,8 +499,8 @@ CONTENTS: dict[str, File] = {
     "bom": File("a byte order mark", "AAA.csv", text(PLAIN, "utf-8-sig"), "accepted"),
     "windows_lines": File("line ends of Windows", "AAA.csv", text(PLAIN.replace("\n", "\r\n")), "accepted"),
     "blank_lines": File("blank lines", "AAA.csv", text(PLAIN.replace("\n", "\n\n")), "accepted"),
-    "mac_lines": File("line ends of old Macs", "AAA.csv", text(PLAIN.replace("\n", "\r")), says="readable UTF-8"),
-    "utf_16": File("UTF-16", "AAA.csv", text(PLAIN, "utf-16"), says="got UTF-16 or binary"),
+    "mac_lines": File("line ends of old Macs", "AAA.csv", text(PLAIN.replace("\n", "\r")), "accepted"),
+    "utf_16": File("UTF-16", "AAA.csv", text(PLAIN, "utf-16"), "accepted"),
     "latin_1": File("Latin-1", "AAA.csv", text("Datum,\u00d6ffnung\n" + LINES, "latin-1"), says="save it as UTF-8"),
     "ragged_short": File("a row with too few cells", "AAA.csv", text(PLAIN + "2024-06-13,1,2\n"), says="got 3"),
     "ragged_long": File(
@@ -525,17 +531,20 @@ CONTENTS: dict[str, File] = {
     "formula_date": File("a formula as date", "AAA.csv", put(0, "=TODAY()"), says="got '=TODAY()' in row 2"),
     "two_headers": File(
         "the two header lines of yfinance", "AAA.csv",
-        text("Ticker,AAA,AAA,AAA,AAA,AAA\n" + HEADER + LINES), says=ONE_HEADER,
+        text("Ticker,AAA,AAA,AAA,AAA,AAA,AAA\n" + HEADER + LINES), "accepted",
     ),
     "three_headers": File(
         "the three header lines of yfinance", "AAA.csv",
-        text("Price,Open,High,Low,Close,Volume\nTicker,AAA,AAA,AAA,AAA,AAA\nDate,,,,,\n" + LINES), says=ONE_HEADER,
+        text("Price,Open,High,Low,Close,Volume,Adj Close\nTicker,AAA,AAA,AAA,AAA,AAA,AAA\nDate,,,,,,\n" + LINES),
+        "accepted",
     ),
     "name": File(
         "a file name that is no ticker", "AAA (1).csv", text(PLAIN), says="name the file after its ticker"
     ),
-    "suffix": File("another kind of file", "AAA.xlsx", text(PLAIN), says="ending in .csv, .txt, .parquet"),
-    "zip": File("a workbook named .csv", "AAA.csv", lambda: b"PK\x03\x04\x14\0\6\0" * 99, says="binary data"),
+    "suffix": File("another kind of file", "AAA.xls", text(PLAIN), says="ending in .csv, .txt"),
+    "zip": File(
+        "a damaged zip file", "AAA.csv", lambda: b"PK\x03\x04\x14\0\6\0" * 99, says="sound gzip or zip file"
+    ),
     "binary_csv": File("random bytes named .csv", "AAA.csv", lambda: bytes(range(255, -1, -1)) * 9, says="UTF-8"),
     "binary_parquet": File(
         "random bytes named .parquet", "AAA.parquet", lambda: bytes(range(256)) * 9, says="sound parquet"

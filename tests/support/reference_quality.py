@@ -137,11 +137,22 @@ def cells_of_table(table):
 def _fields(header, columns, stem):
     plain = [re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in header]
     plain = ["adj_close" if name == "adjclose" else name for name in plain]
-    if any(plain.count(name) > 1 for name in FIELDS) or not {*FIELDS[2:6], "date"} <= set(plain):
+    if "date" not in plain and str(header[0]).strip().lower() in ("", "index", "unnamed: 0"):
+        plain[0] = "date"  # an index without a name
+    if any(plain.count(name) > 1 for name in FIELDS) or not {"close", "date"} <= set(plain):
+        raise RefusedError("columns")
+    if len({"open", "high", "low"} & set(plain)) in (1, 2):
         raise RefusedError("columns")
     found = {name: columns[plain.index(name)] for name in FIELDS if name in plain}
     n = len(columns[0])
-    return {"ticker": [stem] * n, "adj_close": [None] * n, "volume": [0.0] * n} | found
+    return {
+        "ticker": [stem] * n,
+        "adj_close": [None] * n,
+        "open": [None] * n,
+        "high": [None] * n,
+        "low": [None] * n,
+        "volume": [None] * n,
+    } | found
 
 
 def _is_void(line):
@@ -150,10 +161,18 @@ def _is_void(line):
     return not line.strip(' \t\r\n,;|"') or (line.startswith("#") and not is_error) or line.startswith("sep=")
 
 
+def _is_footer(cells, width):
+    """True for words that end the file, in a line too short for a row."""
+    return len(cells) < width and re.match(r"[^\w#]*[A-Za-z]", cells[0].strip())
+
+
 def cells_of_csv(content, stem):
     try:
         # What is no UTF-8 is no part of a name, a date or a number, and may stand elsewhere.
-        text = [f"{line}\n" for line in content.decode("utf-8-sig", "replace").removesuffix("\n").split("\n")]
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        decoded = content.decode(encoding, "replace")
+        decoded = decoded if "\n" in decoded else decoded.replace("\r", "\n")
+        text = [f"{line}\n" for line in decoded.removesuffix("\n").split("\n")]
         needed = {"date", "open", "high", "low", "close"}
         while text and _is_void(text[0]) and not needed <= {*re.split(r"[^a-z]+", text[0].lower())}:
             text.pop(0)
@@ -166,6 +185,8 @@ def cells_of_csv(content, stem):
     except csv.Error as error:
         raise RefusedError(str(error)) from error
     lines = [line for line in lines if len(line) == len(lines[0]) or not _is_void(line[0])]
+    while len(lines) > 2 and _is_footer(lines[-1], len(lines[0])):
+        lines.pop()
     if len(lines) < 2 or any(len(line) != len(lines[0]) for line in lines):
         raise RefusedError("shape")
     return _fields(lines[0], list(zip(*lines[1:], strict=True)), stem)
@@ -232,9 +253,14 @@ def _one(name, rows, as_of, done):
     if not kept or (len(kept) > 1 and len({values["close"] for _, values in kept}) == 1):
         raise RefusedError("empty or constant")
     last = None
+    bare = all(math.isnan(values[field]) for _, values in kept for field in ("open", "high", "low"))
+    untraded = all(math.isnan(values["volume"]) for _, values in kept)
     for _, values in kept:
         _mend(name, values, last, note)
         last = values["close"]
+    for known, kind, instead in ((bare, "missing_price", "close_only"), (untraded, "missing_volume", "no_volume")):
+        if known:
+            note[kind][name], note[instead][name] = 0, 1
     copies = _copies(kept)
     note["repeated"][name] = len(copies)
     kept = [row for i, row in enumerate(kept) if i not in copies]

@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 
 from pricecast.data import parsing
-from pricecast.data.date_formats import dates
-from pricecast.data.number_columns import numbers
 from pricecast.data.quality.filled import check_interpolated
 from pricecast.data.quality.misprints import drop_misprints, fit_ends
 from pricecast.data.quality.oddities import check_calendar, check_last, check_moves
@@ -19,6 +17,8 @@ from pricecast.data.quality.repairs import check_volume, drop, fit_range, order,
 from pricecast.data.quality.repeats import drop_copies
 from pricecast.data.quality.rows import Rows
 from pricecast.data.quality_rules import ADVICE, KINDS, LOOKS_LIKE_SPLIT, STRICT
+from pricecast.data.texts.date_formats import dates
+from pricecast.data.texts.number_columns import numbers
 from pricecast.errors import InputError
 from pricecast.schema import DATE_DTYPE, HUGE, HUGE_VOLUME, PRICES, TINY
 from pricecast.table_checks import check_prices, require

@@ -18,6 +18,8 @@ def check_moves(rows: Rows) -> None:
     close, adjusted = np.log(rows.columns["close"]), np.log(rows.columns["adj_close"])
     move, adjusted_move = close - rows.previous(close), adjusted - rows.previous(adjusted)
     night = np.where(rows.guessed_open, np.nan, np.log(rows.columns["open"]) - rows.previous(close))
+    # Without any open, a move is all that a split shows itself by.
+    night = np.where(rows.of_tickers_with(~rows.guessed_open), night, move)
     is_adjusted = ~np.isnan(adjusted)
     real, times = np.where(is_adjusted, adjusted_move, move), np.exp(move)
     apart = is_adjusted & (np.abs(move - adjusted_move) > APART)

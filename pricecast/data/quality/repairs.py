@@ -45,8 +45,11 @@ def drop(rows: Rows, as_of: pd.Timestamp) -> None:
 def refill(rows: Rows) -> None:
     """Fill in missing and impossible opens, highs and lows; swap a high that is below its low."""
     open_, high, low, close = (rows.columns[name] for name in ("open", "high", "low", "close"))
+    known = ~(np.isnan(open_) & np.isnan(high) & np.isnan(low))
+    ranged = rows.of_tickers_with(known)
+    rows.note("close_only", rows.first & ~ranged, "no open, high or low in any row")
     text = "open {open:g}, high {high:g}, low {low:g}, close {close:g}"
-    rows.note("missing_price", np.isnan(open_) | np.isnan(high) | np.isnan(low), text)
+    rows.note("missing_price", ranged & (np.isnan(open_) | np.isnan(high) | np.isnan(low)), text)
     rows.note("non_positive_price", (open_ <= 0) | (high <= 0) | (low <= 0), text)
     sound_high, sound_low = high > 0, low > 0
     crossed = sound_high & sound_low & (high < low)
@@ -77,7 +80,9 @@ def fit_range(rows: Rows) -> None:
 def check_volume(rows: Rows) -> None:
     """Set missing and negative volumes to zero."""
     volume = rows.columns["volume"]
+    traded = rows.of_tickers_with(~np.isnan(volume))
     missing = ~(volume >= 0)
-    rows.note("missing_volume", missing, "volume {volume:g}")
+    rows.note("no_volume", rows.first & ~traded, "no volume in any row")
+    rows.note("missing_volume", missing & traded, "volume {volume:g}")
     rows.note("zero_volume", volume == 0, "volume 0")
     rows.columns["volume"] = np.where(missing, 0.0, volume)

@@ -45,6 +45,10 @@ class Rows:
         previous[self.first] = np.nan
         return previous
 
+    def of_tickers_with(self, rows: np.ndarray) -> np.ndarray:
+        """Mark all rows of the tickers that have any of the rows of a mask, (n,)."""
+        return (np.bincount(self.code, weights=rows, minlength=len(self.tickers)) > 0)[self.code]
+
     def note(self, kind: str, rows: np.ndarray, text: str, **values: np.ndarray) -> None:
         """Record a finding.
 

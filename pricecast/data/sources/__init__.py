@@ -66,6 +66,15 @@ def is_live(source: str) -> bool:
     return bool(_module(source).LIVE)
 
 
+def takes_path(source: str) -> bool:
+    """Return True unless a source says by `TAKES_PATH = False` that it has no use for a path.
+
+    Raises:
+        InputError: there is no such source.
+    """
+    return bool(getattr(_module(source), "TAKES_PATH", True))
+
+
 def load(request: Request) -> Raw:
     """Fetch raw daily bars, in the order of the tickers asked for.
 

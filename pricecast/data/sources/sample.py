@@ -8,6 +8,7 @@ import pandas as pd
 from pricecast.data.sources import Request
 
 LIVE = False
+TAKES_PATH = False
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 
 

@@ -19,6 +19,7 @@ from pricecast.errors import InputError
 logger = logging.getLogger(__name__)
 
 LIVE = True
+TAKES_PATH = False
 ATTEMPTS = 5
 WAIT = tenacity.wait_exponential(multiplier=2, max=60)  # 2, 4, 8, 16 seconds
 TIMEOUT = 20.0  # seconds per request

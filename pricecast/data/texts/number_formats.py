@@ -37,6 +37,7 @@ _FORMATS = (*_POINT, *_COMMA)
 # Sets of formats are bits of an integer, the first format its lowest bit.
 ANY, PLAIN, POINTS = (1 << len(_FORMATS)) - 1, 1, (1 << len(_POINT)) - 1
 COMMAS = ANY - POINTS
+PLAIN_COMMA = 1 << len(_POINT)
 
 
 def read(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from csv import Error as CsvError
 from csv import reader
-from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,25 +11,25 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from pricecast.data.text_layout import BLANK, NO_VALUE, Layout
+from pricecast.data.texts.layout import BLANK, NO_VALUE, Layout
 from pricecast.errors import InputError
 
-# What Excel writes into cells, which begins as a comment does.
-_EXCEL_ERRORS = (b"#N/A", b"#NULL!", b"#REF!", b"#VALUE!", b"#NAME?", b"#NUM!", b"#DIV/0!")
 Skip: TypeAlias = Callable[[list[str]], bool] | None
 
 
 def read(
+    data: bytes,
     path: Path,
     about: Layout,
     places: dict[str, int],
     numbers: Collection[str],
     skip: Skip = None,
 ) -> pd.DataFrame:
-    """Read some columns of a text; blank lines and comments are left out.
+    """Read some columns of a text; blank lines are left out.
 
     Args:
-        path: of the text.
+        data: the text, without what is no row.
+        path: of the file, for messages.
         about: its layout.
         places: position of each column to read, by the name to give it.
         numbers: names of the columns that become numbers where each of their cells is one, and text elsewhere.
@@ -39,7 +38,6 @@ def read(
     Raises:
         InputError: a line has another number of cells, or a cell is not UTF-8.
     """
-    data = _without_comments(path.read_bytes(), about.lines)
     sound = data.isascii() or _is_utf8(data)
     data = data if sound else data.decode("utf-8", "replace").encode()
     try:
@@ -54,19 +52,6 @@ def read(
     if not (sound or skip) and any(NO_VALUE in str(cell) for name in table for cell in table[name].unique()):
         raise InputError(f"expected a readable UTF-8 text in {path}, got other bytes: save it as UTF-8")
     return table
-
-
-def _without_comments(data: bytes, lines: int) -> bytes:
-    """Leave out the lines below the header that begin with `#`, if no quote around several lines is open."""
-    if b"\n#" not in data:
-        return data
-    every = BytesIO(data).readlines()
-    kept, is_quoted = every[:lines], False
-    for line in every[lines:]:
-        if is_quoted or not line.startswith(b"#") or line.startswith(_EXCEL_ERRORS):
-            kept.append(line)
-            is_quoted ^= line.count(b'"') % 2 == 1
-    return b"".join(kept)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pricecast.data.date_texts import NO_DATE, hint, read_date
-from pricecast.data.swapped_dates import daily, swapped
+from pricecast.data.texts.date_texts import LATE, LATE_FROM, NO_DATE, SINCE_1970, hint, read_date
+from pricecast.data.texts.swapped_dates import daily, swapped
 from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import short
@@ -42,30 +42,69 @@ def dates(
     >>> dates(pd.Series(["12/03/2024", "13/03/2024"]), "a.csv").astype(str).tolist()
     ['2024-03-12', '2024-03-13']
     """
+    return parse(column, where, tickers, rows)[0]
+
+
+def parse(
+    column: pd.Series, where: str, tickers: np.ndarray | None = None, rows: np.ndarray | None = None
+) -> tuple[pd.Series, str]:
+    """Parse dates as `dates` does; return them, and in words the form that they were found to have."""
     chosen = np.ones(len(column), bool) if rows is None else rows
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(column):
-        readings = np.repeat(column.dt.tz_localize(None).to_numpy()[:, None], 2, axis=1)
-        styles = np.full(len(column), "", dtype="U1")
-    else:
-        # As text first: equal instants of two time zones are two local dates.
-        codes, unique = pd.factorize(_text(column))
-        parsed = [*(read_date(str(value)) for value in unique), (NO_DATE, NO_DATE, "")]
-        readings = np.array([reading[:2] for reading in parsed], dtype="datetime64[us]")[codes]
-        styles = np.array([reading[2] for reading in parsed])[codes]
+    readings, styles = _readings(column)
     found, cells = readings[chosen], _Cells(column[chosen], np.flatnonzero(chosen) + 1, where)
     _check_dates(found, cells)
     apart = found[:, 0] != found[:, 1]
     order, of = np.array([True, False]), np.zeros(len(found)) if tickers is None else tickers[chosen]
+    kinds = set(styles[chosen])
+    in_utc = kinds and kinds <= {"", LATE, SINCE_1970}
     if apart.any():
-        order = _order(found, readings[~chosen], of)
-    if len(set(styles[chosen])) > 1 or not order.any():
+        order = _day_of_utc(found, SINCE_1970 in kinds) if in_utc else _order(found, readings[~chosen], of)
+    if len(kinds - {LATE} if LATE in kinds and kinds <= {"", LATE} else kinds) > 1 or not order.any():
         raise InputError(_two_forms(found, styles[chosen], cells))
     if order.all():
         raise InputError(_two_readings(found, int(apart.argmax()), cells))
     result = pd.Series(found[:, int(order.argmax())])
     if len(result) and (wrong := swapped(result, of)):
         raise InputError(_swapped(result, *wrong, cells))
-    return result
+    return result, _form(kinds, bool(apart.any()), int(order.argmax()))
+
+
+def _readings(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return both readings of each date, (n, 2), and the styles, (n,)."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(column):
+        moments = column.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        late = np.full(len(column), str(getattr(column.dt, "tz", None)) == "UTC")
+        late &= moments - moments.astype("datetime64[D]") >= LATE_FROM
+        return np.column_stack([moments, np.where(late, moments + np.timedelta64(1, "D"), moments)]), np.where(
+            late, LATE, ""
+        )
+    # As text first: equal instants of two time zones are two local dates.
+    codes, unique = pd.factorize(_text(column))
+    parsed = [*(read_date(str(value)) for value in unique), (NO_DATE, NO_DATE, "")]
+    readings = np.array([reading[:2] for reading in parsed], dtype="datetime64[us]")[codes]
+    return readings, np.array([reading[2] for reading in parsed])[codes]
+
+
+def _form(kinds: set[str], is_open: bool, order: int) -> str:
+    if kinds & {LATE, SINCE_1970}:
+        form = "dates since 1970" if SINCE_1970 in kinds else "dates in UTC"
+        return f"{form}, of the day that follows in the east" if is_open and order else form
+    return ("dates month-first" if order else "dates day-first") if is_open else ""
+
+
+def _day_of_utc(readings: np.ndarray, is_number: bool) -> np.ndarray:
+    """Return which of the days that late moments in UTC may be of the column can have, (2,).
+
+    A market's day begins up to 13 hours before that of UTC. What stands at 23:00 may be the opening in Sydney or a
+    midnight in Berlin, both of the next day, and what stands at 21:00 the close in New York. Weekends tell, where a
+    market has a bar before and after one and never on one.
+    """
+    days = readings.astype("datetime64[D]").astype("int64") + 3  # whole weeks from a Monday on
+    rests = np.all(days % 7 < 5, axis=0) & (np.ptp(days // 7, axis=0) > 0)
+    if rests[0] != rests[1]:
+        return rests
+    # As text, a date stands there as well.
+    return np.array([True, is_number])
 
 
 class _Cells(NamedTuple):
@@ -82,6 +121,8 @@ class _Cells(NamedTuple):
 
 def _text(column: pd.Series) -> pd.Series:
     is_text = isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.infer_dtype(column) == "string"
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        return column.astype("Int64").map(str)  # seconds since 1970
     return column if is_text else column.map(str)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pricecast.data.number_formats import ANY, COMMAS, PLAIN, POINTS, read
+from pricecast.data.texts.number_formats import ANY, COMMAS, PLAIN, PLAIN_COMMA, POINTS, read
 from pricecast.errors import InputError
 from pricecast.text import short
 
@@ -69,7 +69,14 @@ def numbers(
     >>> numbers(pd.DataFrame({"close": ["0,845", "1,234"]}), "a.csv")["close"].tolist()
     [0.845, 1.234]
     """
-    chosen = np.ones(len(table), bool) if rows is None else rows
+    return parse(table, where, rows, plain)[0]
+
+
+def parse(
+    table: pd.DataFrame, where: str, rows: np.ndarray | None = None, plain: bool = True
+) -> tuple[dict[str, np.ndarray], str]:
+    """Parse numbers as `numbers` does; return them, and in words the format that they were found to have."""
+    chosen, form = np.ones(len(table), bool) if rows is None else rows, ""
     texts = [name for name in table.columns if not _is_numeric(table[name])]
     result = {name: _floats(table[name][chosen]) for name in table.columns if name not in texts}
     if texts and chosen.any():
@@ -84,7 +91,15 @@ def numbers(
             raise InputError(_two_readings(cells, opened[0], where) if opened else _two_formats(cells, where))
         values = cells.values[cells.codes, 0 if formats & POINTS else 1]
         result |= {name: values[:, i] for i, name in enumerate(texts)}
-    return {name: result.get(name, np.empty(0)) for name in table.columns}
+        form = _form(formats)
+    return {name: result.get(name, np.empty(0)) for name in table.columns}, form
+
+
+def _form(formats: int) -> str:
+    """Return what is odd about numbers as text, in words; both readings of the others are one."""
+    grouped = "" if formats & (PLAIN | PLAIN_COMMA) else "thousands marked"
+    comma = "" if formats & POINTS else "decimal comma"
+    return ", ".join(filter(None, (comma, grouped)))
 
 
 def _is_numeric(column: pd.Series) -> bool:

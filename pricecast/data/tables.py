@@ -1,0 +1,180 @@
+"""Tables of bars as they come: the columns that are known, from a file or a frame, as text or numbers."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pricecast.data.parsing import ticker_of
+from pricecast.data.texts import files, spreadsheets
+from pricecast.data.texts.arrangement import LONG, Name, Places, arrange
+from pricecast.data.texts.column_names import NUMBERS, field_of, volumes
+from pricecast.data.texts.encodings import PACKED, TEXTS, read_text
+from pricecast.data.texts.layout import layout
+from pricecast.data.texts.leftovers import bars_alone
+from pricecast.data.texts.number_formats import NULLS
+from pricecast.errors import InputError
+from pricecast.files import read_parquet
+
+SUFFIXES = (*TEXTS, ".parquet", ".xlsx", *PACKED)
+_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+class Table(NamedTuple):
+    """A long table of known fields.
+
+    Attributes:
+        frame: under the names of the fields; texts stay texts.
+        has_point: numbers have a decimal point by custom.
+        notes: what was recognised, in words.
+        is_wide: each ticker had columns of its own.
+    """
+
+    frame: pd.DataFrame
+    has_point: bool
+    notes: list[str]
+    is_wide: bool = False
+
+
+def of_file(path: Path, asked: Sequence[str] = ()) -> Table:
+    """Read the known columns of a file.
+
+    Args:
+        path: of a text, perhaps packed, of parquet or of Excel.
+        asked: tickers; of a text, lines of others may be broken.
+
+    Raises:
+        InputError: it cannot be read, or is no table of bars.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
+    if suffix == ".parquet":
+        return of_frame(read_parquet(path), path)
+    if suffix == ".xlsx":
+        table = of_frame(spreadsheets.read(path), path)
+        return table._replace(notes=["Excel", *table.notes])
+    data, notes = read_text(path)
+    about = layout(data, path)
+    places = arrange(about.header, path)
+    flat = _flat(places)
+    numbers = {name for name in flat if name.rpartition("\t")[2] in NUMBERS}
+    date = next(iter(places.values()))["date"]
+    cells = [flat[name] for name in sorted(numbers)]
+    data, left_out = bars_alone(data, about.lines, about.delimiter, date, cells)
+    skip = partial(_is_of_others, places[LONG].get("ticker"), asked) if asked and LONG in places else None
+    frame = files.read(data, path, about, flat, numbers, skip)
+    said = [*notes, _MARKS.get(about.delimiter, about.delimiter), about.note, *_said(about.header, places)]
+    said += left_out
+    # Columns that semicolons part are mostly of a country with a decimal comma.
+    return Table(_long(frame, places), about.delimiter == ",", said, LONG not in places)
+
+
+def of_frame(frame: pd.DataFrame, where: Path | str) -> Table:
+    """Return the known columns of a frame.
+
+    Args:
+        frame: with dates, and perhaps tickers, as columns or in the index; columns of one level or of two.
+        where: its name in messages.
+
+    Raises:
+        InputError: it is no table of bars.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(
+            f"expected a path or a pandas DataFrame, got {type(frame).__name__}: convert it, as with to_pandas()"
+        )
+    names = _names(frame)
+    table = frame
+    if not isinstance(frame.index, pd.RangeIndex):
+        index = frame.index.to_frame(index=False)
+        inside = [_label(name) for name in frame.index.names]
+        has_dates = any(field_of(_text(name)) == "date" for name in names)
+        inside = ["date" if not name and not has_dates else name for name in inside]
+        fresh = [i for i, name in enumerate(inside) if name not in names]
+        if not (has_dates and inside == [""]):
+            values = pd.concat([index.iloc[:, fresh], frame.reset_index(drop=True)], axis=1)
+            table, names = values, [*(inside[i] for i in fresh), *names]
+    places = arrange(names, where)
+    flat = _flat(places)
+    known = table.iloc[:, list(flat.values())].set_axis(list(flat), axis=1).reset_index(drop=True)
+    return Table(_long(known, places), True, _said(names, places), LONG not in places)
+
+
+def tickers_in_header(path: Path) -> set[str] | None:
+    """Return the tickers that a text names in its header; none where a column does, None where nothing does."""
+    places = arrange(layout(read_text(path).data, path).header, path)
+    if LONG not in places:
+        return set(places)
+    return set() if "ticker" in places[LONG] else None
+
+
+def _names(frame: pd.DataFrame) -> list[Name]:
+    if frame.columns.nlevels == 1:
+        return [_text(name) for name in frame.columns]
+    return [
+        parts[0] if len(parts) == 1 else parts
+        for column in frame.columns
+        for parts in [tuple(part for part in map(_label, column) if part)]
+    ]
+
+
+def _label(name: object) -> str:
+    return "" if name is None or (isinstance(name, float) and np.isnan(name)) else str(name)
+
+
+def _text(name: object) -> str:
+    return " ".join(name) if isinstance(name, tuple) else _label(name)
+
+
+def _flat(places: Places) -> dict[str, int]:
+    """Return positions by name; those of tickers have it in front, but for the date, which they share."""
+    flat = dict(places.get(LONG, {}))
+    for ticker, fields in places.items():
+        if ticker != LONG:
+            flat |= {field if field == "date" else f"{ticker}\t{field}": place for field, place in fields.items()}
+    return flat
+
+
+def _long(frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+    """Return a frame with one row for a ticker and date, without those of a wide one that have nothing."""
+    if LONG in places or frame.empty:
+        return frame
+    parts = []
+    for ticker, fields in places.items():
+        names = {field if field == "date" else f"{ticker}\t{field}": field for field in fields}
+        own = frame[list(names)].set_axis(list(names.values()), axis=1)
+        own = own[~_is_empty(own["close"])]
+        parts.append(own.assign(ticker=ticker))
+    # Categories of texts differ from column to column.
+    return pd.concat([part.astype({n: object for n in part if part[n].dtype == "category"}) for part in parts],
+                     ignore_index=True)  # fmt: skip
+
+
+def _is_empty(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.isna()
+    return column.isna() | column.astype(str).str.strip().str.lower().isin(NULLS)
+
+
+def _said(names: list[Name], places: Places) -> list[str]:
+    if LONG not in places:
+        of_bars = any(set(fields) - {"date", "close"} for fields in places.values())
+        return ["wide, columns for each ticker" if of_bars else "wide, a close for each ticker"]
+    texts, own = [_text(name) for name in names], places[LONG]
+    notes = []
+    if (several := volumes(texts)) and "volume" not in own:
+        notes.append(f"no volume, as it may be {' or '.join(several)}: rename one to volume")
+    if (close := texts[own["close"]]).strip().lower() != "close":
+        notes.append(f"close from {close}")
+    return notes
+
+
+def _is_of_others(place: int | None, asked: Sequence[str], cells: list[str]) -> bool:
+    """Return True if a line names a ticker, and nowhere one that was asked for: its cells may have moved."""
+    name = "" if place is None else "".join(cells[place : place + 1]).strip()
+    is_name = name.isdigit() or name.strip("0123456789.,:/-")  # and no date or price
+    return bool(is_name) and {*map(ticker_of, cells)}.isdisjoint(asked)

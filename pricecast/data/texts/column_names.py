@@ -1,0 +1,105 @@
+"""Names of columns, as our own tables, Yahoo, Stooq, Nasdaq Data Link and some other sites spell them."""
+
+import re
+from pathlib import Path
+
+from pricecast.errors import InputError
+from pricecast.schema import PRICE_COLUMNS, RANGE_COLUMNS
+
+# Accepted names per field, the first match wins. "Adj. Open" becomes adj_open and is never taken for open.
+SPELLINGS = {
+    "date": (
+        "date", "datetime", "timestamp", "open_time", "time", "trade_date", "trading_date", "observation_date",
+        "snapped_at", "gmt_time", "unix", "datum", "data", "day",
+    ),
+    "ticker": ("ticker", "symbol", "name"),
+    "open": ("open", "erster", "otwarcie"), "high": ("high", "hoch", "najwyzszy"),
+    "low": ("low", "tief", "najnizszy"),
+    "close": (
+        "close", "close_last", "price", "settle", "last", "nav", "value", "schlusskurs", "schluss", "zamkniecie",
+    ),
+    "volume": ("volume", "vol", "total_trade_quantity", "total_volume", "stuecke", "wolumen"),
+    "adj_close": ("adj_close", "adjclose", "adjusted_close", "adjusted"), "time": ("time",), "period": ("per",),
+}  # fmt: skip
+REQUIRED = ("date", *PRICE_COLUMNS)
+_VOLUME = "volume"  # begins the names of others, such as "Volume BTC"
+NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
+# The first column of a table with an index.
+UNNAMED = ("", "unnamed: 0", "index")
+
+
+class NoBarsError(InputError):
+    """A file without a bar in it: empty, a header alone, or no table at all."""
+
+
+def field_of(name: str) -> str | None:
+    """Return the field that a column's name spells, None if it is none.
+
+    >>> field_of("Close/Last"), field_of("Adj. Close"), field_of("Adj. Open")
+    ('close', 'adj_close', None)
+    """
+    plain = _plain(name)
+    return next((field for field, spellings in SPELLINGS.items() if plain in spellings), None)
+
+
+def is_close(name: str) -> bool:
+    """Return True if a name spells the close."""
+    return field_of(name) == "close"
+
+
+def volumes(columns: list[str]) -> list[str]:
+    """Return the names of columns that begin with volume."""
+    return [name for name in columns if _plain(name).startswith(_VOLUME)]
+
+
+def _plain(name: str) -> str:
+    # Alpha Vantage numbers its fields: "1. open".
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d\. ", "", name.lower())).strip("_")
+
+
+def locate(columns: list[str], path: Path | str) -> dict[str, int]:
+    """Return the position of each known field among the names of columns; all or none of open, high and low.
+
+    Args:
+        columns: names, in their order.
+        path: of the file, for messages.
+
+    Raises:
+        NoBarsError: there are fewer columns than bars have, or neither dates nor prices: it is another kind of
+            file, such as a README or a list of companies.
+        InputError: a field is missing, or there twice.
+    """
+    if not columns:
+        raise NoBarsError(f"expected a header and rows in {path}, got nothing: give a file with daily bars")
+    plain = [_plain(name) for name in columns]
+    places: dict[str, int] = {}
+    for field, spellings in SPELLINGS.items():
+        for spelling in spellings:
+            if plain.count(spelling) > 1 and field not in places:
+                raise InputError(f"expected one column {spelling} in {path}, got {plain.count(spelling)}: keep one")
+            if spelling in plain and field not in places:
+                places[field] = plain.index(spelling)
+    if "date" not in places and columns[0].strip().lower() in UNNAMED:
+        places["date"] = 0
+    if places.get("time") == places.get("date"):
+        places.pop("time", None)
+    if "volume" not in places and len(found := volumes(columns)) == 1:
+        places["volume"] = columns.index(found[0])
+    has_range = bool({*RANGE_COLUMNS} & places.keys())
+    if "close" not in places and "adj_close" in places and not has_range:
+        places["close"] = places.pop("adj_close")
+    needed = REQUIRED if has_range else ("date", "close")
+    if missing := [field for field in needed if field not in places]:
+        raise _missing(columns, plain, missing, path)
+    return places
+
+
+def _missing(columns: list[str], plain: list[str], missing: list[str], path: Path | str) -> InputError:
+    present = ", ".join(columns[:12])
+    # A price alone is in lists of companies, too.
+    is_some = any(field_of(name) in REQUIRED for name in columns if _plain(name) not in ("price", "last", "value"))
+    has_bars = len(columns) >= len(REQUIRED) and is_some
+    return (InputError if has_bars else NoBarsError)(
+        f"expected the columns {', '.join(REQUIRED)} in {path}, or date and close, or date and one for each ticker "
+        f"in upper case, got {present[:200]}, missing: {', '.join(missing)}: add them"
+    )
