@@ -1,5 +1,6 @@
 """Residuals: where outcomes fell in their forecast distributions, and how far outside."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from pricecast.evaluation.pit import BINS, pit_counts
 from pricecast.report.plots.rows import log_return, outcomes_of, sample
 from pricecast.report.plots.style import INK, colour_of, date_axis, note_if_empty, panels, styled, tint
 from pricecast.schema import INTERVALS, NAIVE
+
+# Letters in a line of a title.
+TITLE = 52
 
 
 @styled
@@ -79,4 +83,4 @@ def _outside(outcomes: Mapping[str, pd.DataFrame]) -> str:
         for name, rows in outcomes.items()
         if len(rows)
     ]
-    return f"Outside the {percent} % interval: " + ", ".join(shares or ["unknown"])
+    return textwrap.fill(f"Outside the {percent} % interval: " + ", ".join(shares or ["unknown"]), TITLE)
