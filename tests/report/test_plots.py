@@ -298,7 +298,7 @@ def test_residuals_count_what_lies_outside(forecasts: pd.DataFrame) -> None:
     rows = forecasts[(forecasts["horizon"] == 1) & (forecasts["model"] == "ewma")].dropna()
     outside = ((rows["actual"] < rows["q05"]) | (rows["actual"] > rows["q95"])).mean()
     title = plots.residuals(forecasts, "ewma").axes[1].get_title(loc="left")
-    assert f"ewma {100 * outside:.1f} %" in title
+    assert f"ewma {100 * outside:.1f} %" in title.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_best_epoch_is_marked() -> None:

@@ -79,7 +79,7 @@ def _standardised(rows: pd.DataFrame) -> "pd.Series[float]":
 def _outside(outcomes: Mapping[str, pd.DataFrame]) -> str:
     percent, low, high = INTERVALS[-1]
     shares = [
-        f"{name} {100 * (1 - rows['actual'].between(rows[low], rows[high]).mean()):.1f} %"
+        f"{name} {100 * (1 - rows['actual'].between(rows[low], rows[high]).mean()):.1f}\N{NO-BREAK SPACE}%"
         for name, rows in outcomes.items()
         if len(rows)
     ]
