@@ -14,9 +14,9 @@ QUANTILE_COLUMNS = tuple(f"q{round(100 * level):02d}" for level in QUANTILE_LEVE
 MEDIAN = QUANTILE_LEVELS.index(0.50)
 # Central intervals as (coverage in percent, lower column, upper column).
 INTERVALS = ((50, "q25", "q75"), (80, "q10", "q90"), (90, "q05", "q95"))
-FORECASTS = (
-    "ticker", "cutoff", "horizon", "date", "model", "last_close", "forecast", *QUANTILE_COLUMNS, "actual",
-)  # fmt: skip
+# The columns of the forecasts table that hold prices, and all of them.
+PRICE_FIELDS = ("last_close", "forecast", *QUANTILE_COLUMNS, "actual")
+FORECASTS = ("ticker", "cutoff", "horizon", "date", "model", *PRICE_FIELDS)
 
 # What a saved forecaster says of itself.
 FORECASTER_FILE = "forecaster.json"

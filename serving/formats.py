@@ -91,7 +91,7 @@ _SECOND = replace(
     # `is_metadata` looks at its keys and values.
     settings={**_FIRST.settings, "metadata": None},
 )
-FORMATS: dict[int, Format] = {1: _FIRST, 2: _SECOND, 3: _SECOND}
+FORMATS: dict[int, Format] = {1: _FIRST, 2: _SECOND, 3: _SECOND, 4: _SECOND}
 NEWEST = FORMATS[FORMAT]
 
 

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pricecast.errors import InputError
-from pricecast.schema import INTERVALS, QUANTILE_COLUMNS
+from pricecast.schema import INTERVALS, PRICE_FIELDS, QUANTILE_COLUMNS
 from pricecast.statistics import density
 from pricecast.statistics.density import LEVELS
 
 # Each level stands for the probabilities nearer to it than to its neighbours; the weights add up to 1.
 LEVEL_WEIGHTS = np.diff([0.0, *(LEVELS[1:] + LEVELS[:-1]) / 2, 1.0])
 BOUNDS = {percent: (QUANTILE_COLUMNS.index(low), QUANTILE_COLUMNS.index(high)) for percent, low, high in INTERVALS}
-PRICE_FIELDS = ("last_close", "forecast", *QUANTILE_COLUMNS, "actual")
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from pricecast.dataset.panel import Panel
 from pricecast.errors import InputError
 from pricecast.model_output import Forecast
 from pricecast.schema import FORECASTER_FILE, MEDIAN, QUANTILE_LEVELS, TINY
-from pricecast.statistics import conformal
+from pricecast.statistics import conformal, over_horizons
 from pricecast.text import short
 
 REGIMES = 3  # terciles of volatility: calm, middle, wild
@@ -30,7 +30,7 @@ SIZE_APART, OUTSIDE_APART, CRITICAL = 0.25, 0.06, 2.58
 LARGEST_ERROR = 10.0
 # The largest move of a price in units of the smallest volatility is not as far.
 _FARTHEST = 1e9
-_KEYS = {"offsets", "thresholds", "rate", "own"}
+_KEYS = {"offsets", "thresholds", "rate", "own", "smooth"}
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,14 @@ class Calibration:
         thresholds: by ticker, the scales that part its regimes; a ticker without any has the first row.
         rate: step of the online calibration, 0 for none.
         own: by ticker, offsets (h, q) of one whose errors are of another kind than the others'.
+        smooth: whether noise of the offsets is kept from making intervals narrower for later days.
     """
 
     offsets: np.ndarray
     thresholds: Mapping[str, tuple[float, ...]]
     rate: float
     own: Mapping[str, np.ndarray] = field(default_factory=dict)
+    smooth: bool = True
 
     def apply(self, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
         """Return the calibrated quantiles of log returns (n, h, q), with the offsets of the fit."""
@@ -67,11 +69,21 @@ class Calibration:
             result[rows] = conformal.follow(quantiles[rows], actual[rows], unit[rows], self.rate)
         return result
 
+    def smoothed(self, quantiles: np.ndarray, forecast: Forecast, panel: Panel, origins: np.ndarray) -> np.ndarray:
+        """Smooth the quantiles (n, h, q) of origins over the horizons, after all outcomes have moved them.
+
+        Each horizon follows its own outcomes, unsmoothed: else two that are pooled would work against each other.
+        """
+        return over_horizons.smooth(quantiles, forecast, panel.unit(origins)) if self.smooth else quantiles
+
     def to_json(self) -> dict[str, Any]:
         """Return the calibration as `from_json` reads it."""
         thresholds = {ticker: list(values) for ticker, values in self.thresholds.items()}
         own = {ticker: offsets.tolist() for ticker, offsets in self.own.items()}
-        return {"offsets": self.offsets.tolist(), "thresholds": thresholds, "rate": self.rate, "own": own}
+        return {
+            "offsets": self.offsets.tolist(), "thresholds": thresholds, "rate": self.rate, "own": own,
+            "smooth": self.smooth,
+        }  # fmt: skip
 
     @classmethod
     def from_json(cls, values: Any, horizon: int) -> "Calibration":
@@ -82,6 +94,7 @@ class Calibration:
         """
         try:
             assert set(values) == _KEYS  # noqa: S101 - caught below
+            assert isinstance(values["smooth"], bool)  # noqa: S101
             offsets = np.array(values["offsets"], dtype=float)
             cuts = {str(ticker): tuple(map(float, pair)) for ticker, pair in values["thresholds"].items()}
             own = {str(ticker): np.array(pair, dtype=float) for ticker, pair in values["own"].items()}
@@ -93,10 +106,11 @@ class Calibration:
         sound = sound and 0 <= rate <= 1
         if not sound or any(len(pair) != REGIMES - 1 or not _in_order(pair) for pair in cuts.values()):
             raise InputError(
-                f"expected calibration offsets of the shape {shape}, two rising thresholds a ticker and a rate of "
-                f"0 to 1 in {FORECASTER_FILE}, got {short(values)}: run the step that writes it"
+                f"expected calibration offsets of the shape {shape}, two rising thresholds a ticker, a rate of 0 "
+                f"to 1 and whether it is smooth in {FORECASTER_FILE}, got {short(values)}: run the step that "
+                "writes it"
             )
-        return cls(offsets, cuts, rate, own)
+        return cls(offsets, cuts, rate, own, values["smooth"])
 
 
 def _near(offsets: np.ndarray, shape: tuple[int, ...]) -> bool:

@@ -113,12 +113,11 @@ class Forecaster:
         """
         # Whatever overflows on the way shows in the end.
         with np.errstate(all="ignore"):
-            # In units of a volatility gone wild, a sound forecast may end beyond any price.
-            return np.clip(self._quantiles(panel, origins), -FARTHEST, FARTHEST)
+            return self._quantiles(panel, origins)
 
     def _quantiles(self, panel: Panel, origins: np.ndarray) -> np.ndarray:
         if self.calibration is None:
-            return _own_quantiles(self._forecast(panel, origins))
+            return _within_prices(_own_quantiles(self._forecast(panel, origins)))
         walked = self._walked(panel, origins)
         rows = np.union1d(walked, origins)
         forecast = self._forecast(panel, rows)
@@ -126,7 +125,9 @@ class Forecaster:
         if len(walked):
             at = np.searchsorted(rows, walked)
             quantiles[at] = self.calibration.follow(quantiles[at], forecast.take(at), panel, walked)
-        return quantiles[np.searchsorted(rows, origins)]
+        chosen = np.searchsorted(rows, origins)
+        asked = _within_prices(quantiles[chosen])
+        return self.calibration.smoothed(asked, forecast.take(chosen), panel, origins)
 
     def _forecast(self, panel: Panel, origins: np.ndarray) -> Forecast:
         shape = (len(origins), self.spec.horizon)
@@ -199,6 +200,11 @@ def label(forecasters: list[Forecaster]) -> dict[str, Forecaster]:
         taken = sum(other.name == forecaster.name for other in labels.values())
         labels[f"{forecaster.name}_{taken + 1}" if taken else forecaster.name] = forecaster
     return labels
+
+
+def _within_prices(quantiles: np.ndarray) -> np.ndarray:
+    # In units of a volatility gone wild, a sound forecast may end beyond any price.
+    return np.clip(quantiles, -FARTHEST, FARTHEST)
 
 
 def _own_quantiles(forecast: Forecast) -> np.ndarray:

@@ -10,7 +10,7 @@ from pricecast.json_checks import check_object
 from pricecast.schema import FORECASTER_FILE
 
 # The format that this version writes; docs/compatibility.md says what a new one needs.
-FORMAT = 3
+FORMAT = 4
 _KEYS_1: dict[str, Any] = {
     "name": str, "params": dict[str, Any], "spec": dict[str, Any], "fitted_until": str,
     "calibration": dict[str, Any] | None, "settings": dict[str, Any], "starts": dict[str, str],
@@ -18,7 +18,7 @@ _KEYS_1: dict[str, Any] = {
 }  # fmt: skip
 _KEYS_2: dict[str, Any] = {"format": int, **_KEYS_1}
 # Keys and types by format.
-KEYS: dict[int, dict[str, Any]] = {1: _KEYS_1, 2: _KEYS_2, 3: _KEYS_2}
+KEYS: dict[int, dict[str, Any]] = {1: _KEYS_1, 2: _KEYS_2, 3: _KEYS_2, 4: _KEYS_2}
 # No format will ever have this number: what is larger was not written by a later version.
 _ENDLESS = 1_000
 
@@ -72,4 +72,10 @@ def _from_2(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "format": 3, "calibration": calibration and {**calibration, "own": {}}}
 
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+def _from_3(content: dict[str, Any]) -> dict[str, Any]:
+    # Until then each horizon stayed as it was calibrated.
+    calibration = content["calibration"]
+    return {**content, "format": 4, "calibration": calibration and {**calibration, "smooth": False}}
+
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2, 3: _from_3}

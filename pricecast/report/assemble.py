@@ -8,13 +8,12 @@ from pricecast.evaluation.evidence import featured_model
 from pricecast.forecasting.intervals import for_people
 from pricecast.forecasting.upcoming import Upcoming
 from pricecast.report.facts import facts, kicker
-from pricecast.report.figures import draw
+from pricecast.report.figures import Captioned, draw
 from pricecast.report.forecast import upcoming_figures, what_was_read
 from pricecast.report.report import Report
+from pricecast.report.ticker_table import ticker_scores
 from pricecast.schema import NAIVE
 from pricecast.text import listed
-
-MAX_TICKERS = 10  # more would fill a page of the report; the file has them all
 
 
 def make_report(
@@ -29,7 +28,6 @@ def make_report(
         upcoming: forecast of the days after the last bars, where one was made.
     """
     spec, shown = dataset.spec, featured_model(evaluation.scores)
-    curves = {name: model.curve for name, model in evaluation.models.items()}
     # Whoever ranks first, a person came to see a model beside the naive forecasts.
     others = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
     ranked = list(dict.fromkeys([shown, *map(str, others)]))
@@ -42,14 +40,22 @@ def make_report(
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
         coverage=_coverage_beside_naive(evaluation, shown),
+        tickers=ticker_scores(evaluation.forecasts, evaluation.coverage, shown),
+        shown=shown,
         direction=evaluation.direction,
         trading=evaluation.trading,
         ranking=evaluation.ranking,
         warnings=_left_out(evaluation, dataset) + _without_parity(evaluation) + _not_by(upcoming),
         facts=facts(dataset, evaluation.forecasts, evaluation.plan),
         quality=dataset.quality,
-        figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if figures else {},
+        figures=_figures(evaluation, dataset, ranked) if figures else {},
     )
+
+
+def _figures(evaluation: Evaluation, dataset: Dataset, ranked: list[str]) -> Captioned:
+    curves = {name: model.curve for name, model in evaluation.models.items()}
+    recommended = evaluation.verdict["recommended"]
+    return draw(evaluation.forecasts, curves, ranked, evaluation.folds, recommended, dataset.bars)
 
 
 def _left_out(evaluation: Evaluation, dataset: Dataset) -> list[str]:
@@ -73,9 +79,7 @@ def _without_parity(evaluation: Evaluation) -> list[str]:
 
 
 def _coverage_beside_naive(evaluation: Evaluation, model: str) -> pd.DataFrame:
-    """Return the coverage of a model and naive at the shortest horizon; by ticker only where they are few."""
+    """Return the coverage of a model and naive at the shortest horizon; tickers have a table of their own."""
     table = evaluation.coverage
-    table = table[table["horizon"] == table["horizon"].min()]
-    few = 1 < table.loc[table["by"] == "ticker", "group"].nunique() <= MAX_TICKERS
-    table = table[few | table["by"].ne("ticker")]
+    table = table[table["horizon"].eq(table["horizon"].min()) & table["by"].ne("ticker")]
     return table[table["model"].isin([NAIVE, model])]

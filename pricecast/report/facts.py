@@ -25,7 +25,8 @@ def facts(dataset: Dataset, forecasts: pd.DataFrame, plan: Plan | None = None) -
         **(_spans(dataset) if plan is None else _walk(forecasts, plan)),
         "Horizon": f"{spec.horizon} trading days",
         "Target": "log return in units of volatility" if spec.target == "return" else "price level (textbook)",
-        "Prices": f"adjusted closes ({spec.adjustment}); later dividends move levels, not returns",
+        "Prices": f"scored as adjusted closes ({spec.adjustment}), where later dividends move levels, not returns; "
+        "shown as quoted",
     }
 
 

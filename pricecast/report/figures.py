@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from pricecast.evaluation.metrics import METRICS
 from pricecast.evaluation.scored_rows import Slice
+from pricecast.forecasting.quotes import adjusted_until, quoted
 from pricecast.report import plots
 from pricecast.report.plots.style import PALETTE
 from pricecast.report.tables import MINUS
@@ -15,6 +16,8 @@ from pricecast.schema import NAIVE
 
 # With more models than colours and naive, figures show the first ones.
 MOST = len(PALETTE)
+# Tickers in one figure.
+MOST_TICKERS = 12
 Captioned = dict[str, tuple[Figure, str]]
 
 
@@ -23,9 +26,10 @@ def draw(
     curves: Mapping[str, pd.DataFrame | None],
     ranked: Sequence[str],
     folds: pd.DataFrame | None = None,
-    ticker: str | None = None,
+    recommended: str | None = None,
+    bars: pd.DataFrame | None = None,
 ) -> Captioned:
-    """Draw the first model, the first few together, and one ticker where a figure shows prices.
+    """Draw prices of the recommended model, the first model where a figure shows one, and the first few together.
 
     Args:
         forecasts: table with the columns of `schema.FORECASTS`, and `fold` where there are folds; it must hold the
@@ -33,24 +37,24 @@ def draw(
         curves: losses by epoch of each model (see `plots.loss_curves`).
         ranked: models in the order of interest; the first is drawn where a figure shows one.
         folds: result of `by_fold.by_fold`, with rows where there is more than one fold.
-        ticker: ticker whose prices to draw, by default the first of the table.
+        recommended: model whose prices to draw, by default the first one.
+        bars: adjusted bars with the quotes that prices are shown in, by default as they are in the table.
 
     Returns:
         By title the figure and its caption, in the order of the page.
 
     Raises:
-        InputError: the table does not hold the first model, naive or the ticker.
+        InputError: the table does not hold the first or the recommended model, or naive.
     """
-    best, shown = ranked[0], str(forecasts["ticker"].iloc[0]) if ticker is None else ticker
+    best, shown = ranked[0], str(forecasts["ticker"].iloc[0])
     others = [name for name in ranked if name != NAIVE]
     few = f" Of {len(others)} models the first {MOST} by CRPS are drawn." if len(others) > MOST else ""
     if few:
-        forecasts = forecasts[forecasts["model"].isin([NAIVE, *others[:MOST]])]
-    figures: Captioned = {}
+        forecasts = forecasts[forecasts["model"].isin([NAIVE, *others[:MOST], recommended])]
+    figures = _prices(forecasts, recommended or best, bars)
     if folds is not None and len(folds):
         figures["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked), FOLDS)
     figures |= {
-        f"Prices and intervals: {best}, {shown}": (plots.fan_chart(forecasts, best, shown), FAN),
         "Does it beat naive, by horizon?": (plots.error_by_horizon(forecasts), ERRORS + few),
         "Do the intervals keep their promise?": (plots.coverage(forecasts), COVERAGE + few),
     }
@@ -68,9 +72,15 @@ FOLDS = (
     "lead to a single fold was lucky once."
 )
 FAN = (
-    "Left: each day's median and 50, 80 and 90 % intervals as forecast from the close before, and what came. "
-    "Right: the newest forecast for all horizons. The dashed line is the naive median, the last known close. "
-    "A median that trails the price by a day is what no skill looks like; look at the width of the bands."
+    "First: the newest forecast of the test days for all horizons, the median with its 50, 80 and 90 % intervals. "
+    "Second: each day's forecast from the close before, and what came. The dashed line is the naive median, the "
+    "last known close. A median that trails the price by a day is what no skill looks like; look at the width of "
+    "the bands. Prices are those that the market quoted{adjusted}."
+)
+ADJUSTED = ", but those before a split or dividend are adjusted for it, where the axis says so"
+FANS = (
+    "The newest forecast of the test days for each ticker: the median with its 50, 80 and 90 % intervals. Below a "
+    "name stands the 90 % interval of the last horizon."
 )
 ERRORS = (
     "Loss divided by the naive forecast's at the same horizon, so the dashed line at 1 is naive. Below it is "
@@ -82,20 +92,39 @@ COVERAGE = (
     "Lines inside the grey area may differ from zero by chance alone."
 )
 SCATTER = (
-    "Left: forecasts at the shortest horizon on equal scales; forecasts of returns are far smaller than "
-    "returns. Right: tenths of the forecasts with the mean of what came and its 95 % interval. A model with "
+    "First: forecasts at the shortest horizon on equal scales; forecasts of returns are far smaller than "
+    "returns. Second: tenths of the forecasts with the mean of what came and its 95 % interval. A model with "
     "skill follows the solid diagonal, one without stays on the dashed line. "
 )
 RESIDUALS = (
-    "Left: how often outcomes fell into each tenth of their forecast distribution (PIT), relative to the promise. "
+    "First: how often outcomes fell into each tenth of their forecast distribution (PIT), relative to the promise. "
     "Bars at 1 are calibrated, high outer bars mean intervals too narrow, a hill in the middle too wide; bars that "
-    "end between the dotted lines may differ from 1 by chance alone. Right: residuals in units of the interval's "
+    "end between the dotted lines may differ from 1 by chance alone. Second: residuals in units of the interval's "
     "half-width; the larger points lie outside. They should be rare, spread evenly over time and on both sides."
 )
 LOSSES = (
     "Loss after each epoch, dashed on the training rows and solid on the validation rows; the dot marks the "
     "lowest validation loss. A gap between the two that widens from there on is overfitting."
 )
+
+
+def _prices(forecasts: pd.DataFrame, model: str, bars: pd.DataFrame | None) -> Captioned:
+    """Draw the first ticker, and beside it the first few where there are more."""
+    tickers = [str(ticker) for ticker in forecasts["ticker"].unique()]
+    first, shown = tickers[0], tickers[:MOST_TICKERS]
+    rows, adjusted = forecasts[forecasts["ticker"].isin(shown)], {}
+    if bars is not None:
+        rows, adjusted = quoted(rows, bars), adjusted_until(rows, bars)
+    caption = FAN.format(adjusted=ADJUSTED if first in adjusted else "")
+    chart = plots.fan_chart(rows, model, first, adjusted=adjusted.get(first))
+    figures = {f"Prices and intervals: {model}, {first}": (chart, caption)}
+    if len(tickers) > 1:
+        rest = (
+            f" Of {len(tickers):,} tickers the first {MOST_TICKERS} are drawn." if len(tickers) > len(shown) else ""
+        )
+        title = f"Ticker by ticker: {model}"
+        figures[title] = (plots.fans(rows, model, shown, adjusted), FANS + rest)
+    return figures
 
 
 def _moving(forecasts: pd.DataFrame, models: Sequence[str]) -> list[str]:

@@ -17,7 +17,10 @@ HEADLINE = {
     "crps": ("CRPS (%)", "Loss of the whole distribution, of log returns; lower is better"),
     "skill_crps": ("CRPS skill", "How much lower than naive's CRPS; above zero is better than naive"),
     "dm_p_crps_holm": ("p, CRPS", "Diebold-Mariano test against naive, corrected for the models tried"),
-    "rmse": ("RMSE", "Error of the point forecast in price units, averaged over tickers; lower is better"),
+    "rmse": (
+        "RMSE",
+        "Error of the point forecast in units of the adjusted close, averaged over tickers; lower is better",
+    ),
     "skill_rmse": ("RMSE skill", "How much lower than naive's RMSE; above zero is better than naive"),
     "dm_p_point_holm": ("p, point", "Diebold-Mariano test against naive, corrected for the models tried"),
     "coverage_90": ("90 % coverage", "Share of outcomes inside the 90 % interval; 90 % is right"),

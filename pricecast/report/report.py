@@ -18,6 +18,7 @@ from pricecast.report.comparison_table import comparison_table
 from pricecast.report.forecast import forecast_sentences, forecast_tables
 from pricecast.report.leaderboard import CONFIDENCE, leaderboard_table
 from pricecast.report.tables import format_cell, naive_first, ranking_table, trading_table
+from pricecast.report.ticker_table import FIRST, ticker_table
 from pricecast.text import listed
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -41,6 +42,8 @@ class Report:
         upcoming: forecast of the coming days (see `intervals.for_people`); None where none was made.
         upcoming_figures: a figure of it by ticker.
         coverage: rows of `coverage.coverage` at one horizon, of one or two models.
+        tickers: result of `ticker_table.ticker_scores`, of the model `shown`.
+        shown: model that tables of one model are about.
         direction: result of `direction.direction`.
         trading: result of `trading.trading`.
         ranking: result of `ranking.ranking`.
@@ -59,6 +62,8 @@ class Report:
     upcoming: pd.DataFrame | None = None
     upcoming_figures: Mapping[str, Figure] = field(default_factory=dict)
     coverage: pd.DataFrame | None = None
+    tickers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    shown: str = ""
     direction: pd.DataFrame = field(default_factory=pd.DataFrame)
     trading: pd.DataFrame = field(default_factory=pd.DataFrame)
     ranking: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -100,6 +105,8 @@ def render(report: Report) -> str:
         columns=[column for column in models.columns if column != "model"],
         cell=format_cell,
         coverage=[] if report.coverage is None else coverage_rows(report.coverage),
+        tickers=ticker_table(report.tickers) if len(report.tickers) else None,
+        first=FIRST,
         trading=trading_table(report.trading, order) if len(report.trading) else None,
         cost=f"{COST_BPS:g}",
         ranking=ranking_table(report.ranking, order) if len(report.ranking) else None,
@@ -153,8 +160,11 @@ def unbroken(text: Any) -> str:
 
 def _embedded(figure: Figure) -> dict[str, Any]:
     width, height = figure.get_size_inches() * 96
-    source = "data:image/svg+xml;base64," + base64.b64encode(plots.svg(figure)).decode("ascii")
-    return {"source": source, "width": round(width), "height": round(height)}
+    wide, narrow = (
+        "data:image/svg+xml;base64," + base64.b64encode(draw(figure)).decode("ascii")
+        for draw in (plots.svg, plots.narrow_svg)
+    )
+    return {"source": wide, "narrow": narrow, "width": round(width), "height": round(height)}
 
 
 def _finding(finding: Mapping[str, Any]) -> dict[str, str]:

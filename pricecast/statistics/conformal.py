@@ -62,7 +62,7 @@ def apply(forecast: Forecast, offsets: np.ndarray, unit: np.ndarray) -> np.ndarr
         offsets: (h, q), or (n, h, q) where they differ by row, in units of the forecast's volatility.
         unit: (n, h) scale * sqrt(h), the volatility of a forecast without one.
     """
-    return _ordered(_base(forecast) + offsets * own_unit(forecast, unit)[:, :, None])
+    return in_order(_base(forecast) + offsets * own_unit(forecast, unit)[:, :, None])
 
 
 def follow(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray, rate: float) -> np.ndarray:
@@ -96,7 +96,7 @@ def follow(quantiles: np.ndarray, actual: np.ndarray, unit: np.ndarray, rate: fl
         exceeded = actual[row - known, known - 1, None] > adapted[row - known, known - 1]
         offsets[known - 1] += rates[known - 1] * (exceeded - (1 - _LEVELS))
         offsets[:, MEDIAN] = 0.0
-        adapted[row] = _ordered((quantiles[row] + offsets * unit[row, :, None])[None])[0]
+        adapted[row] = in_order((quantiles[row] + offsets * unit[row, :, None])[None])[0]
     return adapted
 
 
@@ -140,7 +140,7 @@ def _base(forecast: Forecast) -> np.ndarray:
     return np.repeat(forecast.center[:, :, None], len(_LEVELS), axis=2)
 
 
-def _ordered(quantiles: np.ndarray) -> np.ndarray:
+def in_order(quantiles: np.ndarray) -> np.ndarray:
     """Return quantiles (n, h, q) in order, the median unchanged."""
     below = np.minimum.accumulate(quantiles[:, :, MEDIAN::-1], axis=2)[:, :, ::-1]
     above = np.maximum.accumulate(quantiles[:, :, MEDIAN:], axis=2)

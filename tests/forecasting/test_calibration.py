@@ -1,14 +1,17 @@
 """Calibration by volatility regime, and what a forecaster keeps of it."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from pricecast import models
+from pricecast.data.sources import Request, load
 from pricecast.dataset import ordinary
 from pricecast.dataset.dataset import build
 from pricecast.errors import InputError
+from pricecast.forecasting import fitting
 from pricecast.forecasting.calibration import (
     CRITICAL,
     LARGEST_ERROR,
@@ -22,6 +25,7 @@ from pricecast.forecasting.calibration import (
     regimes,
 )
 from pricecast.models import Forecast
+from pricecast.schema import MEDIAN
 from pricecast.statistics import conformal
 from tests.support import pathologies
 from tests.support.market_samples import small_dataset
@@ -263,6 +267,49 @@ def test_offsets_of_its_own_come_back_from_json_bit_for_bit():
     np.testing.assert_array_equal(again.own[pathologies.FIFTH], found.own[pathologies.FIFTH])
 
 
+# --- over the horizons -------------------------------------------------------------------------------------
+
+
+@cache
+def ten_days(source):
+    if source == "synthetic":
+        return small_dataset(LONG, horizon=10)
+    return build(load(Request("sample", ("AAPL", "IBM"), None, None, "", None, 0)), horizon=10)
+
+
+def turned_back(quantiles):
+    """Share of forecasts whose edges come nearer to the median for a later day."""
+    return (np.diff(np.abs(quantiles), axis=1) < -1e-12).any(axis=(1, 2)).mean()
+
+
+@pytest.mark.parametrize("name", ["naive", "har"])
+@pytest.mark.parametrize("source", ["sample", "synthetic"])
+def test_no_interval_is_narrower_for_a_later_day_and_coverage_stays(source, name):
+    data = ten_days(source)
+    smooth = fitting.fit(name, {}, data)
+    rough = replace(smooth, calibration=replace(smooth.calibration, smooth=False))
+    panel, origins = data.panel(), data.origins("test")
+    after, before = (forecaster.quantiles(panel, origins) for forecaster in (smooth, rough))
+    # Every median is the last close, so that edges and their distances from it are the same.
+    assert (after[:, :, MEDIAN] == 0).all()
+    assert turned_back(before) > 0.05
+    assert turned_back(after) == 0
+    known = panel.ahead[origins] >= 10
+    actual = panel.returns(origins)[known, :, None]
+    was, now = ((actual <= quantiles[known]).mean(axis=(0, 1)) for quantiles in (before, after))
+    # The standard error of a coverage over so many days is a whole point and more.
+    np.testing.assert_allclose(now, was, atol=0.002)
+
+
+def test_what_is_smooth_is_kept_in_the_file_and_a_calibration_of_before_is_not():
+    panel, origins = long_panel()
+    found = calibrate(nothing(panel, origins), panel, origins, False, False)
+    assert Calibration.from_json(found.to_json(), panel.spec.horizon).smooth
+    rough = Calibration.from_json({**found.to_json(), "smooth": False}, panel.spec.horizon)
+    quantiles = found.apply(nothing(panel, origins), panel, origins)
+    assert rough.smoothed(quantiles, nothing(panel, origins), panel, origins) is quantiles
+
+
 @pytest.mark.parametrize("mondrian", [True, False])
 def test_it_comes_back_from_json_bit_for_bit(mondrian):
     panel, origins = long_panel()
@@ -278,6 +325,7 @@ def test_it_comes_back_from_json_bit_for_bit(mondrian):
     {"offsets": [[[float("nan")] * 7] * 3] * 4}, {"thresholds": {"AAA": [1.0]}}, {"thresholds": []}, {"rate": -1},
     {"rate": 2}, {"rate": "fast"}, {"own": []}, {"own": {"AAA": [[0.0] * 7] * 2}}, {"own": {"AAA": "many"}},
     {"own": {"AAA": [[float("inf")] * 7] * 3}}, {"own": {"AAA": [[1e10] * 7] * 3}}, {"thresholds": {}}, {"more": 1},
+    {"smooth": 1}, {"smooth": None},
 ])  # fmt: skip
 def test_what_is_no_calibration_is_refused(change):
     panel, origins = long_panel()

@@ -30,8 +30,8 @@ def test_the_report_states_the_facts():
         ),
         "Horizon": "3 trading days",
         "Target": "log return in units of volatility",
-        "Prices": "adjusted closes (close times adj_close / close of the same row); "
-        "later dividends move levels, not returns",
+        "Prices": "scored as adjusted closes (close times adj_close / close of the same row), where later "
+        "dividends move levels, not returns; shown as quoted",
     }
     assert made_report.warnings == [f"Left out: {data.spec.dropped['NEW']}."]
     assert made_report.quality is data.quality
@@ -102,7 +102,9 @@ def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(mo
     monkeypatch.setattr(assemble, "draw", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
     made_report = make_report(evaluated(), small_dataset(), figures=True)
     assert list(made_report.figures) == ["One"]
-    table, curves, ranked, folds = asked[0]
+    table, curves, ranked, folds, recommended, bars = asked[0]
+    assert recommended == evaluated().verdict["recommended"]
+    assert bars is small_dataset().bars
     assert table is evaluated().forecasts
     assert folds is evaluated().folds
     best = evaluated().leaderboard.sort_values("crps")["model"].tolist()

@@ -12,6 +12,7 @@ from pricecast.errors import InputError
 from pricecast.evaluation.by_fold import by_fold
 from pricecast.evaluation.pit import pit_counts
 from pricecast.report import plots
+from pricecast.report.plots.narrow import _stacked
 from pricecast.report.plots.rows import MAX_POINTS
 from pricecast.report.plots.style import FAINT, GREY, WIDTH, columns_for
 from pricecast.schema import FORECASTS, NAIVE, QUANTILE_COLUMNS
@@ -94,14 +95,87 @@ def test_odd_tables_still_draw(table: pd.DataFrame) -> None:
 
 
 def test_the_fan_starts_at_the_newest_close_and_ends_at_the_last_horizon(forecasts: pd.DataFrame) -> None:
-    fan = line(plots.fan_chart(forecasts, "lstm", "MSFT"), "lstm median", panel=1)
+    fan = line(plots.fan_chart(forecasts, "lstm", "MSFT"), "lstm median")
     rows = forecasts[(forecasts["ticker"] == "MSFT") & (forecasts["model"] == "lstm")]
     newest = rows[rows["cutoff"] == rows["cutoff"].max()].sort_values("horizon")
     np.testing.assert_array_equal(fan, [newest["last_close"].iloc[0], *newest["forecast"]])
 
 
 def test_the_fan_shows_as_many_days_as_asked(forecasts: pd.DataFrame) -> None:
-    assert len(line(plots.fan_chart(forecasts, "lstm", "MSFT", days=25), "lstm median")) == 25
+    assert len(line(plots.fan_chart(forecasts, "lstm", "MSFT", days=25), "lstm median", 1)) == 25
+
+
+def test_the_fans_are_those_of_each_ticker_with_the_last_interval_in_figures(forecasts: pd.DataFrame) -> None:
+    figure = plots.fans(forecasts, "lstm", ["AAPL", "MSFT"], {"MSFT": forecasts["cutoff"].max()})
+    for panel, ticker in enumerate(("AAPL", "MSFT")):
+        alone = line(plots.fan_chart(forecasts, "lstm", ticker), "lstm median")
+        np.testing.assert_array_equal(line(figure, "lstm median", panel), alone)
+        rows = forecasts[(forecasts["ticker"] == ticker) & (forecasts["model"] == "lstm")]
+        last = rows.sort_values(["cutoff", "horizon"]).iloc[-1]
+        title = figure.axes[panel].get_title(loc="left").split("\n")
+        assert title[0] == f"{ticker} {last['last_close']:,.2f}"
+        assert title[1] == f"in 5 days {last['q05']:,.2f} to {last['q95']:,.2f}"
+        assert title[2:] == ([f"adjusted up to {forecasts['cutoff'].max():%Y-%m-%d}"] if ticker == "MSFT" else [])
+
+
+def overlaps(figure: Figure) -> bool:
+    """True if labels of an axis lie on each other."""
+    figure.draw_without_rendering()
+    return any(
+        one.overlaps(other)
+        for ax in figure.axes
+        for axis in (ax.xaxis, ax.yaxis)
+        for one, other in itertools.combinations(
+            [label.get_window_extent() for label in axis.get_ticklabels() if label.get_text()], 2
+        )
+    )
+
+
+@pytest.mark.parametrize(("horizons", "smaller"), [(1, 1e4), (10, 1), (60, 1e3)])
+def test_no_labels_of_an_axis_lie_on_each_other(horizons: int, smaller: float) -> None:
+    table = sample_forecasts(days=40, horizons=horizons, models=("naive", "lstm"))
+    # Forecasts that hardly move have long numbers on their axis.
+    table["forecast"] = table["last_close"] * (table["forecast"] / table["last_close"]) ** (1 / smaller)
+    drawn = [
+        plots.fan_chart(table, "lstm", "AAPL"), plots.fans(table, "lstm", ["AAPL", "MSFT"], {}),
+        plots.predicted_vs_actual(table, "lstm"), plots.error_by_horizon(table),
+    ]  # fmt: skip
+    for figure in drawn:
+        assert not overlaps(figure)
+        with _stacked(figure):
+            assert not overlaps(figure)
+
+
+def state(figure: Figure) -> list[object]:
+    """All that stacking the panels of a figure changes for a while."""
+    panels = [(ax.get_title(loc="left"), ax.get_ylabel(), ax.get_subplotspec()) for ax in figure.axes]
+    numbered = [ax.yaxis.get_tick_params().get("labelleft", True) for ax in figure.axes]
+    return [*panels, numbered, list(figure.get_size_inches()), list(figure.legends)]
+
+
+def test_on_a_narrow_screen_panels_stand_below_one_another_and_go_back(forecasts: pd.DataFrame) -> None:
+    for figure in draw_all(forecasts, "lstm"):
+        before = state(figure)
+        with _stacked(figure):
+            figure.draw_without_rendering()
+            boxes = [ax.get_window_extent() for ax in figure.axes]
+            assert all(upper.y0 > lower.y1 for upper, lower in itertools.pairwise(boxes))
+            whole = [text for ax in figure.axes for text in (ax.yaxis.label, ax._left_title)]
+            assert all(ax.get_ylabel() for ax in figure.axes)
+            for text in [*whole, *(box for legend in figure.legends for box in legend.get_texts())]:
+                extent = text.get_window_extent()
+                assert extent.x0 >= 0
+                assert extent.y0 >= 0
+                assert extent.x1 <= figure.bbox.width + 1
+                assert extent.y1 <= figure.bbox.height + 1
+        assert state(figure) == before
+
+
+def test_a_single_horizon_has_one_panel_of_coverage_and_naives_line() -> None:
+    table = sample_forecasts(days=40, horizons=1)
+    assert len(plots.coverage(table).axes) == 1
+    across = [one for one in plots.error_by_horizon(table).axes[0].lines if list(one.get_ydata()) == [1, 1]]
+    assert len(across) == 1
 
 
 def test_coverage_equals_a_hand_written_count(forecasts: pd.DataFrame) -> None:
@@ -224,7 +298,7 @@ def test_residuals_count_what_lies_outside(forecasts: pd.DataFrame) -> None:
     rows = forecasts[(forecasts["horizon"] == 1) & (forecasts["model"] == "ewma")].dropna()
     outside = ((rows["actual"] < rows["q05"]) | (rows["actual"] > rows["q95"])).mean()
     title = plots.residuals(forecasts, "ewma").axes[1].get_title(loc="left")
-    assert f"ewma {100 * outside:.1f} %" in title
+    assert f"ewma {100 * outside:.1f} %" in title.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_best_epoch_is_marked() -> None:

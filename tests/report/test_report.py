@@ -11,9 +11,11 @@ import pytest
 
 from pricecast.evaluation.by_fold import by_fold
 from pricecast.evaluation.coverage import coverage
-from pricecast.report.figures import MOST, draw
+from pricecast.evaluation.scores import measure
+from pricecast.report.figures import MOST, MOST_TICKERS, draw
 from pricecast.report.report import Report, coverage_rows, render
 from pricecast.report.tables import format_cell
+from pricecast.report.ticker_table import ticker_scores
 from tests.support.forecast_samples import sample_forecasts
 
 EVIL = "<script>alert('x')</script>"
@@ -284,26 +286,78 @@ def test_a_model_without_an_opinion_is_not_drawn_against_outcomes() -> None:
     assert not [title for title in still if "against" in title]
 
 
-def test_folds_have_a_picture_of_their_own_and_come_first() -> None:
+def test_prices_come_first_and_folds_have_a_picture_of_their_own() -> None:
     forecasts = sample_forecasts(days=60, horizons=1)
     forecasts["fold"] = 1 + (forecasts["cutoff"] > "2024-02-10").astype(int)
     ranked = ["lstm", "naive", "drift", "ewma"]
-    assert next(iter(draw(forecasts, {}, ranked, by_fold(forecasts)))) == "Is it better in every fold?"
+    titles = list(draw(forecasts, {}, ranked, by_fold(forecasts)))
+    assert titles[:3] == [
+        "Prices and intervals: lstm, AAPL", "Ticker by ticker: lstm", "Is it better in every fold?",
+    ]  # fmt: skip
     one = forecasts.assign(fold=1)
     assert "Is it better in every fold?" not in draw(one, {}, ranked, by_fold(one))
+
+
+def test_prices_are_those_of_the_recommended_model_as_the_market_quoted_them() -> None:
+    forecasts = sample_forecasts(days=60)
+    rows = forecasts[["ticker", "cutoff", "last_close"]].drop_duplicates()
+    bars = rows.rename(columns={"cutoff": "date", "last_close": "close"})
+    bars["quote"] = bars["close"] * np.where(bars["date"] < "2024-03-01", 14, 7)  # a split, and dividends after it
+    figures = draw(forecasts, {}, ["lstm", "naive"], recommended="ewma", bars=bars)
+    chart, caption = figures["Prices and intervals: ewma, AAPL"]
+    path = next(line for line in chart.axes[0].lines if line.get_label() == "ewma median").get_ydata()
+    assert path[0] == pytest.approx(bars.loc[bars["ticker"] == "AAPL", "quote"].iloc[-1])
+    assert chart.axes[0].get_ylabel() == "Price as quoted"
+    assert chart.axes[1].get_ylabel() == "Price as quoted\nadjusted up to 2024-02-29"
+    assert "adjusted" in caption
+    as_they_are = draw(forecasts, {}, ["lstm", "naive"])["Prices and intervals: lstm, AAPL"]
+    assert "adjusted" not in as_they_are[1]
+
+
+def test_every_ticker_has_a_fan_up_to_twelve_and_a_row() -> None:
+    many = sample_forecasts([f"T{i:02}" for i in range(14)], ("naive", "lstm"), days=30, horizons=2)
+    chart, caption = draw(many, {}, ["lstm", "naive"])["Ticker by ticker: lstm"]
+    assert len(chart.axes) == MOST_TICKERS == 12
+    assert caption.endswith("Of 14 tickers the first 12 are drawn.")
+    one = draw(sample_forecasts(["AAPL"], days=30), {}, ["lstm", "naive"])
+    assert "Ticker by ticker: lstm" not in one
+    features = many[["ticker", "cutoff"]].drop_duplicates().rename(columns={"cutoff": "date"}).assign(scale=0.01)
+    scores = ticker_scores(many, coverage(many, features), "lstm")
+    text = render(replace(bare_report(), tickers=scores, shown="lstm"))
+    assert len(re.findall(r'<th scope="row">T\d\d', text)) == 14
+    assert "The other 2 tickers" in text
+    assert "The other" not in render(replace(bare_report(), tickers=scores[:12], shown="lstm"))
+
+
+def test_the_row_of_a_ticker_is_what_it_scores_alone() -> None:
+    forecasts = sample_forecasts(days=40, horizons=2)
+    features = forecasts[["ticker", "cutoff"]].drop_duplicates().rename(columns={"cutoff": "date"})
+    scores = ticker_scores(forecasts, coverage(forecasts, features.assign(scale=0.01)), "lstm")
+    for row in scores.to_dict("records"):
+        alone = measure(forecasts[forecasts["ticker"] == row["ticker"]]).loc[1]
+        assert row["skill_crps"] == pytest.approx(alone.loc["lstm", "skill_crps"])
+        for name in ("coverage_50", "coverage_80", "coverage_90", "winkler_90"):
+            assert row[name] == pytest.approx(alone.loc["lstm", name])
+            assert row[f"naive_{name}"] == pytest.approx(alone.loc["naive", name])
+        assert row["n_days"] == alone.loc["naive", "n_days"]
+    one = forecasts[forecasts["ticker"] == "AAPL"]
+    alone = coverage(one, features[features["ticker"] == "AAPL"].assign(scale=0.01))
+    assert ticker_scores(one, alone, "lstm").empty
 
 
 def test_nothing_is_fetched_from_outside(html: str) -> None:
     assert "http://" not in html
     assert "https://" not in html
-    assert all(src.startswith("data:image/svg+xml;base64,") for src in re.findall(r"src=\"([^\"]*)", html))
+    sources = re.findall(r"src(?:set)?=\"([^\"]*)", html)
+    assert len(sources) == 2 * html.count("<figure>")
+    assert all(src.startswith("data:image/svg+xml;base64,") for src in sources)
     assert not re.search(r"<(script|link|iframe)|url\(|@import", html)
     assert len(html) < 2_000_000
 
 
 def test_each_picture_has_an_alt_text_and_a_caption(html: str, report: Report) -> None:
-    assert len(re.findall(r"<img [^>]*alt=\"[^\"]{40,}\"", html)) == len(report.figures) == 6
-    assert html.count("<figcaption>") == 6
+    assert len(re.findall(r"<img [^>]*alt=\"[^\"]{40,}\"", html)) == len(report.figures) == 7
+    assert html.count("<figcaption>") == 7
 
 
 def test_the_details_table_keeps_columns_without_a_headline(html: str) -> None:
@@ -343,7 +397,7 @@ def test_hostile_ticker_in_a_picture_stays_text() -> None:
     assert "<script" not in text
     assert "<i>" not in text
     svgs = [base64.b64decode(code).decode() for code in re.findall(r"svg\+xml;base64,([^\"]+)", text)]
-    assert len(svgs) == 5
+    assert len(svgs) == 2 * 5
     assert not any("<script" in svg or "<i>" in svg for svg in svgs)
 
 

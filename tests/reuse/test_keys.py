@@ -230,6 +230,7 @@ FILES = {
     "pricecast/models/sarima.py": NONE,
     "pricecast/models/_catalog.py": FITTED,
     "pricecast/statistics/conformal.py": FITTED,
+    "pricecast/statistics/over_horizons.py": FITTED,
     "pricecast/forecasting/executors/local.py": {"backtest"},
     "pricecast/experiments/search.py": {"study xgboost"},
     "pricecast/experiments/search_space.py": {"study xgboost"},

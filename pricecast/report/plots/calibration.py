@@ -31,11 +31,10 @@ def coverage(forecasts: pd.DataFrame) -> Figure:
     labels = ["chance alone", *looks]
     known, counts = forecasts.loc[forecasts["actual"].notna(), ["horizon", "cutoff"]], _below(forecasts)
     first, last = forecasts["horizon"].min(), forecasts["horizon"].max()
-    fig, axes = panels(tall(labels), [1, 1], sharey=True)
-    for ax, rows, longest, title in (
-        (axes[0], known[known["horizon"] == first], first, ahead(first).capitalize()),
-        (axes[1], known, last, "All horizons" if last > first else "All horizons (there is one)"),
-    ):
+    drawn = [(known[known["horizon"] == first], first, ahead(first).capitalize())]
+    drawn += [(known, last, "All horizons")] if last > first else []
+    fig, axes = panels(tall(labels), [1.0] * len(drawn), sharey=True)
+    for ax, (rows, longest, title) in zip(axes, drawn, strict=True):
         half = 196 * np.sqrt(nominal * (1 - nominal) / max(1, rows["cutoff"].nunique() // longest))
         ax.fill_between(100 * nominal, -half, half, color=CHANCE, lw=0, label=labels[0])
         ax.axhline(0, color=INK, lw=1)

@@ -14,6 +14,11 @@ SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "pricecast", "savefig.dpi":
 @lru_cache(maxsize=32)
 def svg(figure: Figure) -> bytes:
     """Return a figure as SVG; it is drawn once, for the report and for the file beside it."""
+    return draw_svg(figure)
+
+
+def draw_svg(figure: Figure) -> bytes:
+    """Draw a figure as SVG, as it is now."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(SVG_STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -10,6 +10,7 @@ from pricecast.report.plots.style import (
     INK,
     PLATE,
     columns_for,
+    horizon_ticks,
     naive_last,
     note_if_empty,
     panels,
@@ -39,9 +40,12 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
     ):
         table = errors[column].unstack("model")
         reference = table[NAIVE] if NAIVE in table else table.max(axis=1)
-        ratios = table.div(reference, axis=0)
+        ratios, ticks = table.div(reference, axis=0), horizon_ticks(list(table.index)) if len(table) else []
+        if len(ticks) == 1:
+            # One point is no line.
+            ax.axhline(1, **looks[NAIVE])
         for name in naive_last(ratios.columns):
-            ax.plot(ratios.index, ratios[name], **looks[name], label=name)
+            ax.plot(ratios.index, ratios[name], **looks[name], markevery=ratios.index.isin(ticks), label=name)
         far = _far(ratios.max())
         near = ratios.drop(columns=far).to_numpy()
         shown += near[np.isfinite(near)].tolist()
@@ -50,7 +54,7 @@ def error_by_horizon(forecasts: pd.DataFrame) -> Figure:
             ax.text(
                 0.99, 0.98, names, ha="right", va="top", transform=ax.transAxes, color=INK, fontsize=9, bbox=PLATE
             )
-        ax.set_xticks(table.index, [f"{h}\n{value:.2f} %" for h, value in reference.items()])
+        ax.set_xticks(ticks, [f"{horizon}\n{reference[horizon]:.2f} %" for horizon in ticks])
         ax.set(title=title, xlabel="Horizon (trading days), and naive's loss")
         ax.margins(x=0.08)
         note_if_empty(ax, errors)

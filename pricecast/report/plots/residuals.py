@@ -1,5 +1,6 @@
 """Residuals: where outcomes fell in their forecast distributions, and how far outside."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from pricecast.evaluation.pit import BINS, pit_counts
 from pricecast.report.plots.rows import log_return, outcomes_of, sample
 from pricecast.report.plots.style import INK, colour_of, date_axis, note_if_empty, panels, styled, tint
 from pricecast.schema import INTERVALS, NAIVE
+
+# Letters in a line of a title.
+TITLE = 52
 
 
 @styled
@@ -75,8 +79,8 @@ def _standardised(rows: pd.DataFrame) -> "pd.Series[float]":
 def _outside(outcomes: Mapping[str, pd.DataFrame]) -> str:
     percent, low, high = INTERVALS[-1]
     shares = [
-        f"{name} {100 * (1 - rows['actual'].between(rows[low], rows[high]).mean()):.1f} %"
+        f"{name} {100 * (1 - rows['actual'].between(rows[low], rows[high]).mean()):.1f}\N{NO-BREAK SPACE}%"
         for name, rows in outcomes.items()
         if len(rows)
     ]
-    return f"Outside the {percent} % interval: " + ", ".join(shares or ["unknown"])
+    return textwrap.fill(f"Outside the {percent} % interval: " + ", ".join(shares or ["unknown"]), TITLE)

@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 from pricecast.report.plots.rows import log_return, outcomes_of, sample
 from pricecast.report.plots.style import GREY, INK, colour_of, note_if_empty, panels, styled
 
+# Numbers below an axis.
+LABELS = 5
+
 
 @styled
 def predicted_vs_actual(forecasts: pd.DataFrame, model: str) -> Figure:
@@ -27,7 +30,6 @@ def predicted_vs_actual(forecasts: pd.DataFrame, model: str) -> Figure:
         cloud.scatter(x.iloc[keep], y.iloc[keep], s=9, alpha=0.35, lw=0, color=colour, rasterized=True)
         reach = 1.05 * max(x.abs().max(), y.abs().max(), 0.1)
         cloud.set(xlim=(-reach, reach), ylim=(-reach, reach))
-        cloud.locator_params(nbins=7)
         table = _binned(x, y, rows["date"])
         means.errorbar(
             table["x"], table["y"], yerr=1.96 * table["error"], fmt="o", color=colour, capsize=3, label=model
@@ -40,6 +42,8 @@ def predicted_vs_actual(forecasts: pd.DataFrame, model: str) -> Figure:
         ax.axline((0, 0), slope=1, color=INK, lw=1, label="right on average: outcome = forecast")
         ax.set(title=title, xlabel="Forecast log return (%)", ylabel="Actual log return (%)")
         note_if_empty(ax, rows)
+        # Small returns have long labels.
+        ax.locator_params(axis="x", nbins=LABELS)
     cloud.set_box_aspect(1)
     fig.legend(*means.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig

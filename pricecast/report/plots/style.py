@@ -24,6 +24,8 @@ PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 2}
 LEGEND_ROW, LEGEND_COLUMNS = 0.22, 7
 LEGEND_SAMPLE, LETTER = 0.6, 0.088
 WIDTH = 9.4
+# Labels of horizons on an axis, a number and a loss below it each.
+MOST_TICKS = 5
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
@@ -77,15 +79,15 @@ def naive_last(models: Iterable[Any]) -> list[str]:
 def panels(height: float, widths: list[float], sharey: bool = False) -> tuple[Figure, Any]:
     """Return a figure of the common width and its panels side by side."""
     fig = Figure(figsize=(WIDTH, height))
-    return fig, fig.subplots(1, len(widths), width_ratios=widths, sharey=sharey)
+    return fig, fig.subplots(1, len(widths), width_ratios=widths, sharey=sharey, squeeze=False)[0]
 
 
-def columns_for(labels: Sequence[str]) -> int:
-    """Return the number of columns of a legend that is no wider than the figure."""
+def columns_for(labels: Sequence[str], width: float = WIDTH) -> int:
+    """Return the number of columns of a legend that is no wider than a figure of some inches."""
     widths = [LEGEND_SAMPLE + LETTER * len(label) for label in labels]
-    if sum(widths) <= WIDTH:
+    if sum(widths) <= width:
         return max(1, len(labels))
-    return max(1, min(LEGEND_COLUMNS, int(WIDTH / max(widths))))
+    return max(1, min(LEGEND_COLUMNS, int(width / max(widths))))
 
 
 def tall(labels: Sequence[str]) -> float:
@@ -93,11 +95,25 @@ def tall(labels: Sequence[str]) -> float:
     return 4.2 + LEGEND_ROW * max(0, -(-len(labels) // columns_for(labels)) - 1)
 
 
-def date_axis(ax: Any) -> None:
+def date_axis(ax: Any, most: int = 6) -> None:
     """Label an axis with few dates, each as short as it can be."""
-    locator = AutoDateLocator(minticks=3, maxticks=6)
+    locator = AutoDateLocator(minticks=min(3, most), maxticks=most)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def horizon_ticks(horizons: Sequence[int]) -> list[int]:
+    """Return few of some rising horizons, in even steps with the first and the last one among them.
+
+    >>> horizon_ticks(range(1, 6)), horizon_ticks(range(1, 11)), horizon_ticks(range(1, 61)), horizon_ticks([5])
+    ([1, 2, 3, 4, 5], [1, 4, 7, 10], [1, 15, 30, 45, 60], [5])
+    """
+    first, last = min(horizons), max(horizons)
+    if len(horizons) <= MOST_TICKS:
+        return sorted(horizons)
+    step = -(-(last - first) // (MOST_TICKS - 1))
+    kept = [number for number in range(last, first, -step) if number - first > step / 2]
+    return [first, *sorted(set(kept) & set(horizons))]
 
 
 def ahead(horizon: int) -> str:

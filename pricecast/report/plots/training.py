@@ -42,7 +42,7 @@ def loss_curves(
         ax.set(title=name, xlabel="Epoch", ylabel="Loss (model's own unit)")
         ax.legend()
     for ax in axes[len(tables) :]:
-        ax.set_axis_off()
+        ax.remove()
     return fig
 
 
