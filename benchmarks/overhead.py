@@ -67,17 +67,22 @@ def pipeline(params: list[str]) -> tuple[dict[str, list[float]], dict[str, dict[
         for name in names:
             module = home(step, name)
             setattr(module, name, timed(getattr(module, name), work[step], name))
-    run_child = flow.chain.run_child
+    plan, run_child = flow.chain.plan, flow.chain.run_child
+    planning: dict[str, float] = defaultdict(float)
 
-    def measured(name: str, *args: Any) -> str:
+    def measured_plan(name: str, *args: Any) -> Any:
+        return timed(plan, planning, name)(name, *args)
+
+    def measured(planned: Any) -> str:
         started = time.perf_counter()
-        run_id = run_child(name, *args)
-        totals[name].append(time.perf_counter() - started)
+        run_id = run_child(planned)
+        name = planned.step.name
+        totals[name].append(planning.pop(name) + time.perf_counter() - started)
         return run_id
 
-    flow.chain.run_child = measured
+    flow.chain.plan, flow.chain.run_child = measured_plan, measured
     main(["--reuse", "false", *params], standalone_mode=False)
-    flow.chain.run_child = run_child
+    flow.chain.plan, flow.chain.run_child = plan, run_child
     return totals, work
 
 

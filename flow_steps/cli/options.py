@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from flow_steps.cli import click_classes
-from flow_steps.cli.types import Address, Addresses, Date, ModelName, ModelNames, Params, SourceName, Tickers, Url
+from flow_steps.cli.names import Addresses, ModelName, ModelNames, SourceName
+from flow_steps.cli.types import Address, Date, Params, Tickers, Url
 from pricecast import defaults
 from pricecast import models as registry
 from pricecast.data import sources

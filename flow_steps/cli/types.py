@@ -1,4 +1,4 @@
-"""Kinds of option values: dates, tickers, names of sources and models, addresses, JSON and URLs; and their text.
+"""Kinds of option values: dates, tickers, addresses, JSON objects and URLs; and their text.
 
 Lists and JSON are parsed here and nowhere else: in code they are tuples and dicts.
 """
@@ -12,8 +12,6 @@ from typing import Any
 import click
 
 from flow_steps.cli.click_classes import shortened
-from pricecast import models
-from pricecast.data import sources
 from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import parse_ticker
@@ -99,65 +97,6 @@ def _refuse(constant: str) -> float:
     raise ValueError(constant)
 
 
-class Names(click.ParamType):
-    """Names separated by commas, without duplicates."""
-
-    name = "names"
-
-    def __init__(self, empty: bool = False) -> None:
-        self._empty = empty
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the names in the order given."""
-        names = [part.strip() for part in text(value).split(",") if part.strip()]
-        if not (names or self._empty):
-            self.fail("expected at least one name, got none", param, ctx)
-        return tuple(dict.fromkeys(names))
-
-
-class ModelNames(Names):
-    """Names of models and families separated by commas, without duplicates."""
-
-    name = "models"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the names in the order given; refuse those that are not known."""
-        names = super().convert(value, param, ctx)
-        try:
-            models.check_words(names)
-        except InputError as error:
-            self.fail(str(error), param, ctx)
-        return names
-
-
-class ModelName(click.ParamType):
-    """Name of a model."""
-
-    name = "model"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name; refuse one that is not known."""
-        try:
-            models.check_name(str(value))
-        except InputError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
-
-
-class SourceName(click.ParamType):
-    """Name of a source of bars."""
-
-    name = "source"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name; refuse one that is not known."""
-        try:
-            sources.check_name(str(value))
-        except InputError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
-
-
 class Address(click.ParamType):
     """A local path or the URI of an artifact; reading it checks that it exists."""
 
@@ -177,16 +116,6 @@ class Address(click.ParamType):
         if is_virtual or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             self.fail(f"expected a file or folder, got {typed!r}: a device, pipe or socket", param, ctx)
         return typed
-
-
-class Addresses(Names):
-    """Addresses separated by commas, without duplicates."""
-
-    name = "addresses"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the addresses in the order given."""
-        return tuple(Address().convert(name, param, ctx) for name in super().convert(value, param, ctx))
 
 
 class Url(click.ParamType):
