@@ -36,6 +36,7 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     """Fit every model in every fold, in parallel, and judge all of them together."""
     named, left_out = choose(params["models"], params["model_params"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
+    scores.check_headline(params["headline_horizon"], range(1, dataset.spec.horizon + 1))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = walk_plan.newest_folds(dataset, plan.folds, plan.share)
     candidates, failures = _candidates(params, dataset.spec.max_lookback)
@@ -52,7 +53,9 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         _log.warning("left out: %s", failure.reason)
     _check(failures, named)
     fitted = [each for each in candidates if each.name in forecasts]
-    result = evaluate_walk(fitted, dataset, walked, forecasts, plan, {**left_out, **failures})
+    result = evaluate_walk(
+        fitted, dataset, walked, forecasts, plan, {**left_out, **failures}, params["headline_horizon"]
+    )
     _check(result.left_out, named)
     log_evaluation(run, result, make_report(result, dataset, params["vis"]))
     log_model_runs(result, dataset, params["dataset"], {})

@@ -28,7 +28,9 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     loaded, failures = _load(params["models"])
     left_out = {name: Failure(str(reason)) for name, reason in params["left_out"].items()} | failures
-    result = evaluate(list(loaded.values()), dataset, params["trials"], left_out=left_out)
+    result = evaluate(
+        list(loaded.values()), dataset, params["trials"], left_out=left_out, headline=params["headline_horizon"]
+    )
     log_evaluation(run, result, make_report(result, dataset, params["vis"]))
     log_model_runs(result, dataset, params["dataset"], dict(zip(label(list(loaded.values())), loaded, strict=True)))
 

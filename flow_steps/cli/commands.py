@@ -46,7 +46,9 @@ def train() -> None:
     """Fit one model, calibrate it out of fold and log it as one bundle."""
 
 
-@_command(options.dataset, options.trained_models, options.left_out, options.trials, options.vis)
+@_command(
+    options.dataset, options.trained_models, options.left_out, options.trials, options.headline_horizon, options.vis
+)
 def evaluate() -> None:
     """Forecast the test span with every model and judge each beside the naive forecast."""
 
@@ -54,7 +56,7 @@ def evaluate() -> None:
 @_command(
     options.dataset, options.models, options.all_params, options.folds, options.share, options.window,
     options.refit_every, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
-    options.mondrian, options.online, options.early_stopping, options.seed, options.vis,
+    options.mondrian, options.online, options.early_stopping, options.seed, options.headline_horizon, options.vis,
 )  # fmt: skip
 def backtest() -> None:
     """Walk through the past: every model in every fold, judged together beside the naive forecast."""
@@ -68,7 +70,7 @@ def audit() -> None:
 @_command(
     options.experiments, options.seeds, options.metric, *options.DATA, options.lookback, options.epochs,
     options.lstm_units, options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed,
-    options.vis, options.reuse,
+    options.headline_horizon, options.vis, options.reuse,
 )  # fmt: skip
 def compare() -> None:
     """Compare named experiments on the same data, with several seeds, and recommend one, or none.
@@ -84,7 +86,7 @@ def compare() -> None:
     options.tuned_models, options.n_trials, options.timeout, options.metric, options.timesteps,
     options.walk_forward, options.storage, *options.DATA, options.all_params, options.lookback, options.epochs,
     options.lstm_units, options.per_ticker, options.mondrian, options.online, options.seed, options.refit,
-    options.vis, options.reuse,
+    options.headline_horizon, options.vis, options.reuse,
 )  # fmt: skip
 def tune() -> None:
     """Tune models with Optuna on the past before the test span, then judge the best once.

@@ -13,7 +13,7 @@ from flow_steps.pipeline.session import session
 from flow_steps.runs import artifacts, console, lookup, tracking
 from flow_steps.runs.results import log_failures
 from flow_steps.safety import output, secrets
-from pricecast.evaluation.scores import NAIVES
+from pricecast.evaluation.scores import NAIVES, check_headline
 from pricecast.failures import Failure, ModelError, check_left
 from pricecast.files import read_json
 from pricecast.report.summary import REPORT, VERDICT
@@ -132,6 +132,7 @@ def pipeline(name: str, params: dict[str, Any], title: str = "") -> Iterator[Flo
         title: of the run; empty for one of tickers and horizon.
     """
     with session():
+        check_headline(params["headline_horizon"], range(1, params["horizon"] + 1))
         title = title or f"{text(params['tickers'])[:40] or params['source']} h={params['horizon']}"
         with tracking.open_run(title, params, {"step": name}) as run:
             yield Flow(run, params)

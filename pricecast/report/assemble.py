@@ -4,7 +4,8 @@ import pandas as pd
 
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluation import Evaluation
-from pricecast.evaluation.evidence import featured_model
+from pricecast.evaluation.findings import Findings
+from pricecast.evaluation.questions import featured_model
 from pricecast.report.facts import facts, kicker
 from pricecast.report.figures import draw
 from pricecast.report.report import Report
@@ -22,14 +23,15 @@ def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool) -> Repo
         dataset: dataset of the evaluation.
         figures: whether to draw figures.
     """
-    spec, shown = dataset.spec, featured_model(evaluation.scores)
+    spec, headline = dataset.spec, evaluation.headline
+    shown = featured_model(Findings.of(evaluation.scores, headline), evaluation.verdict["recommended"])
     curves = {name: model.curve for name, model in evaluation.models.items()}
     # Whoever ranks first, a person came to see a model beside the naive forecasts.
     others = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
     ranked = list(dict.fromkeys([shown, *map(str, others)]))
     return Report(
         title=f"{listed(spec.tickers)}: {spec.horizon} trading days ahead",
-        kicker=kicker(evaluation.forecasts, evaluation.plan),
+        kicker=kicker(evaluation.forecasts, headline, evaluation.plan),
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
         coverage=_coverage_beside_naive(evaluation, shown),
@@ -37,9 +39,9 @@ def make_report(evaluation: Evaluation, dataset: Dataset, figures: bool) -> Repo
         trading=evaluation.trading,
         ranking=evaluation.ranking,
         warnings=_left_out(evaluation, dataset) + _without_parity(evaluation),
-        facts=facts(dataset, evaluation.forecasts, evaluation.plan),
+        facts=facts(dataset, evaluation.forecasts, headline, evaluation.plan),
         quality=dataset.quality,
-        figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds) if figures else {},
+        figures=draw(evaluation.forecasts, curves, ranked, evaluation.folds, headline) if figures else {},
     )
 
 
@@ -57,9 +59,9 @@ def _without_parity(evaluation: Evaluation) -> list[str]:
 
 
 def _coverage_beside_naive(evaluation: Evaluation, model: str) -> pd.DataFrame:
-    """Return the coverage of a model and naive at the shortest horizon; by ticker only where they are few."""
+    """Return the coverage of a model and naive at the headline horizon; by ticker only where they are few."""
     table = evaluation.coverage
-    table = table[table["horizon"] == table["horizon"].min()]
+    table = table[table["horizon"] == evaluation.headline]
     few = 1 < table.loc[table["by"] == "ticker", "group"].nunique() <= MAX_TICKERS
     table = table[few | table["by"].ne("ticker")]
     return table[table["model"].isin([NAIVE, model])]

@@ -23,6 +23,7 @@ def draw(
     curves: Mapping[str, pd.DataFrame | None],
     ranked: Sequence[str],
     folds: pd.DataFrame | None = None,
+    headline: int = 1,
     ticker: str | None = None,
 ) -> Captioned:
     """Draw the first model, the first few together, and one ticker where a figure shows prices.
@@ -33,6 +34,7 @@ def draw(
         curves: losses by epoch of each model (see `plots.loss_curves`).
         ranked: models in the order of interest; the first is drawn where a figure shows one.
         folds: result of `by_fold.by_fold`, with rows where there is more than one fold.
+        headline: horizon that the verdict leads with.
         ticker: ticker whose prices to draw, by default the first of the table.
 
     Returns:
@@ -48,7 +50,7 @@ def draw(
         forecasts = forecasts[forecasts["model"].isin([NAIVE, *others[:MOST]])]
     figures: Captioned = {}
     if folds is not None and len(folds):
-        figures["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked), FOLDS)
+        figures["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked, headline), FOLDS)
     figures |= {
         f"Prices and intervals: {best}, {shown}": (plots.fan_chart(forecasts, best, shown), FAN),
         "Does it beat naive, by horizon?": (plots.error_by_horizon(forecasts), ERRORS + few),
@@ -63,9 +65,9 @@ def draw(
 
 
 FOLDS = (
-    "How much lower than naive's the CRPS is in each fold, forecast from its past alone; above the dashed line is "
-    "better than naive. Thin lines mark where folds begin. A model with skill stays above zero; one that owes its "
-    "lead to a single fold was lucky once."
+    "How much lower than naive's the CRPS is in each fold, at the horizon of the verdict, forecast from its past "
+    "alone; above the dashed line is better than naive. Thin lines mark where folds begin. A model with skill "
+    "stays above zero; one that owes its lead to a single fold was lucky once."
 )
 FAN = (
     "Left: each day's median and 50, 80 and 90 % intervals as forecast from the close before, and what came. "
@@ -74,7 +76,9 @@ FAN = (
 )
 ERRORS = (
     "Loss divided by the naive forecast's at the same horizon, so the dashed line at 1 is naive. Below it is "
-    "better. Small distances are often chance: the table's p-values say which are not."
+    "better. Small distances are often chance: the table's p-values say which are not. The mean pinball "
+    "loss counts all seven levels alike, the CRPS of table and verdict weighs the outer ones less (each level by "
+    "the probability that is nearest to it): one gain has two sizes."
 )
 COVERAGE = (
     "How much more (above zero) or less often than promised outcomes fell below each quantile. Flat on zero "

@@ -1,8 +1,8 @@
 import pytest
 
 from pricecast.evaluation import scores
-from pricecast.evaluation.claims import claims
 from pricecast.evaluation.evaluate import evaluate
+from pricecast.evaluation.findings import claims
 from pricecast.forecasting.fitting import fit
 from tests.reliability.nulls import LIMIT, noise, null_walk, ours, planted
 

@@ -11,9 +11,10 @@ import numpy as np
 from pricecast import models
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.evaluation import scores
-from pricecast.evaluation.claims import ALPHA, claims
+from pricecast.evaluation.claims import ALPHA
 from pricecast.evaluation.evaluate import evaluate_walk
 from pricecast.evaluation.evaluation import Evaluation
+from pricecast.evaluation.findings import claims
 from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.walk_plan import Candidate, Plan

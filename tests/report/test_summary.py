@@ -19,7 +19,7 @@ def test_the_summary_is_an_aligned_table_under_the_verdict():
     lines = text.splitlines()
     assert lines[0] == evaluated().verdict["sentence"]
     table = [line for line in lines if line.startswith("|")]
-    assert lines[-len(table) - 2 :] == [*table, "", summary.MARKED]
+    assert lines[-len(table) - 2 :] == [*table, "", summary.MARKED.format(ahead="one day ahead")]
     assert len(table) == 2 + 5
     assert len({len(line) for line in table}) == 1
     bars = [[i for i, letter in enumerate(line) if letter == "|"] for line in table]
