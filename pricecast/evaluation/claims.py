@@ -118,12 +118,11 @@ def finding(rows: Mapping[str, Mapping[str, float]], model: str, reference: str,
     """Judge a model by the scores of all models at one horizon."""
     own, theirs = rows[model], rows[reference]["winkler_90"]
     distribution, point = (Claim.of(rows, model, reference, loss) for loss in LOSSES)
-    kept = own.get("mcs_p", float("nan"))
     return Finding(
         model=model, horizon=horizon, n_days=int(own["n_days"]), distribution=distribution, point=point,
         winkler=1 - own["winkler_90"] / theirs if theirs else 0.0,
         intervals=tuple(_interval(own, percent, horizon) for percent in PERCENTS),
-        in_set=bool(kept > SIZE) if np.isfinite(kept) else None,
+        in_set=bool(own["mcs_p"] > SIZE) if np.isfinite(own["mcs_p"]) else None,
     )  # fmt: skip
 
 

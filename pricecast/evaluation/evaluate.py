@@ -15,13 +15,15 @@ from pricecast.evaluation.by_fold import by_fold, score_selected, with_fold_spre
 from pricecast.evaluation.coverage import coverage
 from pricecast.evaluation.direction import direction
 from pricecast.evaluation.evaluation import EvaluatedModel, Evaluation
+from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.leaderboard import leaderboard
 from pricecast.evaluation.pit import pit_counts
 from pricecast.evaluation.questions import answer_questions
 from pricecast.evaluation.ranking import ranking
+from pricecast.evaluation.recommendation import recommend
 from pricecast.evaluation.scores import NAIVES, check_headline, score
 from pricecast.evaluation.trading import trading
-from pricecast.evaluation.verdict import verdict
+from pricecast.evaluation.verdict import verdict_of
 from pricecast.failures import Failure, ModelError, check_left, one_model
 from pricecast.forecasting import parity
 from pricecast.forecasting.fitting import check_belongs, fit
@@ -155,36 +157,31 @@ def evaluate_forecasts(
         headline: horizon that the verdict leads with.
     """
     scores = score(forecasts, insample_mae(dataset, known), headline)
-    covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
-    selected = score_selected(forecasts, folds, headline)
-    answers = answer_questions(scores, covered, folds, selected, trials, headline)
-    return Evaluation(
+    folds = by_fold(forecasts)
+    result = Evaluation(
         models=about, forecasts=forecasts, scores=scores,
-        leaderboard=with_fold_spread(leaderboard(scores, headline), folds),
-        folds=folds, coverage=covered, direction=direction(forecasts), ranking=ranking(forecasts),
+        leaderboard=with_fold_spread(leaderboard(scores, headline), folds), folds=folds,
+        coverage=coverage(forecasts, dataset.features), direction=direction(forecasts), ranking=ranking(forecasts),
         trading=trading(forecasts, trials=trials), pit=pit_counts(forecasts),
-        verdict={
-            **verdict(scores, {name: failure.reason for name, failure in left_out.items()}, headline),
-            "answers": answers, "selected": selected, "trials": trials,
-        },
+        verdict={"selected": score_selected(forecasts, folds, headline), "trials": trials},
         headline=headline, plan=plan, left_out=left_out,
     )  # fmt: skip
+    return recommending(result)
 
 
-def recommending(evaluation: Evaluation, eligible: Collection[str]) -> Evaluation:
-    """Return the evaluation with a verdict that recommends none but some models, or naive or ewma.
+def recommending(evaluation: Evaluation, eligible: Collection[str] | None = None) -> Evaluation:
+    """Return the evaluation with its verdict in words.
 
     Args:
-        evaluation: evaluation to take the tests from.
-        eligible: models that may be recommended.
+        evaluation: evaluation whose verdict holds `selected` and `trials`.
+        eligible: models that may be recommended besides naive and ewma, by default all.
     """
-    old, headline = evaluation.verdict, evaluation.headline
+    known, folds = evaluation.verdict, evaluation.folds
+    findings = Findings.of(evaluation.scores, evaluation.headline)
+    choice = recommend(findings, eligible)
     reasons = {name: failure.reason for name, failure in evaluation.left_out.items()}
-    answers = answer_questions(
-        evaluation.scores, evaluation.coverage, evaluation.folds, old["selected"], old["trials"], headline, eligible
-    )
-    new = {**verdict(evaluation.scores, reasons, headline, eligible), "answers": answers}
-    return replace(evaluation, verdict={**old, **new})
+    answers = answer_questions(findings, choice, evaluation.coverage, folds, known["selected"], known["trials"])
+    return replace(evaluation, verdict={**verdict_of(findings, choice, reasons), "answers": answers, **known})
 
 
 def forecast_test_span(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:

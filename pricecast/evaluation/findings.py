@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,13 @@ import pandas as pd
 from pricecast.evaluation.claims import ALPHA, MATERIAL, Claim, Finding, Interval, finding
 from pricecast.evaluation.coverage import PERCENTS
 from pricecast.evaluation.scores import at_horizon, horizons, reference_of
+
+# Columns of the scores that the tests are in.
+NEEDED = (
+    *("crps", "rmse", "winkler_90", "n_days", "n_rows", "mcs_p"),
+    *(f"{name}_{percent}" for name in ("coverage", "error") for percent in PERCENTS),
+    *(f"ref_dm_{name}" for name in ("crps", "p_crps_holm", "point", "p_point_holm")),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +110,9 @@ def claims(scores: pd.DataFrame, headline: int | None = None) -> pd.DataFrame:
 
 def _at(table: pd.DataFrame, horizon: int) -> dict[str, Finding]:
     reference = reference_of(table)
-    ranked = table.sort_values("crps", kind="stable")
-    rows = {str(name): cast(dict[str, float], row) for name, row in ranked.to_dict("index").items()}
+    ranked = table.reindex(columns=list(NEEDED)).sort_values("crps", kind="stable")
+    figures = ranked.to_numpy(float).tolist()
+    rows = {str(name): dict(zip(NEEDED, row, strict=True)) for name, row in zip(ranked.index, figures, strict=True)}
     return {name: finding(rows, name, reference, horizon) for name in rows}
 
 

@@ -1,6 +1,6 @@
 """Questions of a sceptic about a verdict, with the answers that the table of tests supports."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from pricecast.evaluation.claims import Finding
 from pricecast.evaluation.coverage import PERCENTS, UNKNOWN, judge
 from pricecast.evaluation.findings import Findings
-from pricecast.evaluation.recommendation import recommend
+from pricecast.evaluation.recommendation import Recommendation
 from pricecast.evaluation.scores import NAIVES
 from pricecast.evaluation.verdict import why
 from pricecast.evaluation.wording import OUTCOMES, ahead, change, days_text, horizons_text, p_text, signed
@@ -18,25 +18,22 @@ from pricecast.text import listed
 
 
 def answer_questions(
-    scores: pd.DataFrame, coverage: pd.DataFrame, folds: pd.DataFrame, selected: Mapping[str, Any] | None,
-    trials: int = 0, headline: int | None = None, eligible: Collection[str] | None = None,
+    findings: Findings, choice: Recommendation, coverage: pd.DataFrame, folds: pd.DataFrame,
+    selected: Mapping[str, Any] | None, trials: int = 0,
 ) -> list[dict[str, str]]:  # fmt: skip
     """Return questions and answers in the order of the page.
 
     Args:
-        scores: result of `scores.score` with the same headline horizon.
+        findings: the table of tests.
+        choice: the model to take.
         coverage: result of `coverage.coverage`.
         folds: result of `by_fold.by_fold`.
         selected: result of `by_fold.score_selected`.
         trials: number of settings that were tried on earlier data to choose the models.
-        headline: horizon to lead with, by default the shortest.
-        eligible: models that may be recommended besides naive and ewma, by default all.
 
     Returns:
         A `question` and its `answer` each; a question without an answer is left out.
     """
-    findings = Findings.of(scores, headline)
-    choice = recommend(findings, eligible)
     shown = findings.first[featured_model(findings, choice.model)]
     answers = {
         "Whose forecast to take?": why(findings, choice),

@@ -11,7 +11,7 @@ from pricecast.evaluation.claims import Claim, Finding, Interval
 from pricecast.evaluation.coverage import UNKNOWN
 from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.recommendation import Recommendation, recommend
-from pricecast.evaluation.scores import LOSSES, best_model
+from pricecast.evaluation.scores import LOSSES
 from pricecast.evaluation.trust import trust
 from pricecast.evaluation.wording import OUTCOMES, ahead, days_text, horizons_text, miss_text, number, p_text
 from pricecast.schema import NAIVE
@@ -39,26 +39,35 @@ def verdict(
         eligible: models that may be recommended besides naive and ewma, by default all.
 
     Returns:
-        `sentence`, `trust` (plain sentences on how far to trust the forecast), `left_out`, `best` (see
-        `best_model`), `recommended` (see `recommendation.recommend`) and `why`, `reference`, `horizon` (the
+        `sentence`, `trust` (plain sentences on how far to trust the forecast), `left_out`, `best` (the lowest CRPS:
+        a rank, not a claim), `recommended` (see `recommendation.recommend`) and `why`, `reference`, `horizon` (the
         headline), `n_days` (cutoffs whose outcome there is known), `test` (its description) and `models`: by name
         `sentence`, `point` (`skill_rmse`, `p`) and `intervals` (`skill_crps`, `p`) against the reference,
         `coverage_90`.
     """
     findings = Findings.of(scores, headline)
-    choice = recommend(findings, eligible)
+    return verdict_of(findings, recommend(findings, eligible), left_out)
+
+
+def verdict_of(
+    findings: Findings, choice: Recommendation, left_out: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the verdict (see `verdict`) that follows from the table of tests."""
     return {
         "sentence": _overall(findings, choice) + (f" Left out: {', '.join(left_out)}." if left_out else ""),
         "trust": trust(findings, choice),
         "left_out": dict(left_out),
-        "best": best_model(scores, findings.headline),
+        "best": next(iter(findings.first)),
         "recommended": choice.model,
         "why": why(findings, choice),
         "reference": findings.reference(),
         "horizon": findings.headline,
         "n_days": findings.first[NAIVE].n_days,
         "test": TEST,
-        "models": {name: _of_model(findings, findings.first[name]) for name in scores.index.unique("model")},
+        "models": {
+            name: _of_model(findings, findings.first[name])
+            for name in sorted(findings.first, key=lambda name: name != NAIVE)
+        },
     }
 
 

@@ -8,6 +8,7 @@ from pricecast.evaluation.by_fold import by_fold, score_selected
 from pricecast.evaluation.coverage import ERRORS, KEPT, MISSED, TOLERANCE, UNKNOWN, coverage, judge
 from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.questions import answer_questions, featured_model
+from pricecast.evaluation.recommendation import recommend
 from pricecast.evaluation.scores import score
 from tests.support.forecast_samples import sample_forecasts
 from tests.support.score_samples import BETTER, NAIVES, POINT, WORSE, board, covered, scores
@@ -24,10 +25,15 @@ WHOSE, POINTS, SHARPER, HONEST, OVER, REGIMES, FOLDS, PICKING, SURE = QUESTIONS
 NO_FOLDS = pd.DataFrame(columns=["model", "horizon", "fold", "skill_crps"])
 
 
+def judged(table):
+    findings = Findings.of(table)
+    return findings, recommend(findings)
+
+
 def said(table, cover=None, folds=NO_FOLDS, selected=None):
     models = table.index.unique("model")
     cover = covered(*((model, "all", "all", {}) for model in models)) if cover is None else cover
-    return {each["question"]: each["answer"] for each in answer_questions(table, cover, folds, selected)}
+    return {each["question"]: each["answer"] for each in answer_questions(*judged(table), cover, folds, selected)}
 
 
 def test_a_backtest_answers_every_question_in_order():
@@ -37,7 +43,7 @@ def test_a_backtest_answers_every_question_in_order():
     scales = table[["ticker", "cutoff"]].drop_duplicates().rename(columns={"cutoff": "date"})
     cover = coverage(table, scales.assign(scale=np.random.default_rng(0).uniform(0.01, 0.03, len(scales))))
     folds = by_fold(table)
-    found = answer_questions(score(table), cover, folds, score_selected(table, folds))
+    found = answer_questions(*judged(score(table)), cover, folds, score_selected(table, folds))
     assert [each["question"] for each in found] == list(QUESTIONS)
     for each in found:
         assert each["answer"].endswith(".")
