@@ -8,9 +8,8 @@ import pandas as pd
 from pricecast.evaluation.claims import Finding
 from pricecast.evaluation.coverage import PERCENTS, UNKNOWN, judge
 from pricecast.evaluation.findings import Findings
-from pricecast.evaluation.recommendation import Recommendation
+from pricecast.evaluation.recommendation import Recommendation, why
 from pricecast.evaluation.scores import NAIVES
-from pricecast.evaluation.verdict import why
 from pricecast.evaluation.wording import OUTCOMES, ahead, change, days_text, horizons_text, p_text, signed
 from pricecast.schema import NAIVE
 from pricecast.statistics.confidence_set import SIZE

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.scores import NAIVES
+from pricecast.evaluation.wording import ahead, miss_text
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,32 @@ def recommend(findings: Findings, eligible: Collection[str] | None = None) -> Re
     before = order[: order.index(chosen)]
     refused = tuple(name for name in winners if name not in allowed)
     return Recommendation(chosen, tuple(before), refused, bool(sound))
+
+
+def why(findings: Findings, choice: Recommendation) -> str:
+    """Say whose forecast to take and why, in a sentence."""
+    model, reference, distance = choice.model, findings.reference(), ahead(findings.headline)
+    reasons = [miss_text(name, findings.missed(name)) for name in choice.passed_over]
+    if model in findings.winners():
+        text = f"{model}'s, which beats {reference} {distance}"
+    elif len(findings.first) == 1:
+        text = f"{model}'s, the only one"
+    elif not findings.is_tested():
+        text = f"{model}'s, since too few days tell others from {reference} {distance}"
+    elif choice.refused:
+        names = ", ".join(choice.refused)
+        text = f"{model}'s: {names} beat {reference}, but most trainings of the same kind do not"
+    elif set(choice.passed_over) & set(findings.winners()):
+        text = f"{model}'s"
+    else:
+        text = f"{model}'s, since nothing is shown to beat {reference} {distance}"
+        text += ", though some model is better" if findings.is_contested else ""
+    if not choice.is_sound:
+        return f"{text}, for want of intervals that keep their promise: {'; '.join(all_missed(findings, choice))}."
+    return f"{text}{'; ' if reasons else ''}{'; '.join(reasons)}."
+
+
+def all_missed(findings: Findings, choice: Recommendation) -> list[str]:
+    """Name a broken interval of the model to take, and of each that was passed over."""
+    names = dict.fromkeys([*choice.passed_over, choice.model])
+    return [miss_text(name, findings.missed(name)) for name in names]

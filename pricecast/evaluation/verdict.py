@@ -4,16 +4,15 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from pricecast.evaluation.claims import Claim, Finding, Interval
+from pricecast.evaluation.claims import Interval
 from pricecast.evaluation.coverage import UNKNOWN
 from pricecast.evaluation.findings import Findings
-from pricecast.evaluation.recommendation import Recommendation, recommend
-from pricecast.evaluation.scores import LOSSES
+from pricecast.evaluation.model_verdict import claim_texts, of_model
+from pricecast.evaluation.recommendation import Recommendation, all_missed, recommend, why
 from pricecast.evaluation.trust import trust
-from pricecast.evaluation.wording import OUTCOMES, ahead, days_text, horizons_text, miss_text, number, p_text
+from pricecast.evaluation.wording import ahead, days_text, horizons_text, miss_text
 from pricecast.schema import NAIVE
 
 TEST = (
@@ -65,38 +64,10 @@ def verdict_of(
         "n_days": findings.first[NAIVE].n_days,
         "test": TEST,
         "models": {
-            name: _of_model(findings, findings.first[name])
+            name: of_model(findings, findings.first[name])
             for name in sorted(findings.first, key=lambda name: name != NAIVE)
         },
     }
-
-
-def why(findings: Findings, choice: Recommendation) -> str:
-    """Say whose forecast to take and why, in a sentence."""
-    model, reference, distance = choice.model, findings.reference(), ahead(findings.headline)
-    reasons = [miss_text(name, findings.missed(name)) for name in choice.passed_over]
-    if model in findings.winners():
-        text = f"{model}'s, which beats {reference} {distance}"
-    elif len(findings.first) == 1:
-        text = f"{model}'s, the only one"
-    elif not findings.is_tested():
-        text = f"{model}'s, since too few days tell others from {reference} {distance}"
-    elif choice.refused:
-        names = ", ".join(choice.refused)
-        text = f"{model}'s: {names} beat {reference}, but most trainings of the same kind do not"
-    elif set(choice.passed_over) & set(findings.winners()):
-        text = f"{model}'s"
-    else:
-        text = f"{model}'s, since nothing is shown to beat {reference} {distance}"
-        text += ", though some model is better" if findings.is_contested else ""
-    if not choice.is_sound:
-        return f"{text}, for want of intervals that keep their promise: {'; '.join(_all_missed(findings, choice))}."
-    return f"{text}{'; ' if reasons else ''}{'; '.join(reasons)}."
-
-
-def _all_missed(findings: Findings, choice: Recommendation) -> list[str]:
-    names = dict.fromkeys([*choice.passed_over, choice.model])
-    return [miss_text(name, findings.missed(name)) for name in names]
 
 
 def _overall(findings: Findings, choice: Recommendation) -> str:
@@ -105,7 +76,7 @@ def _overall(findings: Findings, choice: Recommendation) -> str:
     if better:
         leader = choice.model if choice.model in better else better[0]
         rest = [name for name in better if name != leader]
-        text = f"{leader} beats {reference} {where}: {_claim_texts(findings.first[leader])}."
+        text = f"{leader} beats {reference} {where}: {claim_texts(findings.first[leader])}."
         text += f" So do, in one or the other: {', '.join(rest)}." if rest else ""
         text += "" if choice.model in better else f" But take {why(findings, choice)}"
     elif len(findings.first) == 1:
@@ -142,65 +113,6 @@ def _contested(findings: Findings) -> str:
     )
 
 
-def _claim_texts(row: Finding) -> str:
-    # Better ones first, but what it is not better at stands beside them.
-    return ", ".join(map(_claim_text, sorted(row.claims, key=lambda claim: -claim.sign)))
-
-
-def _claim_text(claim: Claim, than: str = "") -> str:
-    _, _, metric, subject = LOSSES[claim.loss]
-    percent = 100 * abs(claim.skill)
-    if claim.sign:
-        word = "better" if claim.sign > 0 else "worse"
-        return f"{subject} {percent:.1f} % {word}{than} ({metric}, {p_text(claim.p)})"
-    if np.isnan(claim.p):
-        return f"{subject} not tested{than and f' against{than[5:]}'} ({metric}, {p_text(claim.p)})"
-    difference = round(-100 * claim.skill, 1)
-    word = "not reliably better" if difference < 0 else "no better"
-    size = f" {abs(difference):.1f} % {'lower' if difference < 0 else 'higher'}" if difference else " the same"
-    return f"{subject} {word}{than} ({metric}{size if np.isfinite(difference) else ''}, {p_text(claim.p)})"
-
-
-def _of_model(findings: Findings, row: Finding) -> dict[str, Any]:
-    reference, held = row.distribution.reference, row.interval
-    words = f"{_claim_text(row.distribution, f' than {reference}')}, {_claim_text(row.point)}"
-    if row.model == reference:
-        words = "the reference"
-    return {
-        "sentence": f"{row.model}: {words} {ahead(row.horizon)}; its 90 % interval held {held.held:.1f} % of the "
-        + f"time{OUTCOMES[held.outcome]}."
-        + "".join(_claims_elsewhere(findings, row))
-        + "".join(_misses_elsewhere(findings, row)),
-        "point": {"skill_rmse": number(row.point.skill), "p": number(row.point.p)},
-        "intervals": {"skill_crps": number(row.distribution.skill), "p": number(row.distribution.p)},
-        "coverage_90": number(held.held),
-    }
-
-
-def _claims_elsewhere(findings: Findings, first: Finding) -> list[str]:
-    """Return a sentence per outcome of a claim that differs from the headline's, with its horizons."""
-    outcomes: dict[str, list[int]] = {}
-    for place, claim in enumerate(first.claims):
-        for horizon, rows in findings.rows.items():
-            other = rows[first.model].claims[place]
-            if other.reference != first.model and _outcome(other) != _outcome(claim):
-                text = f"{LOSSES[claim.loss][3]} {_outcome(other)} than {other.reference}"
-                outcomes.setdefault(text.replace("not tested than", "not tested against"), []).append(horizon)
-    return [f" At {horizons_text(shared)}: {outcome}." for outcome, shared in outcomes.items()]
-
-
-def _outcome(claim: Claim) -> str:
-    return "not tested" if np.isnan(claim.p) else {1: "better", 0: "no better", -1: "worse"}[claim.sign]
-
-
-def _misses_elsewhere(findings: Findings, first: Finding) -> list[str]:
-    return [
-        f" At horizon {each.horizon} its {each.percent} % interval held {each.held:.1f} %{OUTCOMES[each.outcome]}."
-        for each in findings.missed(first.model)
-        if each != first.interval
-    ]
-
-
 def _elsewhere(findings: Findings) -> list[str]:
     """Return a sentence per outcome that differs from the headline horizon's, with the horizons that share it."""
     outcomes: dict[str, list[int]] = {}
@@ -228,7 +140,7 @@ def _result_text(findings: Findings, horizon: int) -> str:
 def _advice(findings: Findings, choice: Recommendation) -> str:
     """Say what to take where nothing beats the reference."""
     if not choice.is_sound:
-        return f"take {choice.model}'s forecast, but trust no interval ({'; '.join(_all_missed(findings, choice))})"
+        return f"take {choice.model}'s forecast, but trust no interval ({'; '.join(all_missed(findings, choice))})"
     reasons = "".join(f"; {miss_text(name, findings.missed(name))}" for name in choice.passed_over)
     held = [rows[choice.model].interval for rows in findings.rows.values()]
     known = [each for each in held if each.outcome != UNKNOWN]
