@@ -178,7 +178,8 @@ def _selected(selected: Mapping[str, Any] | None) -> str:
     parts = [_against(name, row, set(counts.index) == {name}) for name, row in selected["against"].items()]
     return (
         f"The best of the folds before ({names}), judged on the next, {selected['n_days']:,} days in all: "
-        f"{'; '.join(parts)}. That is what a choice made without hindsight gets."
+        f"{'; '.join(parts)}. That is what a choice made without hindsight gets; as one procedure, fixed "
+        "beforehand, it is tested alone."
     )
 
 

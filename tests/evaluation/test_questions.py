@@ -223,7 +223,7 @@ def test_what_picking_is_worth():
         "The best of the folds before (lstm in 2, drift in 1), judged on the next, 200 days in all: its CRPS is "
         "2.0 % lower than naive's (p = .30), its Winkler score 1.0 % higher (p < .001); its CRPS is 2.0 % lower "
         "than ewma's (too few days to test), its Winkler score 1.0 % higher (p < .001). That is what a choice made "
-        "without hindsight gets."
+        "without hindsight gets; as one procedure, fixed beforehand, it is tested alone."
     )
     always = picked({"2": "ewma", "3": "ewma"}, naive={}, ewma={})
     assert "; that is ewma itself. That is what" in said(table, selected=always)[PICKING]

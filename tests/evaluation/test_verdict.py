@@ -1,4 +1,4 @@
-"""What follows from the table of tests: whom to take, and how far to trust the forecast."""
+"""Consequences of the table of tests: whom to take, and how far to trust the forecast."""
 
 import pytest
 

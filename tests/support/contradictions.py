@@ -27,7 +27,7 @@ JARGON = re.compile(
 
 @dataclass
 class Said:
-    """What the texts say.
+    """Facts that the texts claim.
 
     Attributes:
         verdict: its texts.
@@ -56,7 +56,7 @@ class Said:
         return {value for value, _ in self.facts.get(key, ())}
 
     def keys(self, kind: str) -> list[Key]:
-        """What is spoken of, of one kind."""
+        """All that is spoken of, of one kind."""
         return [key for key in self.facts if key[0] == kind]
 
 
@@ -299,7 +299,7 @@ def who_beats_is_better_and_not_worse(said: Said) -> Iterator[str]:
 
 
 def the_untested_is_not_judged(said: Said) -> Iterator[str]:
-    """Where too few days could be tested, no text tells of a winner or a loser."""
+    """No text tells, where too few days could be tested, of a winner or a loser."""
     for _, horizon in said.keys("untested"):
         for model in said.models:
             if True in said.values("beats", model, horizon):
@@ -326,7 +326,7 @@ def who_is_recommended_is_better_and_keeps_its_promise(said: Said) -> Iterator[s
 
 
 def a_winner_that_is_passed_over_is_explained(said: Said) -> Iterator[str]:
-    """Where a model beats the reference and another is recommended, a text names the miss, or the trainings."""
+    """A text names the miss, or the trainings, where a winner is not recommended."""
     model, why = said.verdict["recommended"], said.verdict["why"]
     winners = [name for name in said.models if said.values("beats", name, said.headline) == {True}]
     if model in NAIVES and winners:
