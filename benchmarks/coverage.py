@@ -19,8 +19,7 @@ import pandas as pd
 from benchmarks.data import prices
 from pricecast import models
 from pricecast.dataset.dataset import Dataset, build
-from pricecast.evaluation.coverage import PERCENTS, REGIME_NAMES, coverage
-from pricecast.evaluation.evidence import misses
+from pricecast.evaluation.coverage import MISSED, PERCENTS, REGIME_NAMES, coverage, judge
 from pricecast.evaluation.scores import NAIVES, score
 from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.settings import Settings
@@ -44,7 +43,7 @@ def cells(covered: pd.DataFrame) -> list[str]:
 def cell(row: pd.Series, percent: int) -> str:
     """Return a coverage with its error as text, marked where it misses its promise."""
     share, error = row[f"coverage_{percent}"], row[f"error_{percent}"]
-    return f"{share:.1f} ± {error:.1f}{' !' if misses(row, percent) else ''}"
+    return f"{share:.1f} ± {error:.1f}{' !' if judge(row, percent) in MISSED else ''}"
 
 
 def print_table(tables: dict[str, tuple[pd.DataFrame, float]], data: Dataset) -> None:

@@ -57,6 +57,7 @@ def _prepare(params: dict[str, Any]) -> Prepared:
     """
     named, left_out = choose(params["models"], params["model_params"])
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
+    scores.check_headline(params["headline_horizon"], range(1, dataset.spec.horizon + 1))
     plan = Plan(**{name: params[name] for name in ("folds", "share", "window", "refit_every")})
     walked = walk_plan.newest_folds(dataset, plan.folds, plan.share)
     return Prepared(named, left_out, dataset, plan, walked, *_candidates(params, dataset.spec.max_lookback))
@@ -80,7 +81,9 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
         _log.warning("left out: %s", failure.reason)
     _check(failures, named)
     fitted = [each for each in candidates if each.name in forecasts]
-    result = evaluate_walk(fitted, dataset, walked, forecasts, plan, {**left_out, **failures})
+    result = evaluate_walk(
+        fitted, dataset, walked, forecasts, plan, {**left_out, **failures}, params["headline_horizon"]
+    )
     _check(result.left_out, named)
     by_name = {each.name: each for each in fitted}
     coming = forecast_by_first(wanted(result), lambda name: fitted_on_all(by_name[name], dataset), dataset)

@@ -28,7 +28,7 @@ from flow_steps.runs.results import (
 from flow_steps.safety import output
 from pricecast import models
 from pricecast.dataset.dataset import Dataset
-from pricecast.evaluation.evaluate import evaluate
+from pricecast.evaluation.evaluate import evaluate, recommending
 from pricecast.experiments import comparison
 from pricecast.experiments.config import SEED, Experiment, read
 from pricecast.experiments.trainings import TrainedExperiment, Training, is_random, mean_curve
@@ -138,14 +138,17 @@ def _train_seed(flow: Flow, experiment: Experiment, dataset_uri: str, seed: int,
 def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
     """Evaluate all trainings together, compare the experiments, and log both, with a run of naive beside them."""
     dataset = Dataset.load(artifacts.fetch(dataset_uri))
+    headline = flow.params["headline_horizon"]
     labels = [training.label for each in trained for training in each.trainings]
     made = [forecaster for each in trained for forecaster in each.forecasters]
     uris = dict(zip(labels, [uri for each in trained for uri in each.uris], strict=True))
-    result = evaluate(made, dataset, names=labels, left_out=flow.left_out)
+    result = evaluate(made, dataset, names=labels, left_out=flow.left_out, headline=headline)
     if broken := result.left_out.keys() & set(labels):
         _evaluate(flow, _without(flow, trained, {name: result.left_out[name] for name in broken}), dataset_uri)
         return
-    compared = comparison.compare([each.result() for each in trained], result.scores, flow.params["metric"])
+    experiments = [each.result() for each in trained]
+    compared = comparison.compare(experiments, result.scores, flow.params["metric"], headline)
+    result = recommending(result, compared.eligible)
     curves = {each.experiment.name: [training.curve for training in each.trainings] for each in trained}
     given = dict(zip(labels, made, strict=True))
     coming = forecast_by_first(wanted(result), lambda name: on_all(name, given, uris, dataset), dataset)

@@ -30,7 +30,9 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     dataset = Dataset.load(artifacts.fetch(params["dataset"]))
     loaded, failures = _load(params["models"])
     left_out = {name: Failure(str(reason)) for name, reason in params["left_out"].items()} | failures
-    result = evaluate(list(loaded.values()), dataset, params["trials"], left_out=left_out)
+    result = evaluate(
+        list(loaded.values()), dataset, params["trials"], left_out=left_out, headline=params["headline_horizon"]
+    )
     uris = dict(zip(label(list(loaded.values())), loaded, strict=True))
     given = {name: loaded[uri] for name, uri in uris.items()}
     coming = forecast_by_first(wanted(result), lambda name: on_all(name, given, uris, dataset), dataset)

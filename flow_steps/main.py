@@ -22,7 +22,7 @@ EXAMPLES = (
 @options.stack(
     *options.DATA, options.models, options.all_params, options.lookback, options.epochs, options.lstm_units,
     options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed, options.refit,
-    options.vis, options.reuse,
+    options.headline_horizon, options.vis, options.reuse,
 )  # fmt: skip
 @click.pass_context
 def main(context: click.Context, **params: Any) -> None:

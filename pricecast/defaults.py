@@ -3,6 +3,8 @@
 # No market's bars are older, and tools that count nanoseconds end in 2262.
 YEARS = (1800, 2200)
 HORIZON, LONGEST_HORIZON = 5, 60
+# What the verdict leads with, and the tables and marks with it.
+HEADLINE_HORIZON = 1
 MAX_LOOKBACK, LONGEST_LOOKBACK = 120, 1000
 VALID_SIZE = 0.15
 TEST_SIZE = 0.15

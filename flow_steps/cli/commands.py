@@ -65,7 +65,8 @@ def train() -> None:
 
 
 @_command(
-    options.dataset, options.trained_models, options.left_out, options.trials, options.vis,
+    options.dataset, options.trained_models, options.left_out, options.trials, options.headline_horizon,
+    options.vis,
     examples=(
         "--dataset runs:/<id>/dataset --models models:/<id>",
         "--dataset runs:/<id>/dataset --models models:/<id>,models:/<id2>",
@@ -79,7 +80,7 @@ def evaluate() -> None:
 @_command(
     options.dataset, options.models, options.all_params, options.folds, options.share, options.window,
     options.refit_every, options.lookback, options.epochs, options.lstm_units, options.per_ticker,
-    options.mondrian, options.online, options.early_stopping, options.seed, options.vis,
+    options.mondrian, options.online, options.early_stopping, options.seed, options.headline_horizon, options.vis,
     examples=(
         "--dataset runs:/<id>/dataset --models naive,har",
         "--dataset runs:/<id>/dataset --models classical --folds 12",
@@ -105,7 +106,7 @@ def audit() -> None:
 @_command(
     options.experiments, options.seeds, options.metric, *options.DATA, options.lookback, options.epochs,
     options.lstm_units, options.per_ticker, options.mondrian, options.online, options.early_stopping, options.seed,
-    options.vis, options.reuse,
+    options.headline_horizon, options.vis, options.reuse,
     examples=(
         "--experiments experiments/quick.yaml --tickers AAPL,MSFT",
         "--experiments experiments/abc.yaml --seeds 5",
@@ -126,7 +127,7 @@ def compare() -> None:
     options.tuned_models, options.n_trials, options.timeout, options.metric, options.timesteps,
     options.walk_forward, options.storage, *options.DATA, options.all_params, options.lookback, options.epochs,
     options.lstm_units, options.per_ticker, options.mondrian, options.online, options.seed, options.refit,
-    options.vis, options.reuse,
+    options.headline_horizon, options.vis, options.reuse,
     examples=(
         "--models har,mlp --n-trials 12 --horizon 1",
         "--models lstm --timesteps 30 --walk-forward --timeout 3600",

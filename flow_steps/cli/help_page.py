@@ -19,7 +19,7 @@ GROUPS = {
     ),
     "Search": ("seeds", "n_trials", "timeout", "timesteps", "walk_forward", "storage"),
     "Evaluation": (
-        "metric", "folds", "share", "window", "refit_every", "left_out", "trials", "quick",
+        "metric", "headline_horizon", "folds", "share", "window", "refit_every", "left_out", "trials", "quick",
     ),
     "Output": (
         "previous_time_window", "next_time_window", "above", "format", "vis", "reuse",

@@ -83,6 +83,12 @@ models = _option(
 left_out = _option(
     "left-out", Params(), "{}", 'Models that were left out before, with reasons: \'{"knn": "it has no data"}\'.'
 )
+headline_horizon = _option(
+    "headline-horizon",
+    click.IntRange(1, defaults.LONGEST_HORIZON),
+    defaults.HEADLINE_HORIZON,
+    "Trading days ahead that verdict, leaderboard and marks are about, of those that are forecast.",
+)
 trials = _option(
     "trials", click.IntRange(0, 1_000_000), 0, "Settings that were tried on earlier dates to choose the models."
 )

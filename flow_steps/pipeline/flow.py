@@ -13,7 +13,7 @@ from flow_steps.reuse.copies import Reused
 from flow_steps.runs import artifacts, console, headline, lookup, tracking
 from flow_steps.runs.results import log_failures
 from flow_steps.safety import output, secrets
-from pricecast.evaluation.scores import NAIVES
+from pricecast.evaluation.scores import NAIVES, check_headline
 from pricecast.failures import Failure, ModelError, check_left
 from pricecast.files import read_json
 from pricecast.report.summary import REPORT, VERDICT
@@ -189,6 +189,7 @@ def pipeline(
         check: refuses mistakes in the options; called before the run is opened, so that they leave none.
     """
     with session():
+        check_headline(params["headline_horizon"], range(1, params["horizon"] + 1))
         check()
         download = chain.plan("download", params, params["reuse"])
         spans.check(download, params)

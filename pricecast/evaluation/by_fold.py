@@ -1,7 +1,7 @@
 """Scores fold by fold, their spread, and the score of a model selected on the folds before."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -52,19 +52,20 @@ def with_fold_spread(leaderboard: pd.DataFrame, folds: pd.DataFrame) -> pd.DataF
     return leaderboard.join(spread, on="model")
 
 
-def select_models(folds: pd.DataFrame) -> dict[int, str]:
+def select_models(folds: pd.DataFrame, headline: int | None = None) -> dict[int, str]:
     """Return by fold, from the second on, the model with the lowest mean CRPS in all folds before.
 
-    It is that of the shortest horizon. A day counts as much in one fold as in another; naive is as eligible as any.
+    It is that of the headline horizon, by default the shortest. A day counts as much in one fold as in another;
+    naive is as eligible as any.
 
     >>> table = {"model": ["naive", "har"] * 2, "horizon": 1, "fold": [1, 1, 2, 2], "n_days": 5}
     >>> select_models(pd.DataFrame({**table, "crps": [0.6, 0.5, 0.4, 0.7]}))
     {2: 'har'}
     """
-    table = folds[folds["horizon"] == folds["horizon"].min()]
+    table = folds[folds["horizon"] == (headline or folds["horizon"].min())]
     losses = (table["crps"] * table["n_days"]).groupby([table["fold"], table["model"]]).sum().unstack()
     before = losses.cumsum().shift().iloc[1:]
-    return {int(fold): str(model) for fold, model in before.idxmin(axis=1).items()} if len(before) else {}
+    return {cast(int, fold): str(model) for fold, model in before.idxmin(axis=1).items()} if len(before) else {}
 
 
 def selected_forecasts(forecasts: pd.DataFrame, choice: Mapping[int, str]) -> pd.DataFrame:
@@ -79,20 +80,22 @@ def selected_forecasts(forecasts: pd.DataFrame, choice: Mapping[int, str]) -> pd
     return pd.concat([table[table["model"].isin(NAIVES)], selected], ignore_index=True)
 
 
-def score_selected(forecasts: pd.DataFrame, folds: pd.DataFrame) -> dict[str, Any] | None:
+def score_selected(
+    forecasts: pd.DataFrame, folds: pd.DataFrame, headline: int | None = None
+) -> dict[str, Any] | None:
     """Score the model that was best in the folds before on the next fold; None where there is one fold.
 
     One procedure, fixed beforehand, is tested: its p-values need no correction for the number of models.
 
     Returns:
-        At the shortest horizon: `choice` (by fold), `n_days`, `crps`, `winkler_90`, `coverage_90`, and `against`
-        naive and ewma on the same days: `skill_crps`, `p_crps`, `skill_winkler`, `p_winkler`; None where there is
-        none.
+        At the headline horizon, by default the shortest: `choice` (by fold), `n_days`, `crps`, `winkler_90`,
+        `coverage_90`, and `against` naive and ewma on the same days: `skill_crps`, `p_crps`, `skill_winkler`,
+        `p_winkler`; None where there is none.
     """
-    choice = select_models(folds)
+    choice = select_models(folds, headline)
     if not choice:
         return None
-    horizon = int(folds["horizon"].min())
+    horizon = int(headline or folds["horizon"].min())
     table = selected_forecasts(forecasts[forecasts["horizon"] == horizon], choice)
     slices, scores = aligned_slices(table)[horizon], measure(table).loc[horizon]
     selected = scores.loc[SELECTED]

@@ -1,11 +1,14 @@
-"""Claims that a model is better or worse than the reference, decided by a test and the size of the difference."""
+"""Outcomes of the tests of one model at one horizon: claims, and the coverage of its intervals."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from pricecast.evaluation.scores import LOSSES, at_horizon, entry, horizons, reference_of
+from pricecast.evaluation import coverage
+from pricecast.evaluation.coverage import MISSED, PERCENTS
+from pricecast.evaluation.scores import LOSSES
+from pricecast.statistics.confidence_set import SIZE
 
 ALPHA = 0.05
 # A smaller difference may be proved and still matter to nobody.
@@ -31,44 +34,99 @@ class Claim:
     sign: int
 
     @classmethod
-    def of(cls, table: pd.DataFrame, model: str, loss: str) -> "Claim":
-        """Compare a model with the reference in a table of scores at one horizon."""
-        reference, metric = reference_of(table), LOSSES[loss][1]
-        theirs = entry(table, reference, metric)
-        skill = 1 - entry(table, model, metric) / theirs if theirs else float("nan")
-        p = entry(table, model, f"ref_dm_p_{loss}_holm")
+    def of(cls, rows: Mapping[str, Mapping[str, float]], model: str, reference: str, loss: str) -> "Claim":
+        """Compare a model with the reference in the scores at one horizon, by model."""
+        own, metric = rows[model], LOSSES[loss][1]
+        theirs = rows[reference][metric]
+        skill = 1 - own[metric] / theirs if theirs else float("nan")
+        p = own[f"ref_dm_p_{loss}_holm"]
         # The test averages by day and in returns, the metric does not: a claim needs both on one side.
-        agree = np.sign(skill) == -np.sign(entry(table, model, f"ref_dm_{loss}"))
+        agree = np.sign(skill) == -np.sign(own[f"ref_dm_{loss}"])
         shown = p < ALPHA and agree and abs(skill) >= MATERIAL
-        return cls(loss, reference, skill, p, int(np.sign(skill)) if shown else 0)
+        return cls(loss, reference, float(skill), float(p), int(np.sign(skill)) if shown else 0)
 
 
-def model_claims(table: pd.DataFrame, model: str) -> list[Claim]:
-    """Return a model's claims in a table of scores at one horizon, one for each loss."""
-    return [Claim.of(table, model, loss) for loss in LOSSES]
+@dataclass(frozen=True)
+class Interval:
+    """Central interval at one horizon: promise, coverage and error in percent, and how they are judged.
 
-
-def claims(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return all that the verdict's words rest on, one row per model, horizon and loss.
-
-    Returns:
-        Columns `model`, `horizon` and the fields of `Claim`; the reference itself has no row.
+    `outcome` is what `coverage.judged` returns.
     """
-    rows = []
-    for horizon in horizons(scores):
-        table = at_horizon(scores, horizon)
-        for model in table.index.drop(reference_of(table)):
-            rows += [{"model": model, "horizon": horizon, **asdict(claim)} for claim in model_claims(table, model)]
-    return pd.DataFrame(rows, columns=["model", "horizon", *(field.name for field in fields(Claim))])
+
+    horizon: int
+    percent: int
+    held: float
+    error: float
+    outcome: str
+
+    @property
+    def missed(self) -> bool:
+        """True if the interval is shown not to keep its promise."""
+        return self.outcome in MISSED
 
 
-def winners(table: pd.DataFrame) -> list[str]:
-    """Return the models better than the reference in one loss and worse in none, by CRPS, at one horizon."""
-    ranked = table.sort_values("crps", kind="stable").index
-    signs = {str(model): [claim.sign for claim in model_claims(table, str(model))] for model in ranked}
-    return [model for model, own in signs.items() if max(own) > 0 and min(own) >= 0]
+@dataclass(frozen=True)
+class Finding:
+    """Outcomes of the tests of one model at one horizon.
+
+    Attributes:
+        model: label.
+        horizon: trading days ahead.
+        n_days: number of cutoffs whose outcome is known.
+        distribution: comparison by CRPS.
+        point: comparison by squared errors.
+        winkler: skill by the Winkler score of the 90 % interval against the reference, a share.
+        intervals: the central intervals, in the order of `PERCENTS`.
+        in_set: whether the Model Confidence Set keeps the model; None where there is none.
+    """
+
+    model: str
+    horizon: int
+    n_days: int
+    distribution: Claim
+    point: Claim
+    winkler: float
+    intervals: tuple[Interval, ...]
+    in_set: bool | None
+
+    @property
+    def claims(self) -> tuple[Claim, Claim]:
+        """The comparisons, that of the distribution first."""
+        return self.distribution, self.point
+
+    @property
+    def is_better(self) -> bool:
+        """True if the model is better than the reference in one loss and worse in none."""
+        return max(self._signs) > 0 and min(self._signs) >= 0
+
+    @property
+    def is_mixed(self) -> bool:
+        """True if the model is better in one loss and worse in the other."""
+        return max(self._signs) > 0 > min(self._signs)
+
+    @property
+    def interval(self) -> Interval:
+        """The widest interval, that of 90 %."""
+        return self.intervals[-1]
+
+    @property
+    def _signs(self) -> tuple[int, int]:
+        return self.distribution.sign, self.point.sign
 
 
-def untested(table: pd.DataFrame) -> bool:
-    """Tell whether no model could be tested against the reference at a horizon, for want of days."""
-    return bool(table[["ref_dm_p_point", "ref_dm_p_crps"]].isna().to_numpy().all())
+def finding(rows: Mapping[str, Mapping[str, float]], model: str, reference: str, horizon: int) -> Finding:
+    """Judge a model by the scores of all models at one horizon."""
+    own, theirs = rows[model], rows[reference]["winkler_90"]
+    distribution, point = (Claim.of(rows, model, reference, loss) for loss in LOSSES)
+    return Finding(
+        model=model, horizon=horizon, n_days=int(own["n_days"]), distribution=distribution, point=point,
+        winkler=1 - own["winkler_90"] / theirs if theirs else 0.0,
+        intervals=tuple(_interval(own, percent, horizon) for percent in PERCENTS),
+        in_set=bool(own["mcs_p"] > SIZE) if np.isfinite(own["mcs_p"]) else None,
+    )  # fmt: skip
+
+
+def _interval(row: Mapping[str, float], percent: int, horizon: int) -> Interval:
+    held, error = row[f"coverage_{percent}"], row[f"error_{percent}"]
+    outcome = coverage.judged(percent, held, error, row["n_rows"], row["n_days"], horizon)
+    return Interval(horizon, percent, held, error, outcome)

@@ -1,4 +1,7 @@
-"""Coverage of the intervals by level, horizon, volatility regime, year and ticker."""
+"""Coverage of the intervals by level, horizon, volatility regime, year and ticker, and the rule that judges it."""
+
+import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -6,11 +9,18 @@ import pandas as pd
 from pricecast.errors import InputError
 from pricecast.evaluation.scored_rows import crps_losses
 from pricecast.schema import INTERVALS
-from pricecast.statistics.significance import block_error
+from pricecast.statistics.significance import MIN_HORIZONS, block_error
 
 REGIME_NAMES = ("calm", "middle", "wild")
 GROUPINGS = ("all", "regime", "year", "ticker")
 PERCENTS = tuple(percent for percent, _, _ in INTERVALS)
+# Points by which a coverage may miss its promise, or standard errors where they are more.
+TOLERANCE = {"all": 1.5, "regime": 3.0}
+ERRORS = 3.0
+# Fewer days, or fewer than ten horizons' worth of them, say nothing.
+FEWEST = 20
+KEPT, NARROW, WIDE, UNKNOWN = "kept", "narrow", "wide", "unknown"
+MISSED = (NARROW, WIDE)
 
 
 def coverage(forecasts: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
@@ -74,3 +84,42 @@ def _counts(table: pd.DataFrame, by: str) -> pd.DataFrame:
     counts = pd.DataFrame(parts).rename_axis(["model", "horizon", "group"]).reset_index()
     counts.insert(2, "by", by)
     return counts
+
+
+def judge(row: "pd.Series[Any]", percent: int) -> str:
+    """Judge the coverage of an interval in a row of the coverage table by the rule of `judged`.
+
+    >>> row = {"by": "all", "horizon": 1, "n_days": 500, "n_rows": 1000, "coverage_90": 86.0, "error_90": 1.0}
+    >>> judge(pd.Series(row), 90)
+    'narrow'
+    """
+    held, error = row[f"coverage_{percent}"], row[f"error_{percent}"]
+    return judged(percent, held, error, row["n_rows"], row["n_days"], row["horizon"], str(row["by"]))
+
+
+def judged(
+    percent: int, held: float, error: float, n_rows: float, n_days: float, horizon: int, by: str = "all"
+) -> str:
+    """Judge a coverage, allowing for chance; all that is said of an interval's promise follows this one rule.
+
+    Args:
+        percent: promise of the interval.
+        held: coverage in percent.
+        error: its standard error in points.
+        n_rows: number of forecasts.
+        n_days: number of their cutoffs.
+        horizon: trading days ahead.
+        by: grouping, one of `GROUPINGS`; a part of the days is allowed a larger miss than all of them.
+
+    Returns:
+        `KEPT`, or the reason why not: `NARROW` (held less often than promised), `WIDE` (more often), `UNKNOWN` (too
+        few days).
+    """
+    if n_days < max(FEWEST, MIN_HORIZONS * horizon):
+        return UNKNOWN
+    # Days that all hit, or all miss, have no error of their own; those that overlap are fewer than they seem.
+    chance = math.sqrt(percent * (100 - percent) * horizon / n_rows)
+    allowed = max(TOLERANCE.get(by, TOLERANCE["regime"]), ERRORS * max(chance, error))
+    if abs(held - percent) <= allowed:
+        return KEPT
+    return NARROW if held < percent else WIDE

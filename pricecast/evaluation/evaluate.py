@@ -1,13 +1,13 @@
 """The one evaluator: every model forecasts from the same origins, beside the naive ones, and is scored."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from pricecast import models
+from pricecast import defaults, models
 from pricecast.dataset.dataset import Dataset
 from pricecast.dataset.splits import Fold
 from pricecast.errors import InputError
@@ -15,13 +15,15 @@ from pricecast.evaluation.by_fold import by_fold, score_selected, with_fold_spre
 from pricecast.evaluation.coverage import coverage
 from pricecast.evaluation.direction import direction
 from pricecast.evaluation.evaluation import EvaluatedModel, Evaluation
+from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.leaderboard import leaderboard
 from pricecast.evaluation.pit import pit_counts
 from pricecast.evaluation.questions import answer_questions
 from pricecast.evaluation.ranking import ranking
-from pricecast.evaluation.scores import NAIVES, score
+from pricecast.evaluation.recommendation import recommend
+from pricecast.evaluation.scores import NAIVES, check_headline, score
 from pricecast.evaluation.trading import trading
-from pricecast.evaluation.verdict import verdict
+from pricecast.evaluation.verdict import verdict_of
 from pricecast.failures import Failure, ModelError, check_left, one_model
 from pricecast.forecasting import parity
 from pricecast.forecasting.fitting import check_belongs, fit
@@ -35,7 +37,7 @@ _NONE: Mapping[str, Failure] = MappingProxyType({})
 
 def evaluate(
     forecasters: list[Forecaster], dataset: Dataset, trials: int = 0, names: Sequence[str] | None = None,
-    left_out: Mapping[str, Failure] = _NONE,
+    left_out: Mapping[str, Failure] = _NONE, headline: int = defaults.HEADLINE_HORIZON,
 ) -> Evaluation:  # fmt: skip
     """Forecast from every test origin with every model, and score them; naive and ewma are fitted where missing.
 
@@ -47,11 +49,13 @@ def evaluate(
         trials: number of settings that were tried on earlier data to choose the models.
         names: labels of the forecasters, by default the names of their models.
         left_out: models that were left out before, by label.
+        headline: horizon that the verdict leads with.
 
     Raises:
-        InputError: a model has seen the test span, or was made for other features or another horizon; or naive,
-            ewma or all of the forecasters fail.
+        InputError: the headline horizon is longer than the dataset's; a model has seen the test span, or was made
+            for other features or another horizon; or naive, ewma or all of the forecasters fail.
     """
+    check_headline(headline, range(1, dataset.spec.horizon + 1))
     shown = set(names) if names else {forecaster.name for forecaster in forecasters}
     given = dict(zip(names, forecasters, strict=True)) if names else label(forecasters)
     labelled = {**given, **{name: _naive(name, dataset) for name in NAIVES if name not in shown}}
@@ -63,7 +67,7 @@ def evaluate(
     about = {name: EvaluatedModel(_params(labelled[name]), labelled[name].curve()) for name in tables}
     return evaluate_forecasts(
         pd.concat(tables.values(), ignore_index=True), dataset, about, pd.Timestamp(dataset.spec.valid_start),
-        trials=trials, left_out={**left_out, **failures},
+        trials=trials, left_out={**left_out, **failures}, headline=headline,
     )  # fmt: skip
 
 
@@ -99,6 +103,7 @@ def _params(forecaster: Forecaster) -> dict[str, Any]:
 def evaluate_walk(
     candidates: Sequence[Candidate], dataset: Dataset, folds: Sequence[Fold],
     results: Mapping[str, Sequence[OutOfFold]], plan: Plan, left_out: Mapping[str, Failure] = _NONE,
+    headline: int = defaults.HEADLINE_HORIZON,
 ) -> Evaluation:  # fmt: skip
     """Calibrate and score the forecasts of a walk-forward.
 
@@ -111,6 +116,7 @@ def evaluate_walk(
         results: by model, the result of `walk_plan.parity_fit` and those of `walk_plan.fits`.
         plan: plan of the walk.
         left_out: models that were left out before, by name.
+        headline: horizon that the verdict leads with.
 
     Raises:
         InputError: a live forecast differs from the walk's, or naive or ewma fails.
@@ -127,7 +133,7 @@ def evaluate_walk(
     about = {name: EvaluatedModel(models.params_of(name, prototype(by_name[name]))) for name in tables}
     result = evaluate_forecasts(
         pd.concat(tables.values(), ignore_index=True), dataset, about, folds[0].valid_start, plan,
-        left_out={**left_out, **failures},
+        left_out={**left_out, **failures}, headline=headline,
     )  # fmt: skip
     compared = {name: int(parity.is_compared(results[name][0], dataset).sum()) for name in tables}
     return replace(result, verdict={**result.verdict, "parity": compared})
@@ -136,6 +142,7 @@ def evaluate_walk(
 def evaluate_forecasts(
     forecasts: pd.DataFrame, dataset: Dataset, about: Mapping[str, EvaluatedModel], known: pd.Timestamp,
     plan: Plan | None = None, trials: int = 0, left_out: Mapping[str, Failure] = _NONE,
+    headline: int = defaults.HEADLINE_HORIZON,
 ) -> Evaluation:  # fmt: skip
     """Score forecasts of one fold or many.
 
@@ -147,21 +154,34 @@ def evaluate_forecasts(
         plan: plan of the walk-forward that they come from, if from one.
         trials: number of settings that were tried on earlier data to choose the models.
         left_out: models that were left out, by label.
+        headline: horizon that the verdict leads with.
     """
-    scores = score(forecasts, insample_mae(dataset, known))
-    covered, folds = coverage(forecasts, dataset.features), by_fold(forecasts)
-    selected = score_selected(forecasts, folds)
-    answers = answer_questions(scores, covered, folds, selected, trials)
-    return Evaluation(
-        models=about, forecasts=forecasts, scores=scores, leaderboard=with_fold_spread(leaderboard(scores), folds),
-        folds=folds, coverage=covered, direction=direction(forecasts), ranking=ranking(forecasts),
+    scores = score(forecasts, insample_mae(dataset, known), headline)
+    folds = by_fold(forecasts)
+    result = Evaluation(
+        models=about, forecasts=forecasts, scores=scores,
+        leaderboard=with_fold_spread(leaderboard(scores, headline), folds), folds=folds,
+        coverage=coverage(forecasts, dataset.features), direction=direction(forecasts), ranking=ranking(forecasts),
         trading=trading(forecasts, trials=trials), pit=pit_counts(forecasts),
-        verdict={
-            **verdict(scores, {name: failure.reason for name, failure in left_out.items()}),
-            "answers": answers, "selected": selected, "trials": trials,
-        },
-        plan=plan, left_out=left_out,
+        verdict={"selected": score_selected(forecasts, folds, headline), "trials": trials},
+        headline=headline, plan=plan, left_out=left_out,
     )  # fmt: skip
+    return recommending(result)
+
+
+def recommending(evaluation: Evaluation, eligible: Collection[str] | None = None) -> Evaluation:
+    """Return the evaluation with its verdict in words.
+
+    Args:
+        evaluation: evaluation whose verdict holds `selected` and `trials`.
+        eligible: models that may be recommended besides naive and ewma, by default all.
+    """
+    known, folds = evaluation.verdict, evaluation.folds
+    findings = Findings.of(evaluation.scores, evaluation.headline)
+    choice = recommend(findings, eligible)
+    reasons = {name: failure.reason for name, failure in evaluation.left_out.items()}
+    answers = answer_questions(findings, choice, evaluation.coverage, folds, known["selected"], known["trials"])
+    return replace(evaluation, verdict={**verdict_of(findings, choice, reasons), "answers": answers, **known})
 
 
 def forecast_test_span(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -37,6 +37,7 @@ class Evaluation:
         trading: what a plain rule on the forecasts would have earned (see `trading.trading`).
         pit: where outcomes fell in their forecast distributions (see `pit.pit_counts`).
         verdict: the outcome in words and figures.
+        headline: horizon that verdict and leaderboard lead with.
         plan: plan of the walk-forward, None where the dataset's own test span is the only fold.
         left_out: models that were not judged, by label.
     """
@@ -52,6 +53,7 @@ class Evaluation:
     trading: pd.DataFrame
     pit: pd.DataFrame
     verdict: dict[str, Any]
+    headline: int = 1
     plan: Plan | None = None
     left_out: Mapping[str, Failure] = field(default_factory=dict)
 
@@ -64,10 +66,17 @@ class Evaluation:
         return {name: table for name, table in tables.items() if len(table)}
 
     def metrics_by_fold(self, model: str) -> dict[int, dict[str, float]]:
-        """Return a model's figures at the shortest horizon by fold; nothing where there is one fold."""
-        rows = self.folds[(self.folds["model"] == model) & (self.folds["horizon"] == self.folds["horizon"].min())]
+        """Return a model's figures at the headline horizon by fold; nothing where there is one fold.
+
+        Like all names of figures, `fold_crps` is of one day ahead, `fold_crps_h5` of five.
+        """
+        rows = self.folds[(self.folds["model"] == model) & (self.folds["horizon"] == self.headline)]
         by_fold = rows.set_index("fold")[list(FOLD_METRICS)].to_dict("index")
-        return {int(fold): {f"fold_{name}": value for name, value in row.items()} for fold, row in by_fold.items()}
+        ending = "" if self.headline == 1 else f"_h{self.headline}"
+        return {
+            cast(int, fold): {f"fold_{name}{ending}": value for name, value in row.items()}
+            for fold, row in by_fold.items()
+        }
 
     def metrics(self, model: str) -> dict[str, float]:
         """Return a model's figures by flat name (see `leaderboard.headline`)."""

@@ -1,4 +1,4 @@
-"""The leaderboard: the scores of every model at the shortest horizon in a row, and as flat names for MLflow."""
+"""The leaderboard: the scores of every model at the headline horizon in a row, and as flat names for MLflow."""
 
 from typing import cast
 
@@ -18,13 +18,18 @@ READING_ORDER = (
 OTHER_HORIZONS = ("rmse", "crps", "coverage_90", "winkler_90", "skill_rmse", "skill_crps")
 
 
-def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per model, naive first, then by CRPS: the shortest horizon in full, the main scores of others.
+def leaderboard(scores: pd.DataFrame, headline: int | None = None) -> pd.DataFrame:
+    """Return one row per model, naive first, then by CRPS: the headline horizon in full, the main scores of others.
+
+    Args:
+        scores: result of `scores.score`.
+        headline: horizon, by default the shortest.
 
     Returns:
-        Columns `model`, `horizon` (the shortest one), its scores, `rmse_h5` and its like for other horizons.
+        Columns `model`, `horizon` (the headline one), its scores, `rmse_h5` and its like for other horizons.
     """
-    first, *others = horizons(scores)
+    first = headline or horizons(scores)[0]
+    others = [horizon for horizon in horizons(scores) if horizon != first]
     table = at_horizon(scores, first)[list(READING_ORDER)]
     for horizon in others:
         table = table.join(at_horizon(scores, horizon)[list(OTHER_HORIZONS)].add_suffix(f"_h{horizon}"))
@@ -35,9 +40,12 @@ def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline(scores: pd.DataFrame, model: str) -> dict[str, float]:
-    """Return the finite scores of a model by flat name: `test_rmse` at horizon 1, `test_rmse_h5` at horizon 5."""
+    """Return the finite scores of a model by flat name: `test_rmse` at horizon 1, `test_rmse_h5` at horizon 5.
+
+    A name means the same in every run, whatever horizon its verdict leads with.
+    """
     table = cast(pd.DataFrame, scores.xs(model, level="model"))
-    table = table.drop(columns=list(scores.filter(regex="^ref_").columns))
+    table = table.drop(columns=list(scores.filter(regex="^(ref|error)_").columns))
     return {
         f"test_{name}" + ("" if horizon == 1 else f"_h{horizon}"): float(value)
         for horizon, row in table.to_dict(orient="index").items()

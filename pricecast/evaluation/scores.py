@@ -1,16 +1,25 @@
 """Scores: every model beside naive on the same rows, with tests, in a table."""
 
+from collections.abc import Collection
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
+from pricecast.errors import InputError
 from pricecast.evaluation.aligned_rows import aligned_slices
 from pricecast.evaluation.metrics import METRICS
 from pricecast.evaluation.scored_rows import Slice
-from pricecast.schema import NAIVE
+from pricecast.schema import INTERVALS, NAIVE
 from pricecast.statistics.confidence_set import model_confidence_set
-from pricecast.statistics.significance import daily_losses, diebold_mariano, diebold_mariano_over_horizons, holm
+from pricecast.statistics.significance import (
+    block_error,
+    daily_losses,
+    diebold_mariano,
+    diebold_mariano_over_horizons,
+    holm,
+)
+from pricecast.text import listed
 
 # The two forecasts that know nothing; claims are made against the better one.
 NAIVES = (NAIVE, "ewma")
@@ -23,31 +32,50 @@ LOSSES = {
 TESTED = {**{loss: field for loss, (field, *_) in LOSSES.items()}, "winkler": "winkler_losses"}
 
 
-def score(forecasts: pd.DataFrame, insample_mae: pd.Series | None = None) -> pd.DataFrame:
+def score(
+    forecasts: pd.DataFrame, insample_mae: pd.Series | None = None, headline: int | None = None
+) -> pd.DataFrame:
     """Score every model at every horizon, each against naive on the same rows.
 
     Args:
         forecasts: the forecasts table; rows without an actual are left out.
         insample_mae: mean absolute one-day change of the training prices by ticker, for `mase`.
+        headline: horizon that the verdict leads with, by default the shortest.
 
     Returns:
-        Index (model, horizon), naive first. Columns: `METRICS`; `skill_rmse` and `skill_crps` (1 - x /
+        Index (model, horizon), naive first. Columns: `METRICS`; `error_50`, `error_80` and `error_90` (standard
+        errors of the coverages in points, by a block bootstrap over days); `skill_rmse` and `skill_crps` (1 - x /
         naive's); `dm_point`, `dm_crps` and `dm_winkler` (statistics, negative = better than naive; the last of
         the 90 % interval), `dm_p_*` and, over the models other than naive at that horizon, `dm_p_*_holm`; the same
         with `ref_` in front against the better of naive and ewma by CRPS; `n_days`, `n_rows`. A model has no test
-        against itself: NaN. At the shortest horizon alone: `ref_dm_all`, `ref_dm_p_all`, `ref_dm_p_all_holm` (the
+        against itself: NaN. At the headline horizon alone: `ref_dm_all`, `ref_dm_p_all`, `ref_dm_p_all_holm` (the
         CRPS over all horizons together), and `mcs_p` (see `model_confidence_set`, on the CRPS).
 
     Raises:
-        InputError: columns or naive are missing, prices are not above zero, or models differ in rows.
+        InputError: columns or naive are missing, prices are not above zero, models differ in rows, or there are no
+            forecasts at the headline horizon.
     """
     slices = aligned_slices(forecasts, insample_mae)
+    check_headline(headline or min(slices), slices)
     tables = {horizon: _score_horizon(group, horizon) for horizon, group in slices.items()}
-    first = min(tables)
-    tables[first] = tables[first].join(_over_horizons(slices, reference_of(tables[first])))
+    first = headline or min(tables)
+    tables[first] = tables[first].join(_over_horizons(slices, reference_of(tables[first]), first))
     scores = pd.concat(tables, names=["horizon", "model"]).swaplevel()
     models = list(next(iter(slices.values())))
     return scores.reindex(pd.MultiIndex.from_product([models, list(tables)], names=["model", "horizon"]))
+
+
+def check_headline(headline: int, known: Collection[int]) -> None:
+    """Refuse a headline horizon at which nothing is forecast.
+
+    Raises:
+        InputError: it is none of the known horizons.
+    """
+    if headline not in known:
+        raise InputError(
+            f"expected a headline horizon that is forecast ({listed(sorted(known))}), got {headline}: give another "
+            "--headline-horizon, or a longer --horizon"
+        )
 
 
 def measure(forecasts: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +94,7 @@ def _measure(slices: dict[str, Slice]) -> pd.DataFrame:
 
 
 def _score_horizon(slices: dict[str, Slice], horizon: int) -> pd.DataFrame:
-    table = _measure(slices)
+    table = _measure(slices).join(_coverage_errors(slices, horizon))
     daily = {
         loss: {name: daily_losses(s.cutoff, getattr(s, field)) for name, s in slices.items()}
         for loss, field in TESTED.items()
@@ -76,9 +104,18 @@ def _score_horizon(slices: dict[str, Slice], horizon: int) -> pd.DataFrame:
     return table.join([against_naive, against_better])
 
 
-def _over_horizons(slices: dict[int, dict[str, Slice]], reference: str) -> pd.DataFrame:
-    """Test over all horizons together, and find the Model Confidence Set at the shortest one; index model."""
-    first = min(slices)
+def _coverage_errors(slices: dict[str, Slice], horizon: int) -> pd.DataFrame:
+    errors: dict[str, dict[str, float]] = {}
+    for name, s in slices.items():
+        for percent, _, _ in INTERVALS:
+            low, high = s.bounds(percent)
+            inside = 100.0 * ((low <= s.actual_return) & (s.actual_return <= high))
+            errors.setdefault(name, {})[f"error_{percent}"] = block_error(daily_losses(s.cutoff, inside), horizon)
+    return pd.DataFrame.from_dict(errors, orient="index")
+
+
+def _over_horizons(slices: dict[int, dict[str, Slice]], reference: str, first: int) -> pd.DataFrame:
+    """Test over all horizons together, and find the Model Confidence Set at the headline horizon; index model."""
     losses = {
         name: pd.DataFrame({horizon: _daily_crps(group[name]) for horizon, group in slices.items()})
         for name in slices[first]
@@ -141,6 +178,6 @@ def reference_of(table: pd.DataFrame) -> str:
     return str(table["crps"].loc[[name for name in NAIVES if name in table.index]].idxmin())
 
 
-def best_model(scores: pd.DataFrame) -> str:
-    """Return the model with the lowest CRPS at the shortest horizon, the first on a tie: a rank, not a claim."""
-    return str(at_horizon(scores, horizons(scores)[0])["crps"].idxmin())
+def best_model(scores: pd.DataFrame, headline: int | None = None) -> str:
+    """Return the model with the lowest CRPS at a horizon, the first on a tie: a rank, not a claim."""
+    return str(at_horizon(scores, headline or horizons(scores)[0])["crps"].idxmin())

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast.evaluation.scores import at_horizon, entry, horizons
+from pricecast.evaluation.findings import Findings
+from pricecast.evaluation.scores import at_horizon, entry
 from pricecast.experiments.recommendation import CHOSEN_BY, recommend
 from pricecast.experiments.trainings import TrainedExperiment, Training
 from pricecast.schema import NAIVE
@@ -29,23 +30,29 @@ class Comparison:
         seeds: a row for each training.
         recommended: the experiment to take, "" for none.
         sentences: the recommendation in words.
+        eligible: labels of the trainings that may be recommended: those of the experiment to take that beat naive.
     """
 
     table: pd.DataFrame
     seeds: pd.DataFrame
     recommended: str
     sentences: list[str]
+    eligible: tuple[str, ...] = ()
 
 
-def compare(experiments: Sequence[TrainedExperiment], scores: pd.DataFrame, metric: str) -> Comparison:
-    """Compare experiments one day ahead, or at the shortest horizon there is.
+def compare(
+    experiments: Sequence[TrainedExperiment], scores: pd.DataFrame, metric: str, headline: int | None = None
+) -> Comparison:
+    """Compare experiments at one horizon.
 
     Args:
         experiments: experiments, each with the same seeds.
         scores: result of `scores.score`, with naive and the label of every training.
         metric: a key of `CHOSEN_BY`, by which the best is chosen.
+        headline: horizon, by default the shortest; `scores` have to lead with the same.
     """
-    first = at_horizon(scores, horizons(scores)[0])
+    findings = Findings.of(scores, headline)
+    first = at_horizon(scores, findings.headline)
     rows = [
         {"experiment": trained.experiment.name, "label": training.label, **_figures(first, training)}
         for trained in experiments
@@ -54,7 +61,8 @@ def compare(experiments: Sequence[TrainedExperiment], scores: pd.DataFrame, metr
     seeds = pd.DataFrame(rows)
     naive = {"experiment": NAIVE, "description": "the last close", "model": NAIVE, "seeds": 1}
     table = pd.DataFrame([{**naive, **_scores(first, NAIVE)}, *(_row(trained, seeds) for trained in experiments)])
-    return Comparison(table, seeds, *recommend(experiments, table, seeds, scores, metric))
+    recommended, sentences, eligible = recommend(experiments, table, seeds, findings, metric)
+    return Comparison(table, seeds, recommended, sentences, eligible)
 
 
 def _scores(table: pd.DataFrame, label: str) -> dict[str, float]:

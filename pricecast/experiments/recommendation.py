@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pricecast.evaluation.claims import ALPHA, claims
-from pricecast.evaluation.scores import at_horizon, horizons, reference_of
-from pricecast.evaluation.verdict import p_text
+from pricecast.evaluation import recommendation
+from pricecast.evaluation.claims import ALPHA, Finding
+from pricecast.evaluation.findings import Findings
+from pricecast.evaluation.wording import p_text
 from pricecast.experiments.trainings import GAP, FitQuality, TrainedExperiment
 from pricecast.schema import NAIVE
 from pricecast.statistics.significance import holm
@@ -21,10 +22,10 @@ CHOSEN_BY = {"crps": ("CRPS", "crps"), "rmse": ("RMSE", "point"), "mape": ("MAPE
 
 
 def recommend(
-    experiments: Sequence[TrainedExperiment], table: pd.DataFrame, seeds: pd.DataFrame, scores: pd.DataFrame,
+    experiments: Sequence[TrainedExperiment], table: pd.DataFrame, seeds: pd.DataFrame, findings: Findings,
     metric: str,
-) -> tuple[str, list[str]]:  # fmt: skip
-    """Return the experiment to take, "" for none, and why.
+) -> tuple[str, list[str], tuple[str, ...]]:  # fmt: skip
+    """Return the experiment to take, "" for none, why, and which of its trainings may be recommended.
 
     The sentences name the best, how far seeds alone explain its lead, how each was fitted, and what to take.
 
@@ -32,25 +33,29 @@ def recommend(
         experiments: experiments, each with the same seeds.
         table: table of the comparison, naive included.
         seeds: table of the trainings.
-        scores: result of `scores.score`.
+        findings: the table of tests.
         metric: a key of `CHOSEN_BY`.
+
+    Returns:
+        Sentences: the best, how far seeds alone explain its lead, how each was fitted, and what to take; and the
+        labels of those trainings of the experiment to take that beat the reference.
     """
     column = f"test_{metric}"
     rows = table[table["experiment"] != NAIVE]
     rows = rows.assign(rank=rows[column].rank(method="first"))
     best = str(rows.loc[rows[column].idxmin(), "experiment"])
     alike = _alike({trained.experiment.name: trained.random for trained in experiments}, seeds, column, best)
-    beating = _beating(experiments, scores, metric)
+    beating = {each.experiment.name: Beating.of(each, findings, CHOSEN_BY[metric][1]) for each in experiments}
     choice = Choice.of(rows, best, alike, beating)
-    reference = reference_of(at_horizon(scores, horizons(scores)[0]))
     sentences = [
         _best(table, best, metric),
         *_noise(seeds, alike, best),
         *_by_validation(_lowest_loss(rows, {trained.loss for trained in experiments}), best),
         *[_fit(each.experiment.name, FitQuality.of(each)) for each in experiments if len(each.trainings[0].curve)],
-        _conclusion(choice, beating[choice.name], _by_name(rows)[choice.name]["seeds"], reference),
+        _conclusion(choice, beating[choice.name], findings),
     ]
-    return (choice.name if choice.proved else ""), sentences
+    eligible = beating[choice.name].sound if choice.proved else ()
+    return (choice.name if choice.proved else ""), sentences, eligible
 
 
 def _best(table: pd.DataFrame, best: str, metric: str) -> str:
@@ -125,15 +130,35 @@ def _fit(name: str, fit: FitQuality | None) -> str:
     return f"{name} fits about as well on validation as in training ({where}; {size})."
 
 
-def _beating(experiments: Sequence[TrainedExperiment], scores: pd.DataFrame, metric: str) -> dict[str, int]:
-    """Count the trainings of each experiment that beat the reference by more than chance."""
-    table = claims(scores)
-    table = table[(table["horizon"] == horizons(scores)[0]) & (table["loss"] == CHOSEN_BY[metric][1])]
-    better = set(table.loc[table["sign"] > 0, "model"])
-    return {
-        trained.experiment.name: sum(training.label in better for training in trained.trainings)
-        for trained in experiments
-    }
+@dataclass(frozen=True)
+class Beating:
+    """Trainings of an experiment that beat the reference.
+
+    Attributes:
+        labels: labels of those that do so by more than chance, and are not worse in the other loss.
+        sound: those of them whose intervals are not shown to miss their promise.
+        count: number of all trainings.
+    """
+
+    labels: tuple[str, ...]
+    sound: tuple[str, ...]
+    count: int
+
+    @classmethod
+    def of(cls, trained: TrainedExperiment, findings: Findings, loss: str) -> "Beating":
+        """Look up the trainings of an experiment in the table of tests."""
+        labels = [each.label for each in trained.trainings]
+        better = tuple(label for label in labels if _is_better(findings.first[label], loss))
+        return cls(better, tuple(label for label in better if not findings.missed(label)), len(labels))
+
+    @property
+    def is_proof(self) -> bool:
+        """True if most of the trainings beat the reference with intervals that keep their promise."""
+        return 2 * len(self.sound) > self.count
+
+
+def _is_better(row: Finding, loss: str) -> bool:
+    return row.is_better and any(claim.sign > 0 for claim in row.claims if claim.loss == loss)
 
 
 @dataclass(frozen=True)
@@ -142,7 +167,7 @@ class Choice:
 
     Attributes:
         name: name of the experiment.
-        proved: whether most of its trainings beat the reference by more than chance.
+        proved: whether most of its trainings beat the reference by more than chance, with intervals that hold.
         others: experiments that seeds cannot tell from it.
     """
 
@@ -151,22 +176,30 @@ class Choice:
     others: list[str]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, best: str, alike: dict[str, float], beating: dict[str, int]) -> "Choice":
+    def of(
+        cls, table: pd.DataFrame, best: str, alike: dict[str, float], beating: Mapping[str, Beating]
+    ) -> "Choice":
         """Choose, of the best and those that seeds cannot tell from it, the first that is proved, else the best."""
         rows = _by_name(table)
         near = [best, *(name for name, p in alike.items() if p >= ALPHA)]
         within = sorted(near, key=lambda name: rows[name]["rank"])
-        proved = [name for name in within if 2 * beating[name] > rows[name]["seeds"]]
+        proved = [name for name in within if beating[name].is_proof]
         chosen = proved[0] if proved else best
         return cls(chosen, bool(proved), [name for name in within if name != chosen])
 
 
-def _conclusion(choice: Choice, beating: int, seeds: int, reference: str) -> str:
-    cases = f"beats {reference} by more than chance in {beating} of {seeds} trainings"
-    if not choice.proved:
-        return f"Recommendation: none. {choice.name} {cases}; take {reference}'s forecast."
-    rest = f"; seeds cannot tell it from {_listed(choice.others)}" if choice.others else ""
-    return f"Recommendation: {choice.name}, which {cases}{rest}."
+def _conclusion(choice: Choice, beating: Beating, findings: Findings) -> str:
+    many = len(beating.labels)
+    cases = f"beats {findings.reference()} by more than chance in {many} of {beating.count} trainings"
+    if beating.sound != beating.labels:
+        cases += f", {many - len(beating.sound)} of them with intervals that miss their promise"
+    if choice.proved:
+        rest = f"; seeds cannot tell it from {_listed(choice.others)}" if choice.others else ""
+        return f"Recommendation: {choice.name}, which {cases}{rest}."
+    instead = recommendation.recommend(findings, eligible=())
+    doubt = " (some training is better, but which one cannot be claimed)" if findings.is_contested else ""
+    broken = "" if instead.is_sound else ", but trust no interval"
+    return f"Recommendation: none. {choice.name} {cases}; take {instead.model}'s forecast{doubt}{broken}."
 
 
 def _by_name(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:

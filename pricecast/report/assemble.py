@@ -4,7 +4,8 @@ import pandas as pd
 
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluation import Evaluation
-from pricecast.evaluation.evidence import featured_model
+from pricecast.evaluation.findings import Findings
+from pricecast.evaluation.questions import featured_model
 from pricecast.forecasting.intervals import for_people
 from pricecast.forecasting.upcoming import Upcoming
 from pricecast.report.facts import facts, kicker
@@ -27,13 +28,14 @@ def make_report(
         figures: whether to draw figures.
         upcoming: forecast of the days after the last bars, where one was made.
     """
-    spec, shown = dataset.spec, featured_model(evaluation.scores)
+    spec, headline = dataset.spec, evaluation.headline
+    shown = featured_model(Findings.of(evaluation.scores, headline), evaluation.verdict["recommended"])
     # Whoever ranks first, a person came to see a model beside the naive forecasts.
     others = evaluation.leaderboard.sort_values("crps", kind="stable")["model"]
     ranked = list(dict.fromkeys([shown, *map(str, others)]))
     return Report(
         title=f"{listed(spec.tickers)}: {spec.horizon} trading days ahead",
-        kicker=kicker(evaluation.forecasts, evaluation.plan),
+        kicker=kicker(evaluation.forecasts, headline, evaluation.plan),
         read=what_was_read(dataset.bars, dataset.quality),
         upcoming=None if upcoming is None else for_people(upcoming.table),
         upcoming_figures={} if upcoming is None or not figures else upcoming_figures(dataset.bars, upcoming.table),
@@ -46,7 +48,7 @@ def make_report(
         trading=evaluation.trading,
         ranking=evaluation.ranking,
         warnings=_left_out(evaluation, dataset) + _without_parity(evaluation) + _not_by(upcoming),
-        facts=facts(dataset, evaluation.forecasts, evaluation.plan),
+        facts=facts(dataset, evaluation.forecasts, headline, evaluation.plan),
         quality=dataset.quality,
         figures=_figures(evaluation, dataset, ranked) if figures else {},
     )
@@ -55,7 +57,9 @@ def make_report(
 def _figures(evaluation: Evaluation, dataset: Dataset, ranked: list[str]) -> Captioned:
     curves = {name: model.curve for name, model in evaluation.models.items()}
     recommended = evaluation.verdict["recommended"]
-    return draw(evaluation.forecasts, curves, ranked, evaluation.folds, recommended, dataset.bars)
+    return draw(
+        evaluation.forecasts, curves, ranked, evaluation.folds, recommended, dataset.bars, evaluation.headline
+    )
 
 
 def _left_out(evaluation: Evaluation, dataset: Dataset) -> list[str]:
@@ -79,7 +83,7 @@ def _without_parity(evaluation: Evaluation) -> list[str]:
 
 
 def _coverage_beside_naive(evaluation: Evaluation, model: str) -> pd.DataFrame:
-    """Return the coverage of a model and naive at the shortest horizon; tickers have a table of their own."""
+    """Return the coverage of a model and naive at the headline horizon; tickers have a table of their own."""
     table = evaluation.coverage
-    table = table[table["horizon"].eq(table["horizon"].min()) & table["by"].ne("ticker")]
+    table = table[table["horizon"].eq(evaluation.headline) & table["by"].ne("ticker")]
     return table[table["model"].isin([NAIVE, model])]

@@ -28,6 +28,7 @@ def draw(
     folds: pd.DataFrame | None = None,
     recommended: str | None = None,
     bars: pd.DataFrame | None = None,
+    headline: int = 1,
 ) -> Captioned:
     """Draw prices of the recommended model, the first model where a figure shows one, and the first few together.
 
@@ -39,6 +40,7 @@ def draw(
         folds: result of `by_fold.by_fold`, with rows where there is more than one fold.
         recommended: model whose prices to draw, by default the first one.
         bars: adjusted bars with the quotes that prices are shown in, by default as they are in the table.
+        headline: horizon that the verdict leads with.
 
     Returns:
         By title the figure and its caption, in the order of the page.
@@ -53,7 +55,7 @@ def draw(
         forecasts = forecasts[forecasts["model"].isin([NAIVE, *others[:MOST], recommended])]
     figures = _prices(forecasts, recommended or best, bars)
     if folds is not None and len(folds):
-        figures["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked), FOLDS)
+        figures["Is it better in every fold?"] = (plots.skill_by_fold(folds, forecasts, ranked, headline), FOLDS)
     figures |= {
         "Does it beat naive, by horizon?": (plots.error_by_horizon(forecasts), ERRORS + few),
         "Do the intervals keep their promise?": (plots.coverage(forecasts), COVERAGE + few),
@@ -67,9 +69,9 @@ def draw(
 
 
 FOLDS = (
-    "How much lower than naive's the CRPS is in each fold, forecast from its past alone; above the dashed line is "
-    "better than naive. Thin lines mark where folds begin. A model with skill stays above zero; one that owes its "
-    "lead to a single fold was lucky once."
+    "How much lower than naive's the CRPS is in each fold, at the horizon of the verdict, forecast from its past "
+    "alone; above the dashed line is better than naive. Thin lines mark where folds begin. A model with skill "
+    "stays above zero; one that owes its lead to a single fold was lucky once."
 )
 FAN = (
     "First: the newest forecast of the test days for all horizons, the median with its 50, 80 and 90 % intervals. "
@@ -84,7 +86,9 @@ FANS = (
 )
 ERRORS = (
     "Loss divided by the naive forecast's at the same horizon, so the dashed line at 1 is naive. Below it is "
-    "better. Small distances are often chance: the table's p-values say which are not."
+    "better. Small distances are often chance: the table's p-values say which are not. The mean pinball "
+    "loss counts all seven levels alike, the CRPS of table and verdict weighs the outer ones less (each level by "
+    "the probability that is nearest to it): one gain has two sizes."
 )
 COVERAGE = (
     "How much more (above zero) or less often than promised outcomes fell below each quantile. Flat on zero "

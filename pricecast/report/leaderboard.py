@@ -40,11 +40,11 @@ def leaderboard_table(
 
     Args:
         leaderboard: one row per model with a column `model`; other columns may be missing or extra.
-        verdict: may name the `best` and hold `selected` (see `by_fold.score_selected`).
+        verdict: may name the `best` and the `horizon`, and hold `selected` (see `by_fold.score_selected`).
         direction: result of `direction.direction`, for the intervals of the hit rates.
     """
     columns = headline(leaderboard)
-    beside = _intervals(direction)
+    beside = {} if direction is None else _intervals(direction, verdict.get("horizon", 1))
     rows = [
         Row(
             str(row["model"]),
@@ -78,9 +78,9 @@ def _tags(model: Any, best: Any) -> list[str]:
     return ["baseline"] * (model == NAIVE) + ["ranked first"] * (model == best)
 
 
-def _intervals(direction: pd.DataFrame | None) -> dict[str, str]:
-    """Return by model the 95 % interval of its hit rate at the shortest horizon, where there is one."""
-    if direction is None or direction.empty:
+def _intervals(direction: pd.DataFrame, headline: int) -> dict[str, str]:
+    """Return by model the 95 % interval of its hit rate at the headline horizon, where there is one."""
+    if direction.empty:
         return {}
-    rows = direction[direction["horizon"].eq(direction["horizon"].min()) & direction["low"].notna()]
+    rows = direction[direction["horizon"].eq(headline) & direction["low"].notna()]
     return {str(row["model"]): f"{row['low']:.1f}{DASH}{row['high']:.1f}" for row in rows.to_dict("records")}

@@ -109,7 +109,9 @@ def render(report: Report) -> str:
         first=FIRST,
         trading=trading_table(report.trading, order) if len(report.trading) else None,
         cost=f"{COST_BPS:g}",
-        ranking=ranking_table(report.ranking, order) if len(report.ranking) else None,
+        ranking=ranking_table(report.ranking, report.verdict.get("horizon", 1), order)
+        if len(report.ranking)
+        else None,
         findings=[_finding(finding) for finding in report.quality.get("findings", ())],
         figures=[
             {"title": title, "caption": caption, **_embedded(figure)}

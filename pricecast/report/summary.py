@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pricecast.evaluation.wording import ahead
 from pricecast.experiments.comparison import Comparison
 from pricecast.report import plots
 from pricecast.report.comparison_table import comparison_table
@@ -23,7 +24,7 @@ REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
 WIDTH = 120
 LEFT_OUT = ("RMSE skill",)
 EXPERIMENTS_LEFT_OUT = ("MAE",)
-MARKED = f"Marked *: cannot be told apart from the best (Model Confidence Set, {CONFIDENCE} %)."
+MARKED = f"Marked *: not ruled out as the best {{ahead}} (Model Confidence Set, {CONFIDENCE} %)."
 SHORT = {
     "90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90", "R2 of prices": "R2", "Training loss": "training",
     "Validation loss": "validation", "Best epoch": "epoch", "Seconds": "s",
@@ -128,7 +129,7 @@ def _legend(table: Table, report: Report) -> str:
     selected = report.verdict.get("selected")
     lines = []
     if any(row.marked for row in table.rows):
-        lines.append(MARKED)
+        lines.append(MARKED.format(ahead=ahead(report.verdict.get("horizon", 1))))
     if selected:
         days = f"{selected['n_days']:,} days of the folds from the second on"
         lines.append(f"selected: the best of the folds before, judged on the next; on the {days}.")

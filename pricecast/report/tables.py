@@ -71,9 +71,9 @@ def trading_table(trading: pd.DataFrame, order: Sequence[str] = ()) -> Table:
     return Table([(label, meaning) for label, meaning, _ in TRADING.values()], rows)
 
 
-def ranking_table(ranking: pd.DataFrame, order: Sequence[str] = ()) -> Table:
-    """Return the table of `ranking.ranking` at the shortest horizon, without models that rank nothing."""
-    table = ranking[ranking["horizon"].eq(ranking["horizon"].min()) & ranking["n_days"].gt(0)]
+def ranking_table(ranking: pd.DataFrame, headline: int, order: Sequence[str] = ()) -> Table:
+    """Return the table of `ranking.ranking` at the headline horizon, without models that rank nothing."""
+    table = ranking[ranking["horizon"].eq(headline) & ranking["n_days"].gt(0)]
     rows = [
         Row(
             str(row["model"]),

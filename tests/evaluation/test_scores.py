@@ -173,18 +173,18 @@ def test_verdict_says_better() -> None:
     words = sentence(models, "lstm")
     assert words.startswith("lstm: distribution ")
     assert "% better than naive (CRPS, p < .001), point forecast " in words
-    assert "% better (RMSE, p < .001); its 90 % interval held " in words
-    assert sentence(models).startswith("lstm beats naive on 250 days: distribution ")
+    assert "% better (RMSE, p < .001) one day ahead; its 90 % interval held " in words
+    assert sentence(models).startswith("lstm beats naive one day ahead on 250 days: distribution ")
 
 
 def test_verdict_says_no_better() -> None:
     expected = (
         "idle: distribution no better than naive (CRPS the same, p = 1), point forecast no better (RMSE the same, "
-        "p = 1); its 90 %"
+        "p = 1) one day ahead; its 90 %"
     )
     assert sentence({"naive": IDLE, "idle": IDLE}, "idle").startswith(expected)
     words = sentence({"naive": IDLE, "idle": IDLE})
-    assert words.startswith("Nothing beats naive on 250 days: use its intervals (the 90 % one held ")
+    assert words.startswith("Nothing beats naive one day ahead on 250 days: use its intervals (the 90 % one held ")
     assert words.endswith(", not anybody's point forecast.")
 
 
@@ -210,7 +210,7 @@ def test_claims_are_made_against_the_better_of_naive_and_ewma() -> None:
     result = verdict(score(forecasts(models)))
     assert result["reference"] == "ewma"
     assert "% worse than ewma (CRPS" in result["models"]["between"]["sentence"]
-    assert result["models"]["ewma"]["sentence"].startswith("ewma: the reference; its 90 % interval held ")
+    assert result["models"]["ewma"]["sentence"].startswith("ewma: the reference one day ahead; its 90 % ")
     assert result["models"]["naive"]["sentence"].startswith("naive: distribution ")
     assert result["sentence"].startswith("good beats ewma")
     assert result["models"]["ewma"]["point"]["p"] is None
@@ -223,8 +223,13 @@ def test_too_few_days_are_said() -> None:
 
 
 def test_naive_alone_is_said_and_bad_intervals_are_not_recommended() -> None:
-    assert sentence({"naive": IDLE}).startswith("Only naive was judged, on 250 days: use its intervals")
-    assert "nor its 90 % interval, which held 100.0 %" in sentence({"naive": WIDE, "wide": WIDE})
+    assert sentence({"naive": IDLE}).startswith(
+        "Only naive was judged, one day ahead on 250 days: use its intervals"
+    )
+    told = (
+        "take naive's forecast, but trust no interval (naive's 90 % interval at horizon 1 held 100.0 %, more often"
+    )
+    assert told in sentence({"naive": WIDE, "wide": WIDE})
 
 
 def test_another_outcome_at_a_longer_horizon_is_said() -> None:
@@ -255,4 +260,10 @@ def test_a_proved_trifle_is_no_victory() -> None:
     table.loc[trifle, columns] = nearer.to_numpy()
     scores = score(table)
     assert scores.at[("trifle", 1), "dm_p_crps"] < 0.001
-    assert verdict(scores)["sentence"].startswith("Nothing beats naive")
+    told = verdict(scores)
+    assert told["recommended"] == "naive"
+    # The Model Confidence Set alone sees it.
+    assert told["sentence"].startswith(
+        "Nothing is shown to beat naive one day ahead on 250 days: use its intervals"
+    )
+    assert told["sentence"].endswith("and of 0.1 % or more, so which one is better cannot be claimed.")

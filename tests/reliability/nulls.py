@@ -12,9 +12,10 @@ import pandas as pd
 from pricecast.data.sources import synthetic
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.evaluation import scores
-from pricecast.evaluation.claims import ALPHA, claims
+from pricecast.evaluation.claims import ALPHA
 from pricecast.evaluation.evaluate import evaluate
 from pricecast.evaluation.evaluation import Evaluation
+from pricecast.evaluation.findings import claims
 from pricecast.evaluation.scored_rows import Slice
 from pricecast.forecasting.calibration import calibrate
 from pricecast.forecasting.fitting import fit

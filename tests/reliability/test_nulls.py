@@ -1,8 +1,8 @@
 import pytest
 
 from pricecast.evaluation import scores
-from pricecast.evaluation.claims import claims
 from pricecast.evaluation.evaluate import evaluate
+from pricecast.evaluation.findings import claims
 from pricecast.forecasting.fitting import fit
 from tests.reliability.nulls import LIMIT, noise, null_walk, ours, planted
 
@@ -64,7 +64,9 @@ def test_claims_are_what_the_verdict_says(loss):
     table = claims(judged.scores)
     assert set(table["loss"]) == set(LOSSES)
     assert set(table["horizon"]) == {1, 2, 3, 4, 5}
-    assert (table["model"] != table["reference"]).all()
+    itself = table[table["model"] == table["reference"]]
+    assert itself["p"].isna().all()
+    assert set(itself["sign"]) == {0}
     first = table[(table["horizon"] == 1) & (table["model"] == "drift")].set_index("loss")
     said = judged.verdict["models"]["drift"]
     assert first.loc["point", ["skill", "p"]].tolist() == [said["point"]["skill_rmse"], said["point"]["p"]]

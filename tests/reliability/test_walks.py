@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pricecast.evaluation import scores
-from pricecast.evaluation.claims import claims
 from pricecast.evaluation.evaluate import evaluate_forecasts
+from pricecast.evaluation.findings import claims
 from tests.reliability.nulls import LIMIT, null_walk
 from tests.reliability.walks import MODELS, ours, picked, planted, told, walk
 

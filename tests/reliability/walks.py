@@ -4,6 +4,7 @@ Walks of `nulls` go through the folds, the judge and the answers, and whatever a
 is counted, wherever it stands.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from pricecast import models
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.evaluation import scores
-from pricecast.evaluation.claims import ALPHA, claims
+from pricecast.evaluation.claims import ALPHA
 from pricecast.evaluation.evaluate import evaluate_walk
 from pricecast.evaluation.evaluation import Evaluation
+from pricecast.evaluation.findings import claims
 from pricecast.forecasting import walk_forward, walk_plan
 from pricecast.forecasting.out_of_fold import OutOfFold
 from pricecast.forecasting.walk_plan import Candidate, Plan
@@ -83,7 +85,8 @@ def told(judged: Evaluation, loss: str) -> list[str]:
     asked = ["Is the point forecast better than naive?", "Is the distribution sharper?"][: 1 + (loss == "crps")]
     found += [question for question in asked if answers[question].startswith("Yes")]
     if loss == "crps":
-        found += ["sentence"] if " beat" in judged.verdict["sentence"].replace("Nothing beats", "") else []
+        sentence = re.sub("[Nn]othing (beats|is shown to beat)", "", judged.verdict["sentence"])
+        found += ["sentence"] if " beat" in sentence else []
         together = answers.get("Over which horizons?", "together: none.").rpartition("together: ")[2]
         found += [f"over all horizons: {together}"] if together != "none." else []
         found += ["the confidence set leaves naive and ewma out"] if _without_naives(judged) else []

@@ -25,8 +25,10 @@ def test_the_report_states_the_facts():
         "Bars": f"780 from {data.features['date'].min():%Y-%m-%d} to 2024-07-03",
         "Validation from": data.spec.valid_start,
         "Test from": data.spec.test_start,
+        # The last cutoff of each ticker has no outcome: it is no judged day.
         "Origins": ", ".join(
-            f"{(data.features['split'] == name).sum()} {name}" for name in ("train", "valid", "test")
+            f"{(data.features['split'] == name).sum() - 2 * (name == 'test')} {name}"
+            for name in ("train", "valid", "test")
         ),
         "Horizon": "3 trading days",
         "Target": "log return in units of volatility",
@@ -44,7 +46,23 @@ def test_the_report_says_on_what_the_models_were_judged():
     expected = f"Judged on {days} test days from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
     assert make_report(evaluated(), small_dataset(), False).kicker == expected
     assert expected in report.render(make_report(evaluated(), small_dataset(), False))
-    assert facts.kicker(evaluated().forecasts.assign(actual=np.nan)) == ""
+    assert facts.kicker(evaluated().forecasts.assign(actual=np.nan), 1) == ""
+
+
+@pytest.mark.parametrize("headline", [1, 3])
+def test_days_mean_the_same_everywhere(headline):
+    found = evaluate([], small_dataset(), headline=headline)
+    days, page = found.verdict["n_days"], make_report(found, small_dataset(), figures=False)
+    assert days == found.forecasts.query("horizon == @headline").dropna(subset="actual")["cutoff"].nunique()
+    assert f"Judged on {days} test days" in page.kicker
+    assert (
+        f" {headline if headline > 1 else 'one'} day{'s' if headline > 1 else ''} ahead on {days} days"
+        in (found.verdict["sentence"])
+    )
+    assert f"In {days} trading days" in found.verdict["trust"][0]
+    assert page.facts["Origins"].endswith(f" {2 * days} test")
+    assert set(found.leaderboard["n_days"]) == {days}
+    assert found.coverage.query("by == 'all' and horizon == @headline")["n_days"].eq(days).all()
 
 
 @pytest.mark.parametrize(
@@ -61,15 +79,16 @@ def test_the_report_says_on_what_the_models_were_judged():
 def test_the_report_of_a_backtest_tells_its_folds_and_not_the_datasets_spans(plan, window, refits):
     found = walked(plan)
     made_report = make_report(found, small_dataset(), figures=False)
-    days = found.forecasts.groupby("fold")["cutoff"].nunique()
+    known = found.forecasts.query("horizon == 1").dropna(subset="actual")
+    days = known.groupby("fold")["cutoff"].nunique()
     size = str(days.min()) if days.min() == days.max() else f"{days.min()} to {days.max()}"
-    cutoffs = found.forecasts["cutoff"]
+    cutoffs = known["cutoff"]
     assert not {"Validation from", "Test from"} & made_report.facts.keys()
     assert made_report.facts["Folds"] == f"{plan.folds} of {size} trading days each"
     assert made_report.facts["Window"] == window
     assert made_report.facts.get("Refits") == refits
     assert made_report.facts["Cutoffs"] == f"{cutoffs.min():%Y-%m-%d} to {cutoffs.max():%Y-%m-%d}"
-    assert made_report.facts["Origins"] == f"{len(small_dataset().origins('test'))} (a ticker on a day)"
+    assert made_report.facts["Origins"] == f"{len(small_dataset().origins('test')) - 2} (a ticker on a day)"
     assert made_report.kicker.startswith(f"Backtest of {plan.folds} folds: ")
     assert "Validation from" not in report.render(made_report)
 
@@ -102,9 +121,10 @@ def test_a_report_with_pictures_has_those_of_the_best_model_that_is_not_naive(mo
     monkeypatch.setattr(assemble, "draw", lambda *args: asked.append(args) or {"One": (Figure(), "caption")})
     made_report = make_report(evaluated(), small_dataset(), figures=True)
     assert list(made_report.figures) == ["One"]
-    table, curves, ranked, folds, recommended, bars = asked[0]
+    table, curves, ranked, folds, recommended, bars, headline = asked[0]
     assert recommended == evaluated().verdict["recommended"]
     assert bars is small_dataset().bars
+    assert headline == 1
     assert table is evaluated().forecasts
     assert folds is evaluated().folds
     best = evaluated().leaderboard.sort_values("crps")["model"].tolist()

@@ -20,8 +20,8 @@ ROOM = 0.25
 
 
 @styled
-def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence[str]) -> Figure:
-    """Draw the CRPS skill against naive at the shortest horizon, fold by fold; zero is naive.
+def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence[str], headline: int = 1) -> Figure:
+    """Draw the CRPS skill against naive at one horizon, fold by fold; zero is naive.
 
     Models of the forecasts table have a colour and others are grey. Models far below leave the figure, so that the
     others can be told apart; a line of text names them.
@@ -30,8 +30,9 @@ def skill_by_fold(folds: pd.DataFrame, forecasts: pd.DataFrame, ranked: Sequence
         folds: result of `by_fold.by_fold`, with rows.
         forecasts: forecasts table with a column `fold`, of the models to colour.
         ranked: models in the order of interest; naive is left out.
+        headline: the horizon.
     """
-    first = folds[folds["horizon"] == folds["horizon"].min()]
+    first = folds[folds["horizon"] == headline]
     skill = 100 * first.pivot_table(index="fold", columns="model", values="skill_crps")
     names = [name for name in ranked if name in skill and name != NAIVE]
     looks = styles(forecasts["model"].unique())

@@ -1,0 +1,103 @@
+"""Plain sentences on how far to trust the recommended forecast, for people who know no statistics."""
+
+from collections.abc import Sequence
+
+from pricecast.evaluation.claims import Finding
+from pricecast.evaluation.coverage import KEPT, NARROW, UNKNOWN, WIDE
+from pricecast.evaluation.findings import Findings
+from pricecast.evaluation.recommendation import Recommendation
+from pricecast.evaluation.scores import NAIVES
+
+PLAIN = "the plain forecast, which takes the last price and its usual swing"
+HELD = {
+    NARROW: ": too seldom, so expect more surprises than the range says",
+    WIDE: ": more often than it should, so the range is wider than it need be",
+}
+
+
+def trust(findings: Findings, choice: Recommendation) -> list[str]:
+    """Return two to four sentences: how often the range held, what it is worth, and what not to trust.
+
+    They say what the table of tests says, without symbols, statistics or technical terms.
+    """
+    row = findings.first[choice.model]
+    return [_range_held(row), _worth(findings, choice, row), _direction(row), *_limits(findings, choice, row)]
+
+
+def _range_held(row: Finding) -> str:
+    held = round(row.interval.held)
+    where = f"the true price {_ahead(row.horizon)}"
+    if row.interval.outcome == UNKNOWN:
+        days = "only one trading day" if row.n_days == 1 else f"only {row.n_days:,} trading days"
+        return f"The forecast was tried on {days}, too few to say how often {where} ends inside its 9-in-10 range."
+    said = f"In {row.n_days:,} trading days that were not used to make it, {where} ended inside the 9-in-10 range"
+    if row.interval.outcome != KEPT:
+        return f"{said} {held} of 100 times{HELD[row.interval.outcome]}."
+    near = "as it should" if held == 90 else "near enough to 90 for chance to explain it"
+    return f"{said} {held} of 100 times, {near}."
+
+
+def _worth(findings: Findings, choice: Recommendation, row: Finding) -> str:
+    if row.is_better and row.distribution.sign > 0:
+        return (
+            f"Its range is {_percent(row.distribution.skill)} better than that of {PLAIN}; chance alone would "
+            "seldom do that."
+        )
+    if row.is_better:
+        return f"Its range is not shown to be better than that of {PLAIN}."
+    shown = f"what is shown is {PLAIN}"
+    if not findings.first.keys() - {*NAIVES}:
+        return f"No other kind of model was tried: {shown}."
+    if not findings.is_tested():
+        return f"There were too few days to tell whether any model does better, so {shown}."
+    passed = [name for name in choice.passed_over if name in findings.winners()]
+    if passed:
+        return f"{_listed(passed)} did better, but with ranges that did not hold as promised, so {shown}."
+    if choice.refused:
+        return f"{_listed(choice.refused)} did better, but most others of the same kind did not, so {shown}."
+    if findings.is_contested:
+        return f"Some other model is probably better, but these days do not say which, so {shown}."
+    return f"No other model was shown to be better, so {shown}."
+
+
+def _direction(row: Finding) -> str:
+    if row.point.sign > 0:
+        return (
+            f"Its middle value came {_percent(row.point.skill)} nearer to the true price than the last price did, "
+            "more than chance explains; up or down is still far from sure."
+        )
+    if row.model in NAIVES:
+        return "Up or down is a coin toss: this forecast has no opinion on it."
+    return (
+        "Treat up or down as a coin toss: its middle value is not shown to come nearer to the true price than the "
+        "last price does."
+    )
+
+
+def _limits(findings: Findings, choice: Recommendation, row: Finding) -> list[str]:
+    """Name the other horizons at which less is to be expected."""
+    if not choice.is_sound:
+        places = sorted({each.horizon for each in findings.missed(row.model)})
+        return [f"Do not rely on its ranges {_all_ahead(places)}: they did not hold as often as promised."]
+    if not row.is_better:
+        return []
+    weak = [horizon for horizon, rows in findings.rows.items() if not rows[row.model].is_better]
+    return [f"No such gain is shown {_all_ahead(weak)}."] if weak else []
+
+
+def _ahead(horizon: int) -> str:
+    return "one trading day ahead" if horizon == 1 else f"{horizon} trading days ahead"
+
+
+def _all_ahead(horizons: Sequence[int]) -> str:
+    if len(horizons) == 1:
+        return _ahead(horizons[0])
+    return f"{_listed([str(horizon) for horizon in horizons])} trading days ahead"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _percent(skill: float) -> str:
+    return f"{100 * skill:.1f}".removesuffix(".0") + " percent"
