@@ -25,9 +25,7 @@ def recommend(
     experiments: Sequence[TrainedExperiment], table: pd.DataFrame, seeds: pd.DataFrame, findings: Findings,
     metric: str,
 ) -> tuple[str, list[str], tuple[str, ...]]:  # fmt: skip
-    """Return the experiment to take, "" for none, why, and which of its trainings may be recommended.
-
-    The sentences name the best, how far seeds alone explain its lead, how each was fitted, and what to take.
+    """Recommend an experiment, or none.
 
     Args:
         experiments: experiments, each with the same seeds.
@@ -37,7 +35,7 @@ def recommend(
         metric: a key of `CHOSEN_BY`.
 
     Returns:
-        Sentences: the best, how far seeds alone explain its lead, how each was fitted, and what to take; and the
+        The experiment to take, "" for none; sentences: the best, how far seeds alone explain its lead, how each was fitted, and what to take; and the
         labels of those trainings of the experiment to take that beat the reference.
     """
     column = f"test_{metric}"
