@@ -35,8 +35,8 @@ def recommend(
         metric: a key of `CHOSEN_BY`.
 
     Returns:
-        The experiment to take, "" for none; sentences: the best, how far seeds alone explain its lead, how each was fitted, and what to take; and the
-        labels of those trainings of the experiment to take that beat the reference.
+        The experiment to take, "" for none; sentences: the best, how far seeds alone explain its lead, how each was
+        fitted, and what to take; and the labels of those trainings of the experiment to take that beat the reference.
     """
     column = f"test_{metric}"
     rows = table[table["experiment"] != NAIVE]
