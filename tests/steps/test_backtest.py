@@ -110,9 +110,9 @@ def test_the_verdict_has_answers_and_what_picking_is_worth(first):
     verdict = read_json(walked.place(run) / "verdict.json")
     assert verdict["sentence"] in output
     assert [each["question"] for each in verdict["answers"]] == [
-        "Is the point forecast better than naive?", "Is the distribution sharper?", "Are the intervals honest?",
-        "Over which horizons?", "In which regimes?", "In every fold?", "What is picking the best worth?",
-        "How sure are we?",
+        "Whose forecast to take?", "Is the point forecast better than naive?", "Is the distribution sharper?",
+        "Are the intervals honest?", "Over which horizons?", "In which regimes?", "In every fold?",
+        "What is picking the best worth?", "How sure are we?",
     ]  # fmt: skip
     forecasts = walked.forecasts(run)
     assert verdict["selected"] == by_fold.score_selected(forecasts, by_fold.by_fold(forecasts))
