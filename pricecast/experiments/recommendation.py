@@ -36,7 +36,7 @@ def recommend(
 
     Returns:
         The experiment to take, "" for none; sentences: the best, how far seeds alone explain its lead, how each was
-        fitted, and what to take; and the labels of those trainings of the experiment to take that beat the reference.
+        fitted, and what to take; and the labels of the trainings of the experiment to take that beat the reference.
     """
     column = f"test_{metric}"
     rows = table[table["experiment"] != NAIVE]
