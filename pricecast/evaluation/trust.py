@@ -8,7 +8,7 @@ from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.recommendation import Recommendation
 from pricecast.evaluation.scores import NAIVES
 
-PLAIN = "the plain forecast, which takes the last price and its usual swing"
+PLAIN = "the plain forecast (the last price, give or take its usual swing)"
 HELD = {
     NARROW: ": too seldom, so expect more surprises than the range says",
     WIDE: ": more often than it should, so the range is wider than it need be",
@@ -30,21 +30,21 @@ def _range_held(row: Finding) -> str:
     if row.interval.outcome == UNKNOWN:
         days = "only one trading day" if row.n_days == 1 else f"only {row.n_days:,} trading days"
         return f"The forecast was tried on {days}, too few to say how often {where} ends inside its 9-in-10 range."
-    said = f"In {row.n_days:,} trading days that were not used to make it, {where} ended inside the 9-in-10 range"
+    said = f"On {row.n_days:,} trading days that the model had not seen, {where} ended inside the 9-in-10 range"
     if row.interval.outcome != KEPT:
-        return f"{said} {held} of 100 times{HELD[row.interval.outcome]}."
-    near = "as it should" if held == 90 else "near enough to 90 for chance to explain it"
-    return f"{said} {held} of 100 times, {near}."
+        return f"{said} {held} times in 100{HELD[row.interval.outcome]}."
+    near = "as promised" if held == 90 else "and 90 were promised; a gap that small can be luck"
+    return f"{said} {held} times in 100, {near}."
 
 
 def _worth(findings: Findings, choice: Recommendation, row: Finding) -> str:
     if row.is_better and row.distribution.sign > 0:
         return (
-            f"Its range is {_percent(row.distribution.skill)} better than that of {PLAIN}; chance alone would "
-            "seldom do that."
+            f"Its ranges scored {_percent(row.distribution.skill)} better than {PLAIN}, counting how narrow they "
+            "are and how well they hold the price; luck alone would seldom do that."
         )
     if row.is_better:
-        return f"Its range is not shown to be better than that of {PLAIN}."
+        return f"Its ranges are not shown to be better than {PLAIN}."
     shown = f"what is shown is {PLAIN}"
     if not findings.first.keys() - {*NAIVES}:
         return f"No other kind of model was tried: {shown}."
@@ -64,13 +64,13 @@ def _direction(row: Finding) -> str:
     if row.point.sign > 0:
         return (
             f"Its middle value came {_percent(row.point.skill)} nearer to the true price than the last price did, "
-            "more than chance explains; up or down is still far from sure."
+            "more than luck explains; up or down is still far from sure."
         )
     if row.model in NAIVES:
         return "Up or down is a coin toss: this forecast has no opinion on it."
     return (
-        "Treat up or down as a coin toss: its middle value is not shown to come nearer to the true price than the "
-        "last price does."
+        "Do not use it to guess up or down: its middle value is not shown to come nearer to the true price than "
+        "the last price does."
     )
 
 
@@ -82,7 +82,14 @@ def _limits(findings: Findings, choice: Recommendation, row: Finding) -> list[st
     if not row.is_better:
         return []
     weak = [horizon for horizon, rows in findings.rows.items() if not rows[row.model].is_better]
-    return [f"No such gain is shown {_all_ahead(weak)}."] if weak else []
+    if not weak:
+        return []
+    text = f"No such advantage is shown {_all_ahead(weak)}"
+    far = findings.rows[weak[-1]][row.model]
+    if far.interval.outcome != KEPT:
+        return [f"{text}."]
+    where = _ahead(far.horizon) if len(weak) > 1 else "there"
+    return [f"{text}; {where} the 9-in-10 range held {round(far.interval.held)} times in 100."]
 
 
 def _ahead(horizon: int) -> str:

@@ -1,7 +1,6 @@
 """The forecast of the coming days in words and tables: what a reader came for."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ MOST = 20
 # Tickers with a figure each, and the days of the past in it.
 FIGURES, DAYS = 12, 60
 # Words for a quality report's actions.
-FOUND = {"repaired": "repaired", "dropped": "dropped", "reported": "kept though odd"}
+FOUND = {"repaired": "repaired", "dropped": "dropped", "reported": "noted and kept"}
 # Percent around one half that count as a coin toss.
 TOSS = 5
 
@@ -70,15 +69,15 @@ def _sentence(row: Mapping[Any, Any]) -> str:
     low, high = row["lower_90"], row["upper_90"]
     width = high - low
     return (
-        f"{row['ticker']}, {_weekday(row['date'])}: {price(row['forecast'])}; 9 times in 10 between "
-        f"{price(low, width)} and {price(high, width)}. {_direction(row['p_rise'])}"
+        f"{row['ticker']}, {_weekday(row['date'])}: 9 times in 10 between {price(low, width)} and "
+        f"{price(high, width)}, middle {price(row['forecast'])}. {_direction(row['p_rise'])}"
     )
 
 
 def _direction(chance: float) -> str:
     percent = round(100 * chance)
     if abs(percent - 50) <= TOSS:
-        return "Up or down is a coin toss; the width is what the model knows."
+        return "Up or down is a coin toss: how far the price may move is what the forecast knows."
     word, likely = ("rise", percent) if percent > 50 else ("fall", 100 - percent)
     return f"It sees a {word} {likely} times in 100."
 
@@ -94,15 +93,15 @@ def _days(rows: pd.DataFrame) -> list[str]:
 
 def _caption(rows: pd.DataFrame) -> str:
     row = rows.iloc[0]
-    close = f"the close of {price(row['last_close'])} on {_weekday(row['cutoff'])}"
-    return f"{row['ticker']} by {row['model']}, from {close}"
+    close = f"the last close, {price(row['last_close'])} on {_weekday(row['cutoff'])}"
+    return f"{row['ticker']}, from {close}, by {row['model']}"
 
 
 def _table(rows: pd.DataFrame, names: list[str], dated: bool = False) -> Table:
     columns = [("date", "Trading day that is forecast")] if dated else []
     columns += [("median", "As likely to be higher as lower, in quoted prices")]
-    columns += [(f"{percent} %", f"The close is inside {percent} times in 100") for percent, *_ in INTERVALS]
-    columns += [("a rise", "Chance of a close above the last one")]
+    columns += [(f"{percent} % within", f"The close is inside {percent} times in 100") for percent, *_ in INTERVALS]
+    columns += [("above last", "Chance of a close above the last one that is known")]
     if "level" in rows:
         columns += [(f"above {rows['level'].iloc[0]:g}", "Chance of a close above this price")]
     return Table(columns, [
@@ -127,12 +126,13 @@ def what_was_read(bars: pd.DataFrame, quality: Mapping[str, Any]) -> str:
     """
     source = quality.get("source", "a prices table")
     tickers, dates = bars["ticker"].unique(), bars["date"]
-    counts = Counter[str]()
-    for finding in quality.get("findings", ()):
-        counts[finding["action"]] += finding["count"]
-    found = [f"{counts[action]:,} {word}" for action, word in FOUND.items() if counts[action]]
+    found = [
+        f"{sum(each['count'] for each in own):,} {word} ({', '.join(each['kind'] for each in own)})"
+        for action, word in FOUND.items()
+        if (own := [each for each in quality.get("findings", ()) if each["action"] == action])
+    ]
     return (
-        f"Read from {source}: {listed(tickers)}, {len(bars):,} bars from {dates.min():%Y-%m-%d} to "
+        f"Read from {source}: {listed(tickers)}, {len(bars):,} daily bars from {dates.min():%Y-%m-%d} to "
         f"{dates.max():%Y-%m-%d}; {', '.join(found) or 'nothing repaired'}."
     )
 

@@ -24,6 +24,7 @@ REPORT, VERDICT, SUMMARY = "report.html", "verdict.json", "summary.md"
 WIDTH = 120
 LEFT_OUT = ("RMSE skill",)
 EXPERIMENTS_LEFT_OUT = ("MAE",)
+IN_FIGURES = "The same in figures, for those who know the words (docs/glossary.md):"
 MARKED = f"Marked *: not ruled out as the best {{ahead}} (Model Confidence Set, {CONFIDENCE} %)."
 SHORT = {
     "90 % coverage": "90 % held", "Winkler 90 (%)": "Winkler 90", "R2 of prices": "R2", "Training loss": "training",
@@ -47,7 +48,8 @@ def summary(report: Report) -> str:
     table = leaderboard_table(report.leaderboard, verdict)
     first = experiment_blocks(report.comparison) if report.comparison else []
     opening = forecast_blocks(report.read, report.upcoming, verdict.get("trust") or ())
-    parts = [*opening, *first, _wrapped(verdict["sentence"]), *blocks, markdown(table, LEFT_OUT)]
+    figures = [IN_FIGURES] if report.upcoming is not None else []
+    parts = [*opening, *first, *figures, _wrapped(verdict["sentence"]), *blocks, markdown(table, LEFT_OUT)]
     return "\n\n".join(parts) + f"\n{_legend(table, report)}"
 
 

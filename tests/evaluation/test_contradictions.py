@@ -195,7 +195,7 @@ PLANTED = [
     ("a_winner_that_is_passed_over_is_explained", lambda verdict: {
         **verdict, "recommended": "naive", "why": "naive's, as ever."}),
     ("point_claims_are_in_every_text", with_sentence("drift", "forecast no better", "forecast 1.0 % better")),
-    ("trust_is_what_the_intervals_held", with_text("trust", "90 of 100", "93 of 100")),
+    ("trust_is_what_the_intervals_held", with_text("trust", "90 times in 100", "93 times in 100")),
     ("trust_has_no_statistics", with_text("trust", "5 percent", "5 %")),
     ("no_text_holds_what_is_no_number", with_text("sentence", "5.0 % better", "nan % better")),
 ]  # fmt: skip

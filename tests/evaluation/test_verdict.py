@@ -12,7 +12,7 @@ from tests.support.score_samples import BETTER, NAIVES, POINT, WORSE, board, sco
 
 # Many rows, so that no chance explains it.
 NARROW = {"n_rows": 9e9, "coverage_90": 82.0}
-PLAIN = "the plain forecast, which takes the last price and its usual swing"
+PLAIN = "the plain forecast (the last price, give or take its usual swing)"
 
 
 def taken(table, **more):
@@ -67,7 +67,7 @@ def test_where_all_intervals_break_none_is_to_be_trusted():
     found = verdict(scores(h1=board(naive=NARROW, ewma={"crps": 1.02, **NARROW}, lstm=NARROW)))
     assert found["recommended"] == "naive"
     assert "take naive's forecast, but trust no interval (naive's 90 % interval" in found["sentence"]
-    assert found["trust"][0].endswith("82 of 100 times: too seldom, so expect more surprises than the range says.")
+    assert found["trust"][0].endswith("82 times in 100: too seldom, so expect more surprises than the range says.")
     assert found["trust"][-1] == (
         "Do not rely on its ranges one trading day ahead: they did not hold as often as promised."
     )
@@ -115,12 +115,14 @@ def test_the_trust_in_a_better_model():
     nothing = board(**NAIVES, lstm={})
     found = verdict(scores(h1=board(**NAIVES, lstm={**BETTER, "coverage_90": 91.6}), h2=nothing, h5=nothing))
     assert found["trust"] == [
-        "In 250 trading days that were not used to make it, the true price one trading day ahead ended inside the "
-        "9-in-10 range 92 of 100 times, near enough to 90 for chance to explain it.",
-        f"Its range is 5 percent better than that of {PLAIN}; chance alone would seldom do that.",
-        "Treat up or down as a coin toss: its middle value is not shown to come nearer to the true price than the "
-        "last price does.",
-        "No such gain is shown 2 and 5 trading days ahead.",
+        "On 250 trading days that the model had not seen, the true price one trading day ahead ended inside the "
+        "9-in-10 range 92 times in 100, and 90 were promised; a gap that small can be luck.",
+        f"Its ranges scored 5 percent better than {PLAIN}, counting how narrow they are and how well they hold the "
+        "price; luck alone would seldom do that.",
+        "Do not use it to guess up or down: its middle value is not shown to come nearer to the true price than "
+        "the last price does.",
+        "No such advantage is shown 2 and 5 trading days ahead; 5 trading days ahead the 9-in-10 range held 90 "
+        "times in 100.",
     ]
     sure = verdict(scores(h1=board(**NAIVES, lstm={**BETTER, **POINT})))
     assert sure["trust"][2].startswith(
@@ -131,8 +133,8 @@ def test_the_trust_in_a_better_model():
 def test_the_trust_in_naive():
     found = verdict(scores(h1=board(**NAIVES, lstm={})))
     assert found["trust"] == [
-        "In 250 trading days that were not used to make it, the true price one trading day ahead ended inside the "
-        "9-in-10 range 90 of 100 times, as it should.",
+        "On 250 trading days that the model had not seen, the true price one trading day ahead ended inside the "
+        "9-in-10 range 90 times in 100, as promised.",
         f"No other model was shown to be better, so what is shown is {PLAIN}.",
         "Up or down is a coin toss: this forecast has no opinion on it.",
     ]
@@ -166,7 +168,9 @@ def test_the_headline_horizon_moves_words_set_and_recommendation_together():
     assert (fifth["horizon"], fifth["recommended"]) == (5, "lstm")
     assert fifth["sentence"].startswith("lstm beats naive 5 days ahead on 250 days: ")
     assert fifth["sentence"].endswith("At horizon 1 nothing beats naive.")
-    assert fifth["trust"][-1] == "No such gain is shown one trading day ahead."
+    assert fifth["trust"][-1] == (
+        "No such advantage is shown one trading day ahead; there the 9-in-10 range held 90 times in 100."
+    )
 
 
 def test_the_confidence_set_and_the_test_over_all_horizons_stand_at_the_headline_horizon():

@@ -38,8 +38,8 @@ def rows(*changes):
 def test_the_sentence_names_day_price_and_range_in_plain_words():
     (text,) = forecast_sentences(rows({}))
     assert text == (
-        "AAPL, Mon 4 Mar 2013: 430.47; 9 times in 10 between 415 and 448. Up or down is a coin toss; the width is "
-        "what the model knows."
+        "AAPL, Mon 4 Mar 2013: 9 times in 10 between 415 and 448, middle 430.47. Up or down is a coin toss: how "
+        "far the price may move is what the forecast knows."
     )
 
 
@@ -70,10 +70,16 @@ def test_each_of_few_tickers_has_a_table_of_all_days():
     table = rows(*({"ticker": ticker, **day} for ticker in ("AAPL", "IBM") for day in reversed(days)))
     found = forecast_tables(table)
     assert list(found) == [
-        f"{ticker} by har, from the close of 430.47 on Fri 1 Mar 2013" for ticker in ("AAPL", "IBM")
+        f"{ticker}, from the last close, 430.47 on Fri 1 Mar 2013, by har" for ticker in ("AAPL", "IBM")
     ]
-    first = found["AAPL by har, from the close of 430.47 on Fri 1 Mar 2013"]
-    assert [label for label, _ in first.columns] == ["median", "50 %", "80 %", "90 %", "a rise"]
+    first = found["AAPL, from the last close, 430.47 on Fri 1 Mar 2013, by har"]
+    assert [label for label, _ in first.columns] == [
+        "median",
+        "50 % within",
+        "80 % within",
+        "90 % within",
+        "above last",
+    ]
     assert [row.name for row in first.rows] == ["Mon 4 Mar 2013", "Tue 5 Mar 2013"]
     assert [text for text, _ in first.rows[0].cells] == [
         "430.47", "425.40 to 436.40", "418.50 to 442.80", "414.77 to 447.52", "50 %",
@@ -96,12 +102,14 @@ def test_a_level_has_a_column_of_its_own():
 
 
 def test_what_was_read_is_a_line():
-    quality = {"source": "csv", "findings": [{"action": "repaired", "count": 2}, {"action": "repaired", "count": 1},
-                                             {"action": "reported", "count": 4}]}  # fmt: skip
+    quality = {"source": "csv", "findings": [
+        {"action": "repaired", "count": 2, "kind": "range"}, {"action": "repaired", "count": 1, "kind": "volume"},
+        {"action": "reported", "count": 4, "kind": "split"},
+    ]}  # fmt: skip
     line = what_was_read(data().bars, quality)
     assert line == (
-        f"Read from csv: AAA, BBB, {len(data().bars):,} bars from {data().bars['date'].min():%Y-%m-%d} to "
-        "2024-07-03; 3 repaired, 4 kept though odd."
+        f"Read from csv: AAA, BBB, {len(data().bars):,} daily bars from {data().bars['date'].min():%Y-%m-%d} to "
+        "2024-07-03; 3 repaired (range, volume), 4 noted and kept (split)."
     )
     assert what_was_read(data().bars, {}).startswith("Read from a prices table: ")
     assert what_was_read(data().bars, {}).endswith("; nothing repaired.")
@@ -135,8 +143,8 @@ def test_the_page_opens_with_the_forecast_and_how_far_to_trust_it():
     page = render(replace(report, verdict={**report.verdict, "trust": ["It held 9 times in 10."]}))
     (first, *_) = forecast_sentences(for_people(coming.table))
     parts = (
-        "Read from", unbroken(first), "AAA by naive", 'alt="Forecast of BBB"', "How far to trust it", "It held 9",
-        'id="leaderboard"',
+        "Read from", unbroken(first), "AAA, from the last close", 'alt="Forecast of BBB"', "How far to trust it",
+        "It held 9", 'id="leaderboard"',
     )  # fmt: skip
     places = [page.index(part) for part in parts]
     assert places == sorted(places)

@@ -110,8 +110,8 @@ def test_the_forecast_comes_first_then_how_far_to_trust_it_then_the_verdict():
     text = summary.summary(trusted).replace("\n", " ")
     places = [
         text.index(part)
-        for part in ("Read from", "AAA by naive", "9 times in 10 between", "- It held", report.verdict["sentence"],
-                     "| model ")
+        for part in ("Read from", "AAA, from the last close", "9 times in 10 between", "- It held",
+                     report.verdict["sentence"], "| model ")
     ]  # fmt: skip
     assert places == sorted(places)
     failed = replace(coming, failures={"har": Failure("har cannot be fitted on all rows: it has no data")})

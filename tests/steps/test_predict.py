@@ -65,7 +65,7 @@ def judged(home):
 
 def test_a_model_that_is_fitted_now_says_that_nothing_has_judged_it(home):
     text = call(*bars_of("--model", "naive", "--next-time-window", "2", "--previous-time-window", "30"))
-    assert text.index("Read from csv: AAA, BBB") < text.index("AAA by naive") < text.index(UNJUDGED)
+    assert text.index("Read from csv: AAA, BBB") < text.index("AAA, from the last close") < text.index(UNJUDGED)
     folder, run = place(newest()), newest()
     table = pd.read_csv(folder / "forecast.csv")
     assert table[["ticker", "horizon"]].to_numpy().tolist() == [["AAA", 1], ["AAA", 2], ["BBB", 1], ["BBB", 2]]

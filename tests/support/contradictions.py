@@ -250,7 +250,7 @@ def _trust(said: Said) -> None:
     model, h = said.verdict["recommended"], said.headline
     for text in said.verdict["trust"]:
         if found := re.match(
-            r"In ([\d,]+) trading days .*? price (.+?) ended .*? (\d+) of 100 times([,:].*)", text
+            r"On ([\d,]+) trading days .*? price (.+?) ended .*? (\d+) times in 100([,:].*)", text
         ):
             said.add("trust", int(found[1].replace(",", "")), "days")
             said.add("trust", _distance(found[2].replace(" trading", "")), "headline")
@@ -259,19 +259,24 @@ def _trust(said: Said) -> None:
         if found := re.match(r"The forecast was tried on only ([\d,]+|one) trading day", text):
             said.add("trust", 1 if found[1] == "one" else int(found[1].replace(",", "")), "days")
             said.add("trust", "unknown", "cover", model, 90, h)
-        if re.match(r"Its range is [\d.]+ percent better", text):
+        if re.match(r"Its ranges scored [\d.]+ percent better", text):
             said.add("trust", 1, "claim", model, "distribution", h)
-        if text.startswith("Its range is not shown"):
+        if text.startswith("Its ranges are not shown"):
             said.add("trust", 0, "claim", model, "distribution", h)
         if text.startswith("Its middle value came"):
             said.add("trust", 1, "claim", model, "point forecast", h)
-        if text.startswith("Treat up or down"):
+        if text.startswith("Do not use it to guess"):
             said.add("trust", 0, "claim", model, "point forecast", h)
         if text.startswith(("No other model was shown", "Some other model is probably")):
             _beats(said, "trust", [], [h])
-        if found := re.match(r"No such gain is shown (.+)\.", text):
+        if found := re.match(
+            r"No such advantage is shown ([^.;]+)(?:; (.+?) the 9-in-10 .* (\d+) times in 100)?\.", text
+        ):
             for horizon in _numbers(found[1].replace("one", "1")):
                 said.add("trust", False, "beats", model, horizon)
+            if found[2]:
+                last = found[1] if found[2] == "there" else found[2]
+                said.add("trust", "kept", "cover", model, 90, _distance(last.replace(" trading", "")))
         if found := re.match(r"Do not rely on its ranges (.+?): they", text):
             said.add("trust", "distrusted", "intervals", model)
 
