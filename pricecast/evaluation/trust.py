@@ -21,7 +21,7 @@ def trust(findings: Findings, choice: Recommendation) -> list[str]:
     They say what the table of tests says, without symbols, statistics or technical terms.
     """
     row = findings.first[choice.model]
-    return [_range_held(row), _worth(findings, choice, row), _direction(row), *_limits(findings, choice, row)]
+    return [_range_held(row), _worth(findings, choice, row), *_limits(findings, choice, row), _direction(row)]
 
 
 def _range_held(row: Finding) -> str:
@@ -40,8 +40,8 @@ def _range_held(row: Finding) -> str:
 def _worth(findings: Findings, choice: Recommendation, row: Finding) -> str:
     if row.is_better and row.distribution.sign > 0:
         return (
-            f"Its ranges scored {_percent(row.distribution.skill)} better than {PLAIN}, counting how narrow they "
-            "are and how well they hold the price; luck alone would seldom do that."
+            f"{_first_ahead(row.horizon)}, its ranges scored {_percent(row.distribution.skill)} better than {PLAIN}, "
+            "counting how narrow they are and how well they hold the price; luck alone would seldom do that."
         )
     if row.is_better:
         return f"Its ranges are not shown to be better than {PLAIN}."
@@ -94,6 +94,11 @@ def _limits(findings: Findings, choice: Recommendation, row: Finding) -> list[st
 
 def _ahead(horizon: int) -> str:
     return "one trading day ahead" if horizon == 1 else f"{horizon} trading days ahead"
+
+
+def _first_ahead(horizon: int) -> str:
+    text = _ahead(horizon)
+    return text[0].upper() + text[1:]
 
 
 def _all_ahead(horizons: Sequence[int]) -> str:

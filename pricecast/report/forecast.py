@@ -77,7 +77,7 @@ def _sentence(row: Mapping[Any, Any]) -> str:
 def _direction(chance: float) -> str:
     percent = round(100 * chance)
     if abs(percent - 50) <= TOSS:
-        return "Up or down is a coin toss: how far the price may move is what the forecast knows."
+        return "Up or down is a coin toss; the forecast knows how far the price may move, either way."
     word, likely = ("rise", percent) if percent > 50 else ("fall", 100 - percent)
     return f"It sees a {word} {likely} times in 100."
 

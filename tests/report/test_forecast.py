@@ -38,8 +38,8 @@ def rows(*changes):
 def test_the_sentence_names_day_price_and_range_in_plain_words():
     (text,) = forecast_sentences(rows({}))
     assert text == (
-        "AAPL, Mon 4 Mar 2013: 9 times in 10 between 415 and 448, middle 430.47. Up or down is a coin toss: how "
-        "far the price may move is what the forecast knows."
+        "AAPL, Mon 4 Mar 2013: 9 times in 10 between 415 and 448, middle 430.47. Up or down is a coin toss; the "
+        "forecast knows how far the price may move, either way."
     )
 
 

@@ -259,7 +259,7 @@ def _trust(said: Said) -> None:
         if found := re.match(r"The forecast was tried on only ([\d,]+|one) trading day", text):
             said.add("trust", 1 if found[1] == "one" else int(found[1].replace(",", "")), "days")
             said.add("trust", "unknown", "cover", model, 90, h)
-        if re.match(r"Its ranges scored [\d.]+ percent better", text):
+        if re.match(r"\w+ trading days? ahead, its ranges scored [\d.]+ percent better", text):
             said.add("trust", 1, "claim", model, "distribution", h)
         if text.startswith("Its ranges are not shown"):
             said.add("trust", 0, "claim", model, "distribution", h)
