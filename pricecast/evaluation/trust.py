@@ -39,10 +39,11 @@ def _range_held(row: Finding) -> str:
 
 def _worth(findings: Findings, choice: Recommendation, row: Finding) -> str:
     if row.is_better and row.distribution.sign > 0:
-        return (
-            f"{_first_ahead(row.horizon)}, its ranges scored {_percent(row.distribution.skill)} better than {PLAIN}, "
-            "counting how narrow they are and how well they hold the price; luck alone would seldom do that."
+        gain = (
+            f"{_first_ahead(row.horizon)}, its ranges scored {_percent(row.distribution.skill)} better than {PLAIN}"
         )
+        why = "counting how narrow they are and how well they hold the price; luck alone would seldom do that"
+        return f"{gain}, {why}."
     if row.is_better:
         return f"Its ranges are not shown to be better than {PLAIN}."
     shown = f"what is shown is {PLAIN}"
