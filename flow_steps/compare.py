@@ -151,7 +151,9 @@ def _evaluate(flow: Flow, trained: Sequence[Trained], dataset_uri: str) -> None:
     result = recommending(result, compared.eligible)
     curves = {each.experiment.name: [training.curve for training in each.trainings] for each in trained}
     given = dict(zip(labels, made, strict=True))
-    coming = forecast_by_first(wanted(result), lambda name: on_all(name, given, uris, dataset), dataset)
+    coming = forecast_by_first(
+        wanted(result), lambda name: on_all(name, given, uris, dataset, dataset_uri), dataset
+    )
     report = make_comparison_report(result, dataset, flow.params["vis"], compared, curves, coming)
     log_evaluation(flow.run, result, report)
     log_coming(flow.run, result, coming, dataset)

@@ -35,7 +35,9 @@ def body(run: StepRun, params: dict[str, Any]) -> None:
     )
     uris = dict(zip(label(list(loaded.values())), loaded, strict=True))
     given = {name: loaded[uri] for name, uri in uris.items()}
-    coming = forecast_by_first(wanted(result), lambda name: on_all(name, given, uris, dataset), dataset)
+    coming = forecast_by_first(
+        wanted(result), lambda name: on_all(name, given, uris, dataset, params["dataset"]), dataset
+    )
     log_evaluation(run, result, make_report(result, dataset, params["vis"], coming))
     log_model_runs(result, dataset, params["dataset"], uris)
     log_coming(run, result, coming, dataset)

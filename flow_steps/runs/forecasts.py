@@ -49,27 +49,38 @@ class Prediction:
     trust: Sequence[str]
 
 
-def past_of(model_uri: str) -> OutOfFold | None:
-    """Return the out-of-fold forecasts that a logged model was calibrated on, None where no run has them."""
+def past_of(model_uri: str, dataset_uri: str) -> OutOfFold | None:
+    """Return the out-of-fold forecasts that a logged model was calibrated on.
+
+    None where no run has them, or where their origins are rows of another dataset.
+    """
     run_id = lookup.source_run(artifacts.model_id(model_uri))
+    if not run_id:
+        return None
     try:
-        return from_table(read_parquet(artifacts.fetch(f"runs:/{run_id}/{PAST}"))) if run_id else None
+        trained_on = lookup.params_of(run_id).get("dataset", "")
+        if artifacts.digest(trained_on) != artifacts.digest(dataset_uri):
+            return None
+        return from_table(read_parquet(artifacts.fetch(f"runs:/{run_id}/{PAST}")))
     except InputError:
         return None
 
 
-def on_all(name: str, judged: Mapping[str, Forecaster], uris: Mapping[str, str], dataset: Dataset) -> Forecaster:
+def on_all(
+    name: str, judged: Mapping[str, Forecaster], uris: Mapping[str, str], dataset: Dataset, dataset_uri: str
+) -> Forecaster:
     """Fit a judged model once more, on all rows.
 
     Args:
         name: label of the model; naive and ewma are judged without being asked for.
         judged: forecasters by label.
         uris: their URIs by label.
-        dataset: dataset that they were fitted on.
+        dataset: dataset that they were judged on.
+        dataset_uri: URI of that dataset.
     """
     if name not in judged:
         return fitted_on_all(Candidate(name, {}), dataset)
-    return refitted(judged[name], dataset, past_of(uris[name]))
+    return refitted(judged[name], dataset, past_of(uris[name], dataset_uri))
 
 
 def wanted(result: Evaluation) -> list[str]:

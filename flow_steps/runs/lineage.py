@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from mlflow import MlflowClient
-
 from flow_steps.runs import addresses, artifacts, lookup
 from pricecast.errors import InputError
 from pricecast.files import read_json
@@ -19,14 +17,10 @@ def download_params(model_uri: str) -> dict[str, str]:
     """Return the parameters of the download that a saved model's bars came from, empty where no run tells."""
     run_id = lookup.source_run(artifacts.model_id(model_uri))
     for name in _STEPS:
-        address = _params(run_id).get(name, "").strip("'") if run_id else ""
+        address = lookup.params_of(run_id).get(name, "") if run_id else ""
         run_id = addresses.parse(address)[0] if address.startswith("runs:/") else None
-    found = _params(run_id) if run_id else {}
-    return {name: found[name].strip("'") for name in _KEPT if name in found}
-
-
-def _params(run_id: str) -> dict[str, str]:
-    return dict(MlflowClient().get_run(run_id).data.params)
+    found = lookup.params_of(run_id) if run_id else {}
+    return {name: found[name] for name in _KEPT if name in found}
 
 
 def trust_of(model_uri: str) -> list[str]:

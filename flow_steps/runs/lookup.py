@@ -40,6 +40,11 @@ def source_run(model_id: str | None) -> str | None:
         return None
 
 
+def params_of(run_id: str) -> dict[str, str]:
+    """Return the parameters of a run as typed; those that `mlflow run` has stored are quoted for a shell."""
+    return {name: value.strip("'") for name, value in MlflowClient().get_run(run_id).data.params.items()}
+
+
 def metrics_of(run_id: str) -> dict[str, float]:
     """Return the metrics of a run."""
     return dict(MlflowClient().get_run(run_id).data.metrics)

@@ -13,10 +13,14 @@ HELD = {
     NARROW: ": too seldom, so expect more surprises than the range says",
     WIDE: ": more often than it should, so the range is wider than it need be",
 }
+MISSES = {
+    NARROW: "less often than promised: expect more surprises there",
+    WIDE: "more often than promised: they are wider than they need be",
+}
 
 
 def trust(findings: Findings, choice: Recommendation) -> list[str]:
-    """Return two to four sentences: how often the range held, what it is worth, and what not to trust.
+    """Return two to five sentences: how often the range held, what it is worth, and what not to trust.
 
     They say what the table of tests says, without symbols, statistics or technical terms.
     """
@@ -78,8 +82,11 @@ def _direction(row: Finding) -> str:
 def _limits(findings: Findings, choice: Recommendation, row: Finding) -> list[str]:
     """Name the other horizons at which less is to be expected."""
     if not choice.is_sound:
-        places = sorted({each.horizon for each in findings.missed(row.model)})
-        return [f"Do not rely on its ranges {_all_ahead(places)}: they did not hold as often as promised."]
+        return [
+            f"Some of its ranges {_all_ahead(places)} held {words}."
+            for outcome, words in MISSES.items()
+            if (places := sorted({each.horizon for each in findings.missed(row.model) if each.outcome == outcome}))
+        ]
     if not row.is_better:
         return []
     weak = [horizon for horizon, rows in findings.rows.items() if not rows[row.model].is_better]

@@ -140,7 +140,8 @@ def _result_text(findings: Findings, horizon: int) -> str:
 def _advice(findings: Findings, choice: Recommendation) -> str:
     """Say what to take where nothing beats the reference."""
     if not choice.is_sound:
-        return f"take {choice.model}'s forecast, but trust no interval ({'; '.join(all_missed(findings, choice))})"
+        missed = "; ".join(all_missed(findings, choice))
+        return f"take {choice.model}'s forecast, but not all of its intervals ({missed})"
     reasons = "".join(f"; {miss_text(name, findings.missed(name))}" for name in choice.passed_over)
     held = [rows[choice.model].interval for rows in findings.rows.values()]
     known = [each for each in held if each.outcome != UNKNOWN]

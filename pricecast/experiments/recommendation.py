@@ -196,7 +196,7 @@ def _conclusion(choice: Choice, beating: Beating, findings: Findings) -> str:
         return f"Recommendation: {choice.name}, which {cases}{rest}."
     instead = recommendation.recommend(findings, eligible=())
     doubt = " (some training is better, but which one cannot be claimed)" if findings.is_contested else ""
-    broken = "" if instead.is_sound else ", but trust no interval"
+    broken = "" if instead.is_sound else ", but not all of its intervals"
     return f"Recommendation: none. {choice.name} {cases}; take {instead.model}'s forecast{doubt}{broken}."
 
 

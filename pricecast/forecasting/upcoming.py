@@ -26,9 +26,12 @@ def refitted(forecaster: Forecaster, dataset: Dataset, past: OutOfFold | None = 
 
     Args:
         forecaster: as it was judged, just fitted or loaded from a file.
-        dataset: dataset that it was fitted on.
+        dataset: dataset that it was judged on; where it was fitted on another, all is fitted anew.
         past: out-of-fold forecasts that it was calibrated on; without them, the past is walked through again.
     """
+    if forecaster.spec != dataset.spec:
+        # What it was calibrated on are rows of another dataset.
+        return fitted_on_all(Candidate(forecaster.name, forecaster.params, forecaster.settings), dataset)
     known = forecaster.past or past
     if known is None and forecaster.calibration is not None:
         known = walk_past(forecaster.name, forecaster.params, dataset, forecaster.settings)
@@ -88,7 +91,7 @@ def upcoming(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
 
     Returns:
         The forecasts table without `actual`, in quoted prices. A ticker whose last days lack what the model looks
-        at has no row.
+        at, or whose bars end long before those of others, has no row.
 
     Raises:
         InputError: no ticker can be forecast.
@@ -106,7 +109,28 @@ def upcoming(forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
     if len(lacking):
         _log.warning("not forecast: %s, whose last days lack features", listed(lacking))
     panel = dataset.panel(forecaster.scalers)
-    return forecaster.table(panel, origins, panel.quote[origins]).drop(columns="actual")
+    made = forecaster.table(panel, origins, panel.quote[origins]).drop(columns="actual")
+    return _unseen(made, forecaster)
+
+
+def _unseen(table: pd.DataFrame, forecaster: Forecaster) -> pd.DataFrame:
+    """Return the forecasts of the tickers whose coming days begin after all that the forecaster has learned from.
+
+    Raises:
+        InputError: there is none.
+    """
+    first = table.groupby("ticker")["date"].transform("min")
+    seen = first <= pd.Timestamp(forecaster.fitted_until)
+    late = table[seen].drop_duplicates("ticker")
+    words = [f"{row.ticker} (bars until {day(row.cutoff)})" for row in late.itertuples()]
+    if seen.all():
+        raise InputError(
+            f"expected bars up to {forecaster.fitted_until}, the last that {forecaster.name} has learned from, or "
+            f"later, got {listed(words)}: name a model that was fitted before, or a later end"
+        )
+    if words:
+        _log.warning("not forecast: %s, as %s has learned from later days", listed(words), forecaster.name)
+    return table[~seen].reset_index(drop=True)
 
 
 def predict(
@@ -124,7 +148,7 @@ def predict(
         The forecasts table without `actual`, in quoted prices.
 
     Raises:
-        InputError: the horizon is longer than the forecaster's, or the bars end before what it has learned from.
+        InputError: the horizon is longer than the forecaster's, or all bars end before what it has learned from.
     """
     longest = forecaster.spec.horizon
     if horizon > longest:
@@ -132,12 +156,6 @@ def predict(
             f"expected at most the {longest} trading days ahead that {forecaster.name} was fitted for, got "
             f"{horizon}: fit a model with a longer horizon"
         )
-    last = bars["date"].max()
-    if last < pd.Timestamp(forecaster.fitted_until):
-        raise InputError(
-            f"expected bars up to {forecaster.fitted_until}, the last that {forecaster.name} has learned from, or "
-            f"later, got none after {day(last)}: name a model that was fitted before, or a later end"
-        )
     table = forecaster.predict_bars(bars)
     wanted = table["ticker"].isin(tickers) if tickers else table["ticker"].notna()
-    return table[wanted & (table["horizon"] <= (horizon or longest))].reset_index(drop=True)
+    return _unseen(table[wanted & (table["horizon"] <= (horizon or longest))], forecaster)

@@ -2,12 +2,14 @@
 
 import pandas as pd
 
+from pricecast import defaults
 from pricecast.dataset.dataset import Dataset
 from pricecast.evaluation.evaluation import Evaluation
 from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.questions import featured_model
 from pricecast.forecasting.intervals import for_people
 from pricecast.forecasting.upcoming import Upcoming
+from pricecast.forecasting.walk_plan import Plan
 from pricecast.report.facts import facts, kicker
 from pricecast.report.figures import Captioned, draw
 from pricecast.report.forecast import upcoming_figures, what_was_read
@@ -47,7 +49,7 @@ def make_report(
         direction=evaluation.direction,
         trading=evaluation.trading,
         ranking=evaluation.ranking,
-        warnings=_left_out(evaluation, dataset) + _without_parity(evaluation) + _not_by(upcoming),
+        warnings=_left_out(evaluation, dataset) + _without_parity(evaluation) + _not_by(upcoming, evaluation.plan),
         facts=facts(dataset, evaluation.forecasts, headline, evaluation.plan),
         quality=dataset.quality,
         figures=_figures(evaluation, dataset, ranked) if figures else {},
@@ -68,11 +70,14 @@ def _left_out(evaluation: Evaluation, dataset: Dataset) -> list[str]:
     return [f"Left out: {reason}." for reason in reasons]
 
 
-def _not_by(upcoming: Upcoming | None) -> list[str]:
-    """Name the models that were to make the forecast of the coming days, and could not."""
+def _not_by(upcoming: Upcoming | None, plan: Plan | None) -> list[str]:
+    """Say in which respect the forecast of the coming days is not by the model that was judged best."""
     if upcoming is None:
         return []
-    return [f"The forecast is {upcoming.name}'s: {each.reason}." for each in upcoming.failures.values()]
+    failed = [f"The forecast is {upcoming.name}'s: {each.reason}." for each in upcoming.failures.values()]
+    if plan is None or plan.window == defaults.WINDOWS[0]:
+        return failed
+    return [*failed, f"{upcoming.name} was judged on a {plan.window} window; its forecast learned from all bars."]
 
 
 def _without_parity(evaluation: Evaluation) -> list[str]:

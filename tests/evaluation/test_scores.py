@@ -226,9 +226,7 @@ def test_naive_alone_is_said_and_bad_intervals_are_not_recommended() -> None:
     assert sentence({"naive": IDLE}).startswith(
         "Only naive was judged, one day ahead on 250 days: use its intervals"
     )
-    told = (
-        "take naive's forecast, but trust no interval (naive's 90 % interval at horizon 1 held 100.0 %, more often"
-    )
+    told = "take naive's forecast, but not all of its intervals (naive's 90 % interval at horizon 1 held 100.0 %"
     assert told in sentence({"naive": WIDE, "wide": WIDE})
 
 

@@ -66,10 +66,24 @@ def test_the_other_naive_forecast_is_taken_where_the_reference_breaks_its_promis
 def test_where_all_intervals_break_none_is_to_be_trusted():
     found = verdict(scores(h1=board(naive=NARROW, ewma={"crps": 1.02, **NARROW}, lstm=NARROW)))
     assert found["recommended"] == "naive"
-    assert "take naive's forecast, but trust no interval (naive's 90 % interval" in found["sentence"]
+    assert "take naive's forecast, but not all of its intervals (naive's 90 % interval" in found["sentence"]
     assert found["trust"][0].endswith("82 times in 100: too seldom, so expect more surprises than the range says.")
     assert found["trust"][-2] == (
-        "Do not rely on its ranges one trading day ahead: they did not hold as often as promised."
+        "Some of its ranges one trading day ahead held less often than promised: expect more surprises there."
+    )
+
+
+def test_ranges_that_are_too_wide_are_not_called_too_narrow():
+    wide = {"coverage_50": 60.0}
+    found = verdict(
+        scores(h1=board(naive=wide, ewma={"crps": 1.02, **wide}, lstm=wide), h5=board(**NAIVES, lstm={}))
+    )
+    assert "90 times in 100, as promised" in found["trust"][0]
+    assert found["trust"][-2] == (
+        "Some of its ranges one trading day ahead held more often than promised: they are wider than they need be."
+    )
+    assert (
+        "not all of its intervals (naive's 50 % interval at horizon 1 held 60.0 %, more often" in found["sentence"]
     )
 
 

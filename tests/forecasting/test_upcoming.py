@@ -86,9 +86,28 @@ def test_more_days_than_the_model_knows_are_refused():
 
 def test_days_that_a_model_has_seen_are_not_forecast_by_it():
     early = raw()[raw()["date"] < "2024-07-03"]
-    with pytest.raises(InputError, match=r"up to 2024-07-03.*none after 2024-07-02"):
+    with pytest.raises(InputError, match=r"up to 2024-07-03.*got AAA \(bars until 2024-07-02\), BBB"):
         predict(fitted_on_all(Candidate("naive", {}), data()), early)
     assert len(predict(made("naive"), early)) == 6  # the judged model has not seen the test span
+
+
+def test_a_ticker_that_ended_before_the_others_is_not_forecast_by_what_learned_from_their_later_days(caplog):
+    ended = raw()[~raw()["ticker"].eq("BBB") | raw()["date"].lt("2024-06-03")]
+    table = predict(fitted_on_all(Candidate("naive", {}), data()), ended)
+    assert set(table["ticker"]) == {"AAA"}
+    assert "BBB (bars until 2024-05-31)" in caplog.text
+    prices = market(LONG)
+    kept = ~prices["ticker"].eq("BBB") | prices["date"].lt("2024-06-03")
+    gone = build(prices[kept].reset_index(drop=True), horizon=3, max_lookback=20)
+    assert set(upcoming(fitted_on_all(Candidate("naive", {}), gone), gone)["ticker"]) == {"AAA"}
+
+
+def test_a_model_of_another_dataset_is_not_calibrated_on_rows_of_that():
+    prices = market(LONG)
+    later = prices[prices["date"].ge("2022-06-01")].reset_index(drop=True)
+    other = build(later, horizon=3, max_lookback=20)
+    found = upcoming(refitted(fit("har", {}, data()), other), other)
+    pd.testing.assert_frame_equal(found, upcoming(fitted_on_all(Candidate("har", {}), other), other))
 
 
 # --- intervals ---------------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ def test_a_model_across_tickers_sees_all_that_it_learned_from():
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--model", "harr"), "'harr': choose from these"),
+        (("--model", "harr"), "'harr': did you mean har?"),
         (("--model", "runs:/0123456789abcdef0123456789abcdef/har"), "expected an artifact at runs:/0123"),
         (("--model", "naive", "--tickers", "XXX"), "XXX"),
     ],

@@ -117,7 +117,7 @@ def _advice(said: Said) -> None:
         said.add("advice", "trusted", "intervals", model)
     for model in re.findall(r"(?:: take|But take) (.+?)'s", text):
         said.add("advice", model, "recommended")
-    for model in re.findall(r"take (.+?)'s forecast, but trust no interval", text):
+    for model in re.findall(r"take (.+?)'s forecast, but not all of its intervals", text):
         said.add("advice", "distrusted", "intervals", model)
     _missing(said, "sentence", text)
     if "not anybody's point forecast" in text:
@@ -277,7 +277,7 @@ def _trust(said: Said) -> None:
             if found[2]:
                 last = found[1] if found[2] == "there" else found[2]
                 said.add("trust", "kept", "cover", model, 90, _distance(last.replace(" trading", "")))
-        if found := re.match(r"Do not rely on its ranges (.+?): they", text):
+        if re.match(r"Some of its ranges .+? held (less|more) often than promised", text):
             said.add("trust", "distrusted", "intervals", model)
 
 
