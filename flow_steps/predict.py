@@ -7,7 +7,9 @@ if __name__ == "__main__":
 
 from typing import Any
 
+from flow_steps.cli.commands import STEPS
 from flow_steps.pipeline import chain
+from flow_steps.pipeline.candidate import check_candidate, make_candidate
 from flow_steps.pipeline.choice import choose, split
 from flow_steps.pipeline.flow import Flow
 from flow_steps.pipeline.session import session
@@ -16,7 +18,8 @@ from flow_steps.runs.bundles import refit_name
 from flow_steps.runs.forecasts import Prediction, log_prediction
 from flow_steps.runs.records import as_dataset
 from flow_steps.safety import output
-from pricecast import defaults
+from pricecast import defaults, models
+from pricecast.errors import InputError
 from pricecast.files import read_parquet
 from pricecast.forecasting.forecaster import Forecaster
 from pricecast.forecasting.upcoming import predict
@@ -28,8 +31,7 @@ UNJUDGED = "Fitted now, judged on nothing yet: run main or backtest to know how 
 def run(params: dict[str, Any]) -> None:
     """Get the bars and the model, and print and log the forecast."""
     saved, named = split([params["model"]])
-    if named:
-        choose(named, {})
+    _check(params, named)
     with session():
         forecaster = load(artifacts.bundle_folder(saved[0])) if saved else None
         data = {**params, **_data(params, forecaster)}
@@ -37,6 +39,21 @@ def run(params: dict[str, Any]) -> None:
         title = f"predict {headline.subject(data['tickers'] or (data['source'],), _horizon(params, forecaster))}"
         with tracking.open_run(title, params, {"step": "predict"}) as own:
             _forecast(Flow(own, params, download), forecaster)
+
+
+def _check(params: dict[str, Any], named: list[str]) -> None:
+    """Refuse mistakes before any work.
+
+    Raises:
+        InputError: the model is not known, lacks a package, or has no such parameter.
+    """
+    if not named and params["model_params"]:
+        raise InputError("expected no --model-params with a saved model, which has its own: name a model to fit")
+    others = {option.name: option.default for option in STEPS["train"].params}
+    for name in named:
+        models.check_name(name)
+        choose([name], {})
+        check_candidate(make_candidate(name, params["model_params"], {**others, **params}), defaults.MAX_LOOKBACK)
 
 
 def _data(params: dict[str, Any], saved: Forecaster | None) -> dict[str, Any]:
@@ -60,13 +77,13 @@ def _forecast(flow: Flow, saved: Forecaster | None) -> None:
     uri = params["model"] if saved else _fit(flow, prices)
     forecaster, bars = saved or load(artifacts.bundle_folder(uri)), read_parquet(artifacts.fetch(prices))
     table = predict(forecaster, bars, params["tickers"], params["next_time_window"])
-    trust = lineage.trust_of(uri) if saved else [UNJUDGED]
+    trust = lineage.trust_of(uri, saved, table["ticker"].unique()) if saved else [UNJUDGED]
     made = Prediction(uri, bars, table, artifacts.quality_of(prices), trust)
     flow.run.log_dataset(as_dataset(bars, "prices", artifacts.digest(prices)), context="predict")
     flow.run.rename(
         f"{headline.subject(list(table['ticker'].unique()), table['horizon'].max())} by {forecaster.name}"
     )
-    log_prediction(flow.run, made, params, flow.links())
+    log_prediction(flow.run, made, params, flow.links("Reused"))
     output.show(console.prediction(made, params))
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from flow_steps.cli import commands
 from flow_steps.cli.click_classes import shortened
 from flow_steps.pipeline import chain, spans
 from flow_steps.pipeline.session import session
@@ -152,22 +153,41 @@ class Flow:
         log_failures(self.run, {name: Failure(reason) for name, reason in verdict["left_out"].items()})
         self._tell(evaluation, verdict, dataset, more)
         checks = chain.load_step("audit").outcome(audit)
-        output.show(console.outcome(evaluation, checks, *console.next_steps(evaluation, verdict, dataset)))
+        output.show(
+            console.outcome(
+                evaluation, checks, *console.next_steps(evaluation, dataset, self._evidence(models, trials))
+            )
+        )
+
+    def _evidence(self, models: Mapping[str, str], trials: int) -> dict[str, Any]:
+        """Return the options of a backtest of the same models; none after a search, which chose others."""
+        if trials:
+            return {}
+        command = commands.STEPS["backtest"].params
+        own = {
+            str(option.name): self.params[str(option.name)]
+            for option in command
+            if option.name in self.params and self.params[str(option.name)] != option.default
+        }
+        return {**own, "models": tuple(models)}
 
     def _tell(self, evaluation: str, verdict: Mapping[str, Any], dataset: str, more: Sequence[str]) -> None:
         """Write the verdict into name and description of the run, with links to report and reused runs."""
         self.run.rename(headline.headline(self.subject(dataset), verdict))
-        links = [f"[The report]({lookup.artifact_page(evaluation, REPORT)})", *self.links()]
+        links = [
+            f"[The report]({lookup.artifact_page(evaluation, REPORT)})",
+            *self.links("Nothing had changed; reused"),
+        ]
         self.run.set_note(headline.description(verdict, console.summary_of(evaluation), [*more, *links]))
 
-    def links(self) -> list[str]:
-        """Return links to the runs that were reused, and tag them, where nothing ran."""
+    def links(self, words: str) -> list[str]:
+        """Return links to the runs that were reused, after some words, and tag them, where no step ran."""
         pending = self.reused.pending
         if not pending:
             return []
         self.run.set_tags({"reused_runs": ",".join(pending)})
         runs = (f"[{lookup.run_name(run_id)}]({lookup.run_page(run_id)})" for run_id in pending)
-        return [f"Nothing had changed; reused: {', '.join(runs)}"]
+        return [f"{words}: {', '.join(runs)}"]
 
     def _reasons(self) -> dict[str, str]:
         """Return the reasons by model as the evaluation takes them: without secrets, and not too long together."""

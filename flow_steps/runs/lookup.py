@@ -6,6 +6,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.uri import is_local_uri
 
 from flow_steps.runs.addresses import MISSING
@@ -38,6 +39,20 @@ def source_run(model_id: str | None) -> str | None:
         if error.error_code not in MISSING:
             raise
         return None
+
+
+def judging_runs(model_id: str) -> list[str]:
+    """Return the ids of the runs that may have judged a logged model: the one that logged it, then evaluations."""
+    try:
+        model = MlflowClient().get_logged_model(model_id)
+    except MlflowException as error:
+        if error.error_code not in MISSING:
+            raise
+        return []
+    # The figures of a judgement are linked to the model in a child of the run that judged.
+    children = dict.fromkeys(metric.run_id for metric in model.metrics or [])
+    parents = (MlflowClient().get_run(run_id).data.tags.get(MLFLOW_PARENT_RUN_ID) for run_id in children)
+    return [*filter(None, dict.fromkeys([model.source_run_id, *parents]))]
 
 
 def params_of(run_id: str) -> dict[str, str]:

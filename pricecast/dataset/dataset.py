@@ -140,7 +140,7 @@ def build(
     if not keep.any():
         raise InputError(
             "expected at least one ticker with enough bars, got " + "; ".join(dropped.values())
-            + ": take a longer history, a shorter --max-lookback or other spans"
+            + ": take a longer history (or, where there are such options, a shorter --max-lookback or other spans)"
         )  # fmt: skip
     bars, table = bars[keep].reset_index(drop=True), table[keep].reset_index(drop=True)
     bars, table, names = _of_what_is_there(bars, table, chosen.valid_start, target)

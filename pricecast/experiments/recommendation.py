@@ -62,7 +62,8 @@ def _best(table: pd.DataFrame, best: str, metric: str) -> str:
     sd = "" if pd.isna(spread) else f" (standard deviation over {rows[best]['seeds']} seeds {spread:.3g})"
     relation = f"{_percent(abs(value / naive - 1), 1)} {'below' if value < naive else 'above'}"
     name = CHOSEN_BY[metric][0]
-    return f"{best} has the lowest {name} on the test days: {value:.4g}{sd}, {relation} naive's {naive:.4g}."
+    lowest = f"Of the experiments, {best} has the lowest {name} on the test days"
+    return f"{lowest}: {value:.4g}{sd}, {relation} naive's {naive:.4g}."
 
 
 def _alike(random: Mapping[str, bool], seeds: pd.DataFrame, column: str, best: str) -> dict[str, float]:

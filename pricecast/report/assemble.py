@@ -1,5 +1,7 @@
 """From an evaluation, and the data that it is about, to a report."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from pricecast import defaults
@@ -43,7 +45,7 @@ def make_report(
         upcoming_figures={} if upcoming is None or not figures else upcoming_figures(dataset.bars, upcoming.table),
         verdict=evaluation.verdict,
         leaderboard=evaluation.leaderboard,
-        coverage=_coverage_beside_naive(evaluation, shown),
+        coverage=_coverage_beside_naive(evaluation, {shown, evaluation.verdict["recommended"]}),
         tickers=ticker_scores(evaluation.forecasts, evaluation.coverage, shown),
         shown=shown,
         direction=evaluation.direction,
@@ -87,8 +89,8 @@ def _without_parity(evaluation: Evaluation) -> list[str]:
     return [f"Live forecasts were not compared for {', '.join(names)}: {young}."] if names else []
 
 
-def _coverage_beside_naive(evaluation: Evaluation, model: str) -> pd.DataFrame:
-    """Return the coverage of a model and naive at the headline horizon; tickers have a table of their own."""
+def _coverage_beside_naive(evaluation: Evaluation, models: Collection[str]) -> pd.DataFrame:
+    """Return the coverage of naive and others at the headline horizon; tickers have a table of their own."""
     table = evaluation.coverage
     table = table[table["horizon"].eq(evaluation.headline) & table["by"].ne("ticker")]
-    return table[table["model"].isin([NAIVE, model])]
+    return table[table["model"].isin([NAIVE, *models])]

@@ -126,10 +126,15 @@ def markdown(table: Table, left_out: Collection[str], first: str = "model") -> s
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+ALWAYS = (
+    "naive and ewma, the last close with its usual swing, calibrated and not, are always judged beside the others."
+)
+
+
 def _legend(table: Table, report: Report) -> str:
     """Explain the marks and the last row, where there are any."""
     selected = report.verdict.get("selected")
-    lines = []
+    lines = [ALWAYS]
     if any(row.marked for row in table.rows):
         lines.append(MARKED.format(ahead=ahead(report.verdict.get("horizon", 1))))
     if selected:

@@ -302,10 +302,10 @@ def test_the_summary_shows_leaderboard_verdict_report_and_how_to_browse(first, h
     board = [line.split("|")[1].strip(" *") for line in table.splitlines() if line.startswith("|")][2:]
     assert board[0] == "naive"
     assert set(board) == {"naive", "ewma", "lstm"}
-    (report,) = re.findall(r"^Report:   (.+)$", result.output, re.MULTILINE)
+    (report,) = re.findall(r"^Report: (.+)$", result.output, re.MULTILINE)
     page = (home / report).read_text(encoding="utf-8")
     assert verdict["sentence"].split(":")[0] in page
-    assert re.search(r"^Browse:   \S*mlflow ui", result.output, re.MULTILINE)
+    assert re.search(r"^Browse: \S*mlflow ui", result.output, re.MULTILINE)
 
 
 def test_notes_tell_the_outcome_on_the_runs_pages(first):

@@ -59,7 +59,7 @@ def test_days_mean_the_same_everywhere(headline):
         f" {headline if headline > 1 else 'one'} day{'s' if headline > 1 else ''} ahead on {days} days"
         in (found.verdict["sentence"])
     )
-    assert f"In {days} trading days" in found.verdict["trust"][0]
+    assert f"On {days} trading days" in found.verdict["trust"][0]
     assert page.facts["Origins"].endswith(f" {2 * days} test")
     assert set(found.leaderboard["n_days"]) == {days}
     assert found.coverage.query("by == 'all' and horizon == @headline")["n_days"].eq(days).all()

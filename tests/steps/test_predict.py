@@ -100,7 +100,7 @@ def test_a_judged_models_refit_forecasts_from_later_bars_of_the_same_source(judg
     text = call("--model", address)
     assert UNJUDGED not in text
     verdict = json.loads((place(evaluation) / "verdict.json").read_text(encoding="utf-8"))
-    assert verdict["sentence"].split(":")[0] in text
+    assert verdict["trust"][0] in text.replace("\n  ", " ")
     found = pd.read_csv(place(newest()) / "forecast.csv")
     assert set(found["cutoff"]) == {f"{market(LATER)['date'].max():%Y-%m-%d}"}
     assert found["horizon"].max() == 3
@@ -119,14 +119,53 @@ def test_days_that_the_model_has_seen_and_days_beyond_it_are_refused(judged):
     assert "at most the 3 trading days ahead" in refusal("--model", address, "--next-time-window", "4")
 
 
-@pytest.mark.usefixtures("judged")
-def test_a_model_across_tickers_sees_all_that_it_learned_from():
-    uri = next(
+def judged_har():
+    """URI of the har that the pipeline judged, before its refit."""
+    return next(
         f"models:/{output.model_id}"
         for run in MlflowClient().search_runs(["0"], "tags.`pricecast.step` = 'train'")
         for output in run.outputs.model_outputs
         if run.data.params["model"] == "har"
+        and "refit" not in MlflowClient().get_logged_model(output.model_id).name
     )
+
+
+def test_a_saved_model_repeats_what_its_judgement_found(judged):
+    verdict = json.loads((place(judged[0]) / "verdict.json").read_text(encoding="utf-8"))
+    taken = verdict["recommended"] == "har"
+    sentence = verdict["trust"][0] if taken else verdict["models"]["har"]["sentence"]
+    assert sentence in " ".join(call("--model", judged_har(), "--vis", "false").replace("\n  ", " ").split("\n"))
+
+
+def test_what_nobody_has_judged_says_so(judged, home):
+    folder = home / "other"
+    folder.mkdir()
+    others = market((("AAA", 720), ("BBB", 720), ("CCC", 720)))
+    others.to_csv(folder / "three.csv", index=False)
+    text = call("--model", judged_har(), "--path", "other/three.csv", "--tickers", "CCC", "--vis", "false")
+    assert "Trained on AAA, BBB, not on CCC: nothing tells how far to trust it there." in text
+    call(*bars_of("--model", "naive", "--vis", "false"))
+    fitted = newest("train").outputs.model_outputs[0].model_id
+    assert "Judged on nothing that this store knows of" in call("--model", f"models:/{fitted}", "--vis", "false")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--model", "classical"), "classical"),
+        (("--model", "naive", "--model-params", '{"a": 1}'), "'a'"),
+        (("--model", "runs:/0123456789abcdef0123456789abcdef/har", "--model-params", '{"market": false}'), "saved"),
+    ],
+)
+def test_mistakes_in_the_options_leave_no_run(home, words, line):
+    before = len(MlflowClient().search_runs(["0"]))
+    assert line in refusal(*bars_of(*words))
+    assert len(MlflowClient().search_runs(["0"])) == before
+
+
+@pytest.mark.usefixtures("judged")
+def test_a_model_across_tickers_sees_all_that_it_learned_from():
+    uri = judged_har()
     one = pd.read_csv(io.StringIO(call("--model", uri, "--tickers", "BBB", "--format", "csv")))
     both = pd.read_csv(io.StringIO(call("--model", uri, "--format", "csv")))
     assert set(one["ticker"]) == {"BBB"}
