@@ -1,4 +1,4 @@
-"""What smoothing over horizons does: `python -m benchmarks.over_horizons --data bars.parquet`.
+"""Effect of smoothing over horizons: `python -m benchmarks.over_horizons --data bars.parquet`.
 
 Each model is fitted and calibrated once, and forecasts the test span (the newest fifth of the dates) with and
 without smoothing. Printed are the share of forecasts with an edge of the 90 % interval that comes nearer to the

@@ -32,7 +32,7 @@ def price(value: float, width: float = 0.0) -> str:
         width: of the interval that it bounds; zero writes the price as exactly as markets quote it.
 
     >>> price(430.4712), price(415.37, 31.2), price(1.08312), price(1.08312, 0.012), price(0.0000213)
-    ('430.47', '415', '1.0831', '1.083', '0.0000213')
+    ('430.47', '415', '1.0831', '1.083', '0.00002130')
     """
     if width > 0:
         decimals = 1 - math.floor(math.log10(width))

@@ -1,7 +1,6 @@
 """The page of `--help`: every option in a group, three examples a command that parse, and the version."""
 
 import shlex
-import tomllib
 
 import click
 import pytest
@@ -9,8 +8,8 @@ from click.testing import CliRunner
 
 from flow_steps.cli import help_page
 from flow_steps.cli.click_classes import is_switch
+from pricecast import __version__
 from tests.support.mlproject import commands
-from tests.support.stress import ROOT
 
 COMMANDS = commands()
 
@@ -47,8 +46,7 @@ def test_the_three_examples_of_a_command_parse(name):
 
 def test_the_version_is_that_of_the_package():
     done = CliRunner().invoke(COMMANDS["main"], ["--version"])
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert done.output == f"pricecast {settings['project']['version']}\n"
+    assert done.output == f"pricecast {__version__}\n"
     assert "version" not in [param.name for param in COMMANDS["main"].params]
 
 

@@ -62,7 +62,7 @@ NEIGHBOURS = {
     "a shadow of macOS": ("._AAPL.csv", b"\0\5\x16\7\0\2\0\0Mac OS X"),
     "a workbook": ("book.csv", b"PK\3\4\x14\0\6\0" * 99),
     "half a parquet file": ("cut.parquet", b"PAR1 and no more"),
-    "UTF-16": ("wide.csv", (HEADER + BARS).encode("utf-16")),
+    "half of UTF-16": ("wide.csv", (HEADER + BARS).encode("utf-16")[:-1]),
     "a missing column": ("IBM.csv", b"date,open,high,low,volume\n2024-06-03,1,1,1,1\n"),
 }
 SOUND = {
@@ -123,7 +123,9 @@ def test_without_tickers_a_file_without_bars_is_left_out_and_told(tmp_path, capl
     assert [file in line for line in told(caplog)] == [True]
 
 
-@pytest.mark.parametrize("name", ["an odd name", "a workbook", "half a parquet file", "UTF-16", "a missing column"])
+@pytest.mark.parametrize(
+    "name", ["an odd name", "a workbook", "half a parquet file", "half of UTF-16", "a missing column"]
+)
 def test_without_tickers_a_broken_file_of_bars_is_never_left_out(tmp_path, name):
     file, content = NEIGHBOURS[name]
     (tmp_path / file).write_bytes(content)

@@ -169,7 +169,9 @@ def test_a_folder_of_files(tmp_path):
     write(tmp_path, "notes.md", "no prices")
     raw = sources.load(request(path=tmp_path))
     assert set(raw["ticker"]) == {"AAPL", "MSFT.US"}
-    assert "got MSFT: choose from AAPL, MSFT.US" in refused(request(tickers=["MSFT"], path=tmp_path))
+    assert "got MSFT: did you mean MSFT.US? It has AAPL, MSFT.US" in refused(
+        request(tickers=["MSFT"], path=tmp_path)
+    )
 
 
 def test_several_tickers_in_one_file(tmp_path):

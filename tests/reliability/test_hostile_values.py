@@ -102,7 +102,7 @@ def test_a_model_name_that_leads_outside_is_refused_before_any_file_is_read(tmp_
 
 @pytest.mark.parametrize(
     "words",
-    [["--\x1b[31mred"], ["A\x1b[2K\nError: all is well"], ["\u202eword"], ["--seed=1", "download", "A\r\x07"]],
+    [["--\x1b[31mred"], ["A\x1b[2K\nError: all is well"], ["\u202eword"], ["download", "A\r\x07"]],
 )
 def test_what_the_parser_itself_complains_of_reaches_the_terminal_escaped(words):
     line = refusal(*words)

@@ -22,7 +22,13 @@ def test_the_summary_is_an_aligned_table_under_the_verdict():
     assert lines[0].startswith("Read from a prices table: AAA, BBB")
     assert evaluated().verdict["sentence"] in [block.replace("\n", " ") for block in text.split("\n\n")]
     table = [line for line in lines if line.startswith("|")]
-    assert lines[-len(table) - 4 :] == [*table, "", summary.ALWAYS, "", summary.MARKED.format(ahead="one day ahead")]
+    assert lines[-len(table) - 4 :] == [
+        *table,
+        "",
+        summary.ALWAYS,
+        "",
+        summary.MARKED.format(ahead="one day ahead"),
+    ]
     assert len(table) == 2 + 5
     assert len({len(line) for line in table}) == 1
     bars = [[i for i, letter in enumerate(line) if letter == "|"] for line in table]

@@ -237,8 +237,8 @@ FILES = {
     "pricecast/forecasting/executors/local.py": {"backtest"},
     "pricecast/experiments/search.py": {"study xgboost"},
     "pricecast/experiments/search_space.py": {"study xgboost"},
-    "serving/model.py": TRAIN,
-    "serving/bundle.py": TRAIN,
+    "serving/model.py": TRAIN | {"evaluate", "backtest"},
+    "serving/bundle.py": TRAIN | {"evaluate", "backtest"},
     "serving/check.py": {"evaluate", "audit"},
     "serving/untrusted.py": {"evaluate", "audit"},
     # Judging: a wording, a colour, a picture, a template, the summary.
@@ -266,7 +266,7 @@ LIBRARIES = {
     "xgboost-cpu": XGBOOST,
     "torch": LSTM,
     "matplotlib": JUDGED,
-    "mlflow": TRAIN,
+    "mlflow": TRAIN | {"evaluate", "backtest"},
     "flask": NONE,  # MLflow's server
     "click": NONE,
     "optuna": NONE,  # a trial is worth the same, whoever proposed it

@@ -7,9 +7,10 @@ import mlflow.pyfunc
 import pyarrow.dataset
 from arch import bootstrap
 
-# ruff: noqa: F401
-import main as program
 from flow_steps import audit, download, evaluate, train, transform
+
+# ruff: noqa: F401
+from flow_steps import main as program
 from flow_steps.pipeline import choice, flow
 from flow_steps.safety import store
 from pricecast.models import load
