@@ -86,7 +86,7 @@ def of_file(path: Path, asked: Sequence[str] = (), alone: bool = True) -> Found:
     if own is None and alone and len(asked) == 1:
         own = asked[0]
     if asked and own and own not in asked and path.suffix.lower() in (".csv", ".txt", ".tsv"):
-        named = tables.tickers_in_header(path)
+        named = tables.tickers_in_header(path, asked)
         if named is None:
             return Found({own}, pd.DataFrame({"ticker": []}), [])
     table = tables.of_file(path, asked)
@@ -95,7 +95,7 @@ def of_file(path: Path, asked: Sequence[str] = (), alone: bool = True) -> Found:
 
 def of_frame(frame: pd.DataFrame, asked: Sequence[str] = (), unnamed: str = "") -> Found:
     """Return the bars of a frame; without tickers in it, they are of the only one asked for, or `unnamed`."""
-    table = tables.of_frame(frame, "the table")
+    table = tables.of_frame(frame, "the table", asked)
     if "ticker" not in table.frame and len(asked) != 1 and not unnamed:
         raise InputError(
             "expected a column or index level ticker in the table, or one ticker to read it as, got neither: name "

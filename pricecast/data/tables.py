@@ -11,7 +11,7 @@ import pandas as pd
 from pricecast.data.parsing import ticker_of
 from pricecast.data.texts import files, spreadsheets
 from pricecast.data.texts.arrangement import LONG, Name, Places, arrange
-from pricecast.data.texts.column_names import NUMBERS, field_of, volumes
+from pricecast.data.texts.column_names import NUMBERS, field_of, is_nameless, volumes
 from pricecast.data.texts.encodings import PACKED, TEXTS, read_text
 from pricecast.data.texts.layout import layout
 from pricecast.data.texts.leftovers import bars_alone
@@ -53,32 +53,35 @@ def of_file(path: Path, asked: Sequence[str] = ()) -> Table:
     if suffix not in SUFFIXES:
         raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
     if suffix == ".parquet":
-        return of_frame(read_parquet(path), path)
+        return of_frame(read_parquet(path), path, asked)
     if suffix == ".xlsx":
-        table = of_frame(spreadsheets.read(path), path)
+        table = of_frame(spreadsheets.read(path), path, asked)
         return table._replace(notes=["Excel", *table.notes])
     data, notes = read_text(path)
     about = layout(data, path)
-    places = arrange(about.header, path)
+    places = arrange(about.header, path, asked)
     flat = _flat(places)
     numbers = {name for name in flat if name.rpartition("\t")[2] in NUMBERS}
     date = next(iter(places.values()))["date"]
     cells = [flat[name] for name in sorted(numbers)]
     data, left_out = bars_alone(data, about.lines, about.delimiter, date, cells)
     skip = partial(_is_of_others, places[LONG].get("ticker"), asked) if asked and LONG in places else None
-    frame = files.read(data, path, about, flat, numbers, skip)
+    nameless = _nameless(about.header, places)
+    frame = files.read(data, path, about, flat | nameless, numbers, skip)
+    _check_empty(frame, nameless, path)
     said = [*notes, _MARKS.get(about.delimiter, about.delimiter), about.note, *_said(about.header, places)]
     said += left_out
     # Columns that semicolons part are mostly of a country with a decimal comma.
     return Table(_long(frame, places), about.delimiter == ",", said, LONG not in places)
 
 
-def of_frame(frame: pd.DataFrame, where: Path | str) -> Table:
+def of_frame(frame: pd.DataFrame, where: Path | str, asked: Sequence[str] = ()) -> Table:
     """Return the known columns of a frame.
 
     Args:
         frame: with dates, and perhaps tickers, as columns or in the index; columns of one level or of two.
         where: its name in messages.
+        asked: tickers, by default all.
 
     Raises:
         InputError: it is no table of bars.
@@ -98,15 +101,17 @@ def of_frame(frame: pd.DataFrame, where: Path | str) -> Table:
         if not (has_dates and inside == [""]):
             values = pd.concat([index.iloc[:, fresh], frame.reset_index(drop=True)], axis=1)
             table, names = values, [*(inside[i] for i in fresh), *names]
-    places = arrange(names, where)
-    flat = _flat(places)
+    places = arrange(names, where, asked)
+    nameless = _nameless(names, places)
+    flat = _flat(places) | nameless
     known = table.iloc[:, list(flat.values())].set_axis(list(flat), axis=1).reset_index(drop=True)
+    _check_empty(known, nameless, where)
     return Table(_long(known, places), True, _said(names, places), LONG not in places)
 
 
-def tickers_in_header(path: Path) -> set[str] | None:
+def tickers_in_header(path: Path, asked: Sequence[str] = ()) -> set[str] | None:
     """Return the tickers that a text names in its header; none where a column does, None where nothing does."""
-    places = arrange(layout(read_text(path).data, path).header, path)
+    places = arrange(layout(read_text(path).data, path).header, path, asked)
     if LONG not in places:
         return set(places)
     return set() if "ticker" in places[LONG] else None
@@ -137,6 +142,21 @@ def _flat(places: Places) -> dict[str, int]:
         if ticker != LONG:
             flat |= {field if field == "date" else f"{ticker}\t{field}": place for field, place in fields.items()}
     return flat
+
+
+def _nameless(names: list[Name], places: Places) -> dict[str, int]:
+    """Return the columns without a name of a wide table, but for the first one, by their number."""
+    if LONG in places:
+        return {}
+    used = {place for fields in places.values() for place in fields.values()}
+    unused = {i: _text(name).strip() for i, name in enumerate(names) if i and i not in used}
+    return {f"column {i + 1}": i for i, name in unused.items() if is_nameless(name, i)}
+
+
+def _check_empty(frame: pd.DataFrame, nameless: dict[str, int], where: Path | str) -> None:
+    """Refuse a column that has cells but no name; an empty one comes of a delimiter at the end of the lines."""
+    if filled := [name for name in nameless if name in frame and not _is_empty(frame[name]).all()]:
+        raise InputError(f"expected a name above each column in {where}, got none above {filled[0]}: add it")
 
 
 def _long(frame: pd.DataFrame, places: Places) -> pd.DataFrame:

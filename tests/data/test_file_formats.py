@@ -10,7 +10,7 @@ import pytest
 from pricecast.data.reading import read_bars
 from pricecast.errors import InputError
 from pricecast.schema import PRICES
-from tests.support.file_formats import AAPL, BARS, BOTH, CLOSES, EXCEL, FORMATS, MSFT, frame_of_levels, rows
+from tests.support.file_formats import AAPL, BARS, BOTH, CLOSES, EXCEL, FORMATS, MSFT, beside, frame_of_levels, rows
 
 NUMBERS = list(PRICES[2:])
 
@@ -147,3 +147,20 @@ def test_the_docs_show_files_that_are_read(tmp_path):
         assert found["close"].notna().all(), block
         assert len(found) >= (1 if block.startswith("Price") else 2), block
     assert len(blocks) > 15
+
+
+@pytest.mark.parametrize("asked", [["LOW"], ["AAPL", "LOW"]])
+def test_a_name_of_two_meanings_is_the_ticker_that_is_asked_for(asked, tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(beside("LOW", "VOLUME"))
+    same(read_bars(path, asked), pd.concat([AAPL.assign(ticker=name) for name in asked]), CLOSES)
+    frame = AAPL.set_index("date")[["close", "open", "volume"]].set_axis(["AAPL", "LOW", "RETURN"], axis=1)
+    assert set(read_bars(frame, asked)["ticker"]) == set(asked)
+    with pytest.raises(InputError, match="got LOW, which is a ticker or the low of AAPL"):
+        read_bars(frame)
+
+
+def test_a_frame_with_an_empty_column_without_a_name_is_wide(tmp_path):
+    path = tmp_path / "rates.csv"
+    path.write_bytes(FORMATS["ecb"].make())
+    same(read_bars(pd.read_csv(path)), BOTH, CLOSES)

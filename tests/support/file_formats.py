@@ -97,6 +97,11 @@ def zipped(**contents):
     return target.getvalue()
 
 
+def beside(*names):
+    """Closes of AAPL beside columns of the same numbers under other names."""
+    return rows(names=("DATE", "AAPL", *names), fields=("date", "close", *["close"] * len(names)))
+
+
 def since_1970(factor, hours=0):
     return lambda day: str(int((day.value / 1e9 + hours * 3600) * factor))
 
@@ -389,7 +394,41 @@ FORMATS: dict[str, Format] = {
         "two levels as pandas flattens them", "prices.csv",
         text(wide(BARS, lambda ticker, field: f"('{field.title()}', '{ticker}')")), BARS, BOTH, "wide",
     ),
+    "wide_asked": Format(
+        "a ticker beside a volume, asked for", "prices.csv", text(beside("VOLUME")), CLOSES, AAPL, "wide",
+        tickers=("AAPL",),
+    ),
+    "wide_low_of_many": Format(
+        "a stock named as a field, beside many", "prices.csv", text(beside("MSFT", "IBM", "GE", "LOW", "KO")),
+        CLOSES, pd.concat([AAPL.assign(ticker=name) for name in ("AAPL", "GE", "IBM", "KO", "LOW", "MSFT")]),
+        "wide",
+    ),
+    "ecb": Format(
+        "commas that end all lines, as of the ECB", "eurofxref-hist.csv",
+        text("".join(f"{line},\n" for line in wide(CLOSES, lambda ticker, _: ticker).splitlines())), CLOSES, BOTH,
+        "wide, a close for each ticker",
+    ),
+    "upper_case": Format(
+        "names in upper case, with others that nothing needs", "AAPL.csv",
+        text(rows(names=("DATE", "CLOSE", "VOLUME", "XYZ"), fields=("date", "close", "volume", "7"))),
+        ["close", "volume"], AAPL, "comma",
+    ),
     # Refused, each in one line.
+    **{
+        f"wide_{name.lower()}": Format(
+            f"a ticker beside {name}", "prices.csv", text(beside(name)),
+            says=f"got {name}, which is a ticker or {says}",
+        )
+        for name, says in {
+            "VOLUME": "the volume of AAPL", "VOL": "the volume of AAPL", "HIGH": "the high of AAPL",
+            "LOW": "the low of AAPL", "OPEN": "the open of AAPL", "CLOSE": "the close of AAPL",
+            "RETURN": "no price", "RET_1D": "no price", "CHANGE": "no price", "SUM": "no price", "TOTAL": "no price", "INDEX": "no price",
+            "SMA20": "no price", "AAPL_VOLUME": "no price",
+        }.items()
+    },
+    "nameless": Format(
+        "a column of numbers without a name", "prices.csv", text(beside("")), says="got none above column 3: add it"
+    ),
     "ambiguous_dates": Format(
         "days and months up to 12 that nothing tells apart", "AAPL.csv",
         text("Date,Close\n03/04/2023,1.5\n05/06/2023,1.6\n"), says="which is 2023-04-03 or 2023-03-04",

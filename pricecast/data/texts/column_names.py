@@ -26,10 +26,15 @@ _VOLUME = "volume"  # begins the names of others, such as "Volume BTC"
 NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
 # The first column of a table with an index.
 UNNAMED = ("", "unnamed: 0", "index")
+_PANDAS = re.compile(r"unnamed: \d+", re.IGNORECASE)
 
 
 class NoBarsError(InputError):
     """A file without a bar in it: empty, a header alone, or no table at all."""
+
+
+class AmbiguousNamesError(InputError):
+    """Names of columns that make two different tables."""
 
 
 def field_of(name: str) -> str | None:
@@ -45,6 +50,11 @@ def field_of(name: str) -> str | None:
 def is_close(name: str) -> bool:
     """Return True if a name spells the close."""
     return field_of(name) == "close"
+
+
+def is_nameless(name: str, place: int) -> bool:
+    """Return True for the name of a column that has none, as a spreadsheet or pandas writes it, or of an index."""
+    return not name or bool(_PANDAS.fullmatch(name)) or (place == 0 and name.lower() in UNNAMED)
 
 
 def volumes(columns: list[str]) -> list[str]:
