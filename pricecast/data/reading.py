@@ -11,8 +11,7 @@ import pandas as pd
 from pricecast.data import parsing, tables
 from pricecast.data.texts import date_formats, number_columns
 from pricecast.data.texts.column_names import NUMBERS, NoBarsError
-from pricecast.data.texts.encodings import stem
-from pricecast.data.texts.file_names import ticker_in
+from pricecast.data.texts.file_names import name_of, ticker_in
 from pricecast.data.texts.periods import not_daily
 from pricecast.errors import InputError
 from pricecast.schema import DATE_DTYPE, PRICES, RANGE_COLUMNS
@@ -82,7 +81,8 @@ def of_file(path: Path, asked: Sequence[str] = (), alone: bool = True) -> Found:
     Raises:
         InputError: it cannot be read, or does not hold daily bars.
     """
-    own = ticker_in(stem(path))
+    name = name_of(path)
+    own = ticker_in(name)
     if own is None and alone and len(asked) == 1:
         own = asked[0]
     if asked and own and own not in asked and path.suffix.lower() in (".csv", ".txt", ".tsv"):
@@ -90,7 +90,7 @@ def of_file(path: Path, asked: Sequence[str] = (), alone: bool = True) -> Found:
         if named is None:
             return Found({own}, pd.DataFrame({"ticker": []}), [])
     table = tables.of_file(path, asked)
-    return _found(table, str(path), own or stem(path), asked)
+    return _found(table, str(path), own or name, asked)
 
 
 def of_frame(frame: pd.DataFrame, asked: Sequence[str] = (), unnamed: str = "") -> Found:
@@ -124,7 +124,9 @@ def _found(table: tables.Table, where: str, own: str, asked: Sequence[str]) -> F
     bars = _checked(bars.assign(**values), where)
     backwards = ["newest first"] if len(bars) > 1 and bars["date"].iloc[0] > bars["date"].iloc[-1] else []
     lacking = [] if "open" in bars else ["no open, high and low"]
-    lacking += [] if "volume" in bars else ["no volume"]
+    lacking += (
+        [] if "volume" in bars or any(note.startswith("no volume") for note in table.notes) else ["no volume"]
+    )
     return Found(held, bars, [note for note in (*table.notes, days, form, *backwards, *lacking) if note])
 
 

@@ -186,10 +186,12 @@ def _said(names: list[Name], places: Places) -> list[str]:
         return ["wide, columns for each ticker" if of_bars else "wide, a close for each ticker"]
     texts, own = [_text(name) for name in names], places[LONG]
     notes = []
-    if (several := volumes(texts)) and "volume" not in own:
-        notes.append(f"no volume, as it may be {' or '.join(several)}: rename one to volume")
-    if (close := texts[own["close"]]).strip().lower() != "close":
-        notes.append(f"close from {close}")
+    if (others := volumes(texts)) and "volume" not in own:
+        one = "one" if len(others) > 1 else "it"
+        notes.append(f"no volume, as it may be {' or '.join(others)}: rename {one} to volume")
+    for field in ("close", "volume"):
+        if field in own and (name := texts[own[field]]).strip().lower() != field:
+            notes.append(f"{field} from {name}")
     return notes
 
 

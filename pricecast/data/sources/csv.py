@@ -13,8 +13,7 @@ from pricecast.data import reading
 from pricecast.data.sources import Request, check_held
 from pricecast.data.tables import SUFFIXES
 from pricecast.data.texts.column_names import NoBarsError
-from pricecast.data.texts.encodings import stem
-from pricecast.data.texts.file_names import ticker_in
+from pricecast.data.texts.file_names import name_of, ticker_in
 from pricecast.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ def _folder(files: list[Path], request: Request) -> pd.DataFrame:
     left_out = []
     by_name = True  # whether each ticker that was asked for is in a file of its name
     for file in files:
-        own = ticker_in(stem(file))
+        own = ticker_in(name_of(file))
         try:
             _check_visible(file)
             found = reading.of_file(file, request.tickers, alone=False)
