@@ -34,7 +34,9 @@ class Found(NamedTuple):
     notes: list[str]
 
 
-def read_bars(source: str | Path | pd.DataFrame, tickers: Sequence[str] = (), unnamed: str = "") -> pd.DataFrame:
+def read_bars(
+    source: str | Path | pd.DataFrame | pd.Series, tickers: Sequence[str] = (), unnamed: str = ""
+) -> pd.DataFrame:
     """Read daily bars from a file, a folder of files or a frame, in any form that is understood.
 
     docs/your-data.md shows the forms: texts (perhaps packed), Excel and parquet of Yahoo, Stooq, Nasdaq,
@@ -42,7 +44,8 @@ def read_bars(source: str | Path | pd.DataFrame, tickers: Sequence[str] = (), un
     in one line. What can be read in two ways is refused with both.
 
     Args:
-        source: path of a file or folder, or a frame with date and ticker as columns or in the index.
+        source: path of a file or folder, a frame with date and ticker as columns or in the index, or a series of
+            closes that is named after its ticker, or Close.
         tickers: to read, by default all. One names the bars of a frame or file that names none.
         unnamed: name of the bars of a frame that names none.
 
@@ -93,7 +96,7 @@ def of_file(path: Path, asked: Sequence[str] = (), alone: bool = True) -> Found:
     return _found(table, str(path), own or name, asked)
 
 
-def of_frame(frame: pd.DataFrame, asked: Sequence[str] = (), unnamed: str = "") -> Found:
+def of_frame(frame: pd.DataFrame | pd.Series, asked: Sequence[str] = (), unnamed: str = "") -> Found:
     """Return the bars of a frame; without tickers in it, they are of the only one asked for, or `unnamed`."""
     table = tables.of_frame(frame, "the table", asked)
     if "ticker" not in table.frame and len(asked) != 1 and not unnamed:

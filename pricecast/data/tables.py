@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
+from pricecast.data import frames
 from pricecast.data.parsing import ticker_of
 from pricecast.data.texts import files, spreadsheets
 from pricecast.data.texts.arrangement import LONG, Name, Places, arrange
-from pricecast.data.texts.column_names import NUMBERS, field_of, is_nameless, volumes
+from pricecast.data.texts.column_names import NUMBERS, is_nameless, volumes
 from pricecast.data.texts.encodings import PACKED, TEXTS, read_text
 from pricecast.data.texts.layout import layout
 from pricecast.data.texts.leftovers import bars_alone
@@ -75,32 +75,25 @@ def of_file(path: Path, asked: Sequence[str] = ()) -> Table:
     return Table(_long(frame, places), about.delimiter == ",", said, LONG not in places)
 
 
-def of_frame(frame: pd.DataFrame, where: Path | str, asked: Sequence[str] = ()) -> Table:
+def of_frame(frame: pd.DataFrame | pd.Series, where: Path | str, asked: Sequence[str] = ()) -> Table:
     """Return the known columns of a frame.
 
     Args:
-        frame: with dates, and perhaps tickers, as columns or in the index; columns of one level or of two.
+        frame: with dates, and perhaps tickers, as columns or in the index, its columns of one level or of two; or a
+            series of closes.
         where: its name in messages.
         asked: tickers, by default all.
 
     Raises:
         InputError: it is no table of bars.
     """
+    if isinstance(frame, pd.Series):
+        frame = frames.of_series(frame)
     if not isinstance(frame, pd.DataFrame):
         raise InputError(
             f"expected a path or a pandas DataFrame, got {type(frame).__name__}: convert it, as with to_pandas()"
         )
-    names = _names(frame)
-    table = frame
-    if not isinstance(frame.index, pd.RangeIndex):
-        index = frame.index.to_frame(index=False)
-        inside = [_label(name) for name in frame.index.names]
-        has_dates = any(field_of(_text(name)) == "date" for name in names)
-        inside = ["date" if not name and not has_dates else name for name in inside]
-        fresh = [i for i, name in enumerate(inside) if name not in names]
-        if not (has_dates and inside == [""]):
-            values = pd.concat([index.iloc[:, fresh], frame.reset_index(drop=True)], axis=1)
-            table, names = values, [*(inside[i] for i in fresh), *names]
+    table, names = frames.with_index(frame)
     places = arrange(names, where, asked)
     nameless = _nameless(names, places)
     flat = _flat(places) | nameless
@@ -117,24 +110,6 @@ def tickers_in_header(path: Path, asked: Sequence[str] = ()) -> set[str] | None:
     return set() if "ticker" in places[LONG] else None
 
 
-def _names(frame: pd.DataFrame) -> list[Name]:
-    if frame.columns.nlevels == 1:
-        return [_text(name) for name in frame.columns]
-    return [
-        parts[0] if len(parts) == 1 else parts
-        for column in frame.columns
-        for parts in [tuple(part for part in map(_label, column) if part)]
-    ]
-
-
-def _label(name: object) -> str:
-    return "" if name is None or (isinstance(name, float) and np.isnan(name)) else str(name)
-
-
-def _text(name: object) -> str:
-    return " ".join(name) if isinstance(name, tuple) else _label(name)
-
-
 def _flat(places: Places) -> dict[str, int]:
     """Return positions by name; those of tickers have it in front, but for the date, which they share."""
     flat = dict(places.get(LONG, {}))
@@ -149,7 +124,7 @@ def _nameless(names: list[Name], places: Places) -> dict[str, int]:
     if LONG in places:
         return {}
     used = {place for fields in places.values() for place in fields.values()}
-    unused = {i: _text(name).strip() for i, name in enumerate(names) if i and i not in used}
+    unused = {i: frames.text_of(name).strip() for i, name in enumerate(names) if i and i not in used}
     return {f"column {i + 1}": i for i, name in unused.items() if is_nameless(name, i)}
 
 
@@ -184,7 +159,7 @@ def _said(names: list[Name], places: Places) -> list[str]:
     if LONG not in places:
         of_bars = any(set(fields) - {"date", "close"} for fields in places.values())
         return ["wide, columns for each ticker" if of_bars else "wide, a close for each ticker"]
-    texts, own = [_text(name) for name in names], places[LONG]
+    texts, own = [frames.text_of(name) for name in names], places[LONG]
     notes = []
     if (others := volumes(texts)) and "volume" not in own:
         one = "one" if len(others) > 1 else "it"
