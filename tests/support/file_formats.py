@@ -495,7 +495,19 @@ FORMATS: dict[str, Format] = {
         says="numbers of one format",
     ),
     "short_years": Format(
-        "years of two digits", "AAPL.csv", text(rows(date="%d.%m.%y")), says="a year of two digits"
+        "years of two digits, at the end", "AAPL.csv", text(rows(date="%d.%m.%y")), BARS, AAPL, "dates day-first",
+    ),
+    "wsj": Format(
+        "The Wall Street Journal", "AAPL.csv",
+        text(rows(date="%m/%d/%y", newest_first=True, **NO_VOLUME, mark=", ")), OHLC, AAPL, "dates month-first",
+    ),
+    "short_years_first": Format(
+        "years of two digits, in front", "AAPL.csv", text(rows(date="%y.%m.%d")), says="a year of two digits"
+    ),
+    "months_or_days": Format(
+        "the first of each month, day first, or twelve days of January", "AAPL.csv",
+        text("Date,Close\n" + "".join(f"01/{month:02d}/2024,{month}.5\n" for month in range(1, 13))),
+        says="got '01/02/2024' in row 2, which is 2024-02-01 or 2024-01-02",
     ),
     "serials": Format(
         "serial numbers of Excel", "AAPL.csv",
