@@ -11,7 +11,7 @@ from pricecast.data.sources import Request
 
 # The ticker of a table that names none.
 UNNAMED = "SERIES"
-Bars: TypeAlias = pd.DataFrame | str | PathLike[str]
+Bars: TypeAlias = pd.DataFrame | pd.Series | str | PathLike[str]
 _log = logging.getLogger(__name__)
 
 
@@ -21,8 +21,8 @@ def read_bars(bars: Bars) -> pd.DataFrame:
     Args:
         bars: a file, a folder of files, or a table: columns date, open, high, low, close and, where there are any,
             ticker, volume and adj_close, in most spellings; dates and tickers may stand in the index, tickers in
-            the columns, as yfinance has them. Bars of a day that is not over are dropped. A table without tickers
-            is of one, named SERIES.
+            the columns, as yfinance has them; or a series of closes, named after its ticker or Close. Bars of a
+            day that is not over are dropped. A table without tickers is of one, named SERIES.
 
     Returns:
         date, ticker, open, high, low, close, adj_close, volume.
@@ -37,7 +37,7 @@ def read_bars(bars: Bars) -> pd.DataFrame:
     0 2024-03-04  SERIES   10.5     0.0
     1 2024-03-05  SERIES   11.0     0.0
     """
-    raw = reading.read_bars(bars if isinstance(bars, pd.DataFrame) else fspath(bars), unnamed=UNNAMED)
+    raw = reading.read_bars(fspath(bars) if isinstance(bars, PathLike) else bars, unnamed=UNNAMED)
     prices, report = quality.clean(raw, as_of=Request().as_of, strict=False, allow_splits=False)
     for finding in report["findings"]:
         if finding["action"] in ("dropped", "repaired"):

@@ -22,13 +22,14 @@ def download(
         allow_splits: report moves that look like unadjusted splits instead of refusing them.
 
     Returns:
-        The prices table and the quality report.
+        The prices table and the quality report, with the source and in lines what its files were taken for.
 
     Raises:
         InputError: the source has nothing, or the bars are broken beyond repair.
     """
+    raw = sources.load(request)
     prices, report = quality.clean(
-        sources.load(request),
+        raw,
         as_of=request.as_of,
         strict=strict,
         allow_splits=allow_splits,
@@ -39,4 +40,4 @@ def download(
             "%s: %d bars %s, for example %s",
             finding["kind"], finding["count"], finding["action"], finding["examples"][0],
         )  # fmt: skip
-    return prices, {**report, "source": request.source}
+    return prices, {**report, "source": request.source, sources.RECOGNISED: raw.attrs.get(sources.RECOGNISED, [])}

@@ -11,8 +11,7 @@ import pandas as pd
 from pricecast.data import parsing, tables
 from pricecast.data.texts import date_formats, number_columns
 from pricecast.data.texts.column_names import NUMBERS, NoBarsError
-from pricecast.data.texts.encodings import stem
-from pricecast.data.texts.file_names import ticker_in
+from pricecast.data.texts.file_names import name_of, ticker_in
 from pricecast.data.texts.periods import not_daily
 from pricecast.errors import InputError
 from pricecast.schema import DATE_DTYPE, PRICES, RANGE_COLUMNS
@@ -35,7 +34,9 @@ class Found(NamedTuple):
     notes: list[str]
 
 
-def read_bars(source: str | Path | pd.DataFrame, tickers: Sequence[str] = (), unnamed: str = "") -> pd.DataFrame:
+def read_bars(
+    source: str | Path | pd.DataFrame | pd.Series, tickers: Sequence[str] = (), unnamed: str = ""
+) -> pd.DataFrame:
     """Read daily bars from a file, a folder of files or a frame, in any form that is understood.
 
     docs/your-data.md shows the forms: texts (perhaps packed), Excel and parquet of Yahoo, Stooq, Nasdaq,
@@ -43,7 +44,8 @@ def read_bars(source: str | Path | pd.DataFrame, tickers: Sequence[str] = (), un
     in one line. What can be read in two ways is refused with both.
 
     Args:
-        source: path of a file or folder, or a frame with date and ticker as columns or in the index.
+        source: path of a file or folder, a frame with date and ticker as columns or in the index, or a series of
+            closes that is named after its ticker, or Close.
         tickers: to read, by default all. One names the bars of a frame or file that names none.
         unnamed: name of the bars of a frame that names none.
 
@@ -82,20 +84,21 @@ def of_file(path: Path, asked: Sequence[str] = (), alone: bool = True) -> Found:
     Raises:
         InputError: it cannot be read, or does not hold daily bars.
     """
-    own = ticker_in(stem(path))
+    name = name_of(path)
+    own = ticker_in(name)
     if own is None and alone and len(asked) == 1:
         own = asked[0]
     if asked and own and own not in asked and path.suffix.lower() in (".csv", ".txt", ".tsv"):
-        named = tables.tickers_in_header(path)
+        named = tables.tickers_in_header(path, asked)
         if named is None:
             return Found({own}, pd.DataFrame({"ticker": []}), [])
     table = tables.of_file(path, asked)
-    return _found(table, str(path), own or stem(path), asked)
+    return _found(table, str(path), own or name, asked)
 
 
-def of_frame(frame: pd.DataFrame, asked: Sequence[str] = (), unnamed: str = "") -> Found:
+def of_frame(frame: pd.DataFrame | pd.Series, asked: Sequence[str] = (), unnamed: str = "") -> Found:
     """Return the bars of a frame; without tickers in it, they are of the only one asked for, or `unnamed`."""
-    table = tables.of_frame(frame, "the table")
+    table = tables.of_frame(frame, "the table", asked)
     if "ticker" not in table.frame and len(asked) != 1 and not unnamed:
         raise InputError(
             "expected a column or index level ticker in the table, or one ticker to read it as, got neither: name "
@@ -124,7 +127,9 @@ def _found(table: tables.Table, where: str, own: str, asked: Sequence[str]) -> F
     bars = _checked(bars.assign(**values), where)
     backwards = ["newest first"] if len(bars) > 1 and bars["date"].iloc[0] > bars["date"].iloc[-1] else []
     lacking = [] if "open" in bars else ["no open, high and low"]
-    lacking += [] if "volume" in bars else ["no volume"]
+    lacking += (
+        [] if "volume" in bars or any(note.startswith("no volume") for note in table.notes) else ["no volume"]
+    )
     return Found(held, bars, [note for note in (*table.notes, days, form, *backwards, *lacking) if note])
 
 

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
+from pricecast.data import frames
 from pricecast.data.parsing import ticker_of
 from pricecast.data.texts import files, spreadsheets
 from pricecast.data.texts.arrangement import LONG, Name, Places, arrange
-from pricecast.data.texts.column_names import NUMBERS, field_of, volumes
+from pricecast.data.texts.column_names import NUMBERS, is_nameless, volumes
 from pricecast.data.texts.encodings import PACKED, TEXTS, read_text
 from pricecast.data.texts.layout import layout
 from pricecast.data.texts.leftovers import bars_alone
@@ -53,81 +53,61 @@ def of_file(path: Path, asked: Sequence[str] = ()) -> Table:
     if suffix not in SUFFIXES:
         raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path}: convert or rename it")
     if suffix == ".parquet":
-        return of_frame(read_parquet(path), path)
+        return of_frame(read_parquet(path), path, asked)
     if suffix == ".xlsx":
-        table = of_frame(spreadsheets.read(path), path)
+        table = of_frame(spreadsheets.read(path), path, asked)
         return table._replace(notes=["Excel", *table.notes])
     data, notes = read_text(path)
     about = layout(data, path)
-    places = arrange(about.header, path)
+    places = arrange(about.header, path, asked)
     flat = _flat(places)
     numbers = {name for name in flat if name.rpartition("\t")[2] in NUMBERS}
     date = next(iter(places.values()))["date"]
     cells = [flat[name] for name in sorted(numbers)]
     data, left_out = bars_alone(data, about.lines, about.delimiter, date, cells)
     skip = partial(_is_of_others, places[LONG].get("ticker"), asked) if asked and LONG in places else None
-    frame = files.read(data, path, about, flat, numbers, skip)
+    nameless = _nameless(about.header, places)
+    frame = files.read(data, path, about, flat | nameless, numbers, skip)
+    _check_empty(frame, nameless, path)
     said = [*notes, _MARKS.get(about.delimiter, about.delimiter), about.note, *_said(about.header, places)]
     said += left_out
     # Columns that semicolons part are mostly of a country with a decimal comma.
     return Table(_long(frame, places), about.delimiter == ",", said, LONG not in places)
 
 
-def of_frame(frame: pd.DataFrame, where: Path | str) -> Table:
+def of_frame(frame: pd.DataFrame | pd.Series, where: Path | str, asked: Sequence[str] = ()) -> Table:
     """Return the known columns of a frame.
 
     Args:
-        frame: with dates, and perhaps tickers, as columns or in the index; columns of one level or of two.
+        frame: with dates, and perhaps tickers, as columns or in the index, its columns of one level or of two; or a
+            series of closes.
         where: its name in messages.
+        asked: tickers, by default all.
 
     Raises:
         InputError: it is no table of bars.
     """
+    if isinstance(frame, pd.Series):
+        frame = frames.of_series(frame)
     if not isinstance(frame, pd.DataFrame):
         raise InputError(
             f"expected a path or a pandas DataFrame, got {type(frame).__name__}: convert it, as with to_pandas()"
         )
-    names = _names(frame)
-    table = frame
-    if not isinstance(frame.index, pd.RangeIndex):
-        index = frame.index.to_frame(index=False)
-        inside = [_label(name) for name in frame.index.names]
-        has_dates = any(field_of(_text(name)) == "date" for name in names)
-        inside = ["date" if not name and not has_dates else name for name in inside]
-        fresh = [i for i, name in enumerate(inside) if name not in names]
-        if not (has_dates and inside == [""]):
-            values = pd.concat([index.iloc[:, fresh], frame.reset_index(drop=True)], axis=1)
-            table, names = values, [*(inside[i] for i in fresh), *names]
-    places = arrange(names, where)
-    flat = _flat(places)
+    table, names = frames.with_index(frame)
+    places = arrange(names, where, asked)
+    nameless = _nameless(names, places)
+    flat = _flat(places) | nameless
     known = table.iloc[:, list(flat.values())].set_axis(list(flat), axis=1).reset_index(drop=True)
+    _check_empty(known, nameless, where)
     return Table(_long(known, places), True, _said(names, places), LONG not in places)
 
 
-def tickers_in_header(path: Path) -> set[str] | None:
+def tickers_in_header(path: Path, asked: Sequence[str] = ()) -> set[str] | None:
     """Return the tickers that a text names in its header; none where a column does, None where nothing does."""
-    places = arrange(layout(read_text(path).data, path).header, path)
+    places = arrange(layout(read_text(path).data, path).header, path, asked)
     if LONG not in places:
         return set(places)
     return set() if "ticker" in places[LONG] else None
-
-
-def _names(frame: pd.DataFrame) -> list[Name]:
-    if frame.columns.nlevels == 1:
-        return [_text(name) for name in frame.columns]
-    return [
-        parts[0] if len(parts) == 1 else parts
-        for column in frame.columns
-        for parts in [tuple(part for part in map(_label, column) if part)]
-    ]
-
-
-def _label(name: object) -> str:
-    return "" if name is None or (isinstance(name, float) and np.isnan(name)) else str(name)
-
-
-def _text(name: object) -> str:
-    return " ".join(name) if isinstance(name, tuple) else _label(name)
 
 
 def _flat(places: Places) -> dict[str, int]:
@@ -137,6 +117,21 @@ def _flat(places: Places) -> dict[str, int]:
         if ticker != LONG:
             flat |= {field if field == "date" else f"{ticker}\t{field}": place for field, place in fields.items()}
     return flat
+
+
+def _nameless(names: list[Name], places: Places) -> dict[str, int]:
+    """Return the columns without a name of a wide table, but for the first one, by their number."""
+    if LONG in places:
+        return {}
+    used = {place for fields in places.values() for place in fields.values()}
+    unused = {i: frames.text_of(name).strip() for i, name in enumerate(names) if i and i not in used}
+    return {f"column {i + 1}": i for i, name in unused.items() if is_nameless(name, i)}
+
+
+def _check_empty(frame: pd.DataFrame, nameless: dict[str, int], where: Path | str) -> None:
+    """Refuse a column that has cells but no name; an empty one comes of a delimiter at the end of the lines."""
+    if filled := [name for name in nameless if name in frame and not _is_empty(frame[name]).all()]:
+        raise InputError(f"expected a name above each column in {where}, got none above {filled[0]}: add it")
 
 
 def _long(frame: pd.DataFrame, places: Places) -> pd.DataFrame:
@@ -164,12 +159,14 @@ def _said(names: list[Name], places: Places) -> list[str]:
     if LONG not in places:
         of_bars = any(set(fields) - {"date", "close"} for fields in places.values())
         return ["wide, columns for each ticker" if of_bars else "wide, a close for each ticker"]
-    texts, own = [_text(name) for name in names], places[LONG]
+    texts, own = [frames.text_of(name) for name in names], places[LONG]
     notes = []
-    if (several := volumes(texts)) and "volume" not in own:
-        notes.append(f"no volume, as it may be {' or '.join(several)}: rename one to volume")
-    if (close := texts[own["close"]]).strip().lower() != "close":
-        notes.append(f"close from {close}")
+    if (others := volumes(texts)) and "volume" not in own:
+        one = "one" if len(others) > 1 else "it"
+        notes.append(f"no volume, as it may be {' or '.join(others)}: rename {one} to volume")
+    for field in ("close", "volume"):
+        if field in own and (name := texts[own[field]]).strip().lower() != field:
+            notes.append(f"{field} from {name}")
     return notes
 
 

@@ -380,3 +380,12 @@ def test_the_examples_of_the_page_print_what_stands_below_them(tmp_path, monkeyp
         outcome = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)
     assert outcome.attempted > 15
     assert outcome.failed == 0
+
+
+def test_a_series_of_closes_is_taken():
+    days = pd.bdate_range("2024-01-01", periods=3)
+    closes = pd.Series([10.0, 10.5, 10.2], index=days, name="Close")
+    assert set(read_bars(closes)["ticker"]) == {"SERIES"}
+    assert set(read_bars(closes.rename("AAPL"))["ticker"]) == {"AAPL"}
+    with pytest.raises(InputError, match="expected a path or a pandas DataFrame, got dict"):
+        read_bars({"Close": [1.0]})

@@ -31,6 +31,14 @@ def refused(*cells, **more):
         (["05-04-2023", "04-04-2023"], ["2023-04-05", "2023-04-04"]),
         (["12/12/2022", "01/02/2023", "01/03/2023", "13/03/2023"],
          ["2022-12-12", "2023-02-01", "2023-03-01", "2023-03-13"]),
+        # Weekdays alone, where the other order has weekends.
+        (["01/02/2024", "01/03/2024", "01/04/2024", "01/05/2024"],
+         ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"]),
+        # A year of two digits, where most dates are close to each other.
+        (["01/12/24", "01/16/24", "03/01/24", "03/04/24"],
+         ["2024-01-12", "2024-01-16", "2024-03-01", "2024-03-04"]),
+        (["30.12.68", "31.12.68"], ["2068-12-30", "2068-12-31"]),
+        (["30.12.69", "31.12.69"], ["1969-12-30", "1969-12-31"]),
         # Both orders are one date.
         (["03/03/2023"], ["2023-03-03"]),
         (["1/2/2013 16:00:00", "1/3/2013 9:30"], ["2013-01-02 16:00:00", "2013-01-03 09:30:00"]),
@@ -49,6 +57,9 @@ def test_the_dates_of_a_column_settle_its_order(cells, found):
         ["03/04/2023", "03/04/2023"],
         ["01/02/2023", "02/01/2023", "03/05/2023"],  # sorted in neither
         ["01/02/2023", "05/06/2023"],  # daily in neither
+        # Daily with weekends in one, monthly in the other.
+        [f"{day:02d}/01/2024" for day in range(2, 13)],
+        [f"01/{day:02d}/2024" for day in range(12, 1, -1)],
     ],
 )
 def test_what_nothing_settles_is_refused_with_both_readings(cells):
@@ -65,6 +76,8 @@ def test_what_nothing_settles_is_refused_with_both_readings(cells):
         (["2023-02-01", "01/13/2023"], "of one form in a.csv, got '2023-02-01' in row 1 and '01/13/2023' in row 2"),
         (["13/02/2023", "14.02.2023"], "of one form"),
         (["01/02/23"], "got '01/02/23' in row 1 (a year of two digits)"),
+        (["01/02/23", "01/03/2023"], "of one form"),
+        (["24-01-11", "24-01-12", "24-01-15"], "(a year of two digits)"),
         (["23-01-02"], "(a year of two digits)"),
         (["44927"], "(a serial number of Excel, perhaps)"),
         (["44927.5"], "(a serial number of Excel, perhaps)"),

@@ -10,7 +10,7 @@ import pytest
 from pricecast.data.reading import read_bars
 from pricecast.errors import InputError
 from pricecast.schema import PRICES
-from tests.support.file_formats import AAPL, BARS, BOTH, CLOSES, EXCEL, FORMATS, MSFT, frame_of_levels, rows
+from tests.support.file_formats import AAPL, BARS, BOTH, CLOSES, EXCEL, FORMATS, MSFT, beside, frame_of_levels, rows
 
 NUMBERS = list(PRICES[2:])
 
@@ -147,3 +147,59 @@ def test_the_docs_show_files_that_are_read(tmp_path):
         assert found["close"].notna().all(), block
         assert len(found) >= (1 if block.startswith("Price") else 2), block
     assert len(blocks) > 15
+
+
+@pytest.mark.parametrize("asked", [["LOW"], ["AAPL", "LOW"]])
+def test_a_name_of_two_meanings_is_the_ticker_that_is_asked_for(asked, tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(beside("LOW", "VOLUME"))
+    same(read_bars(path, asked), pd.concat([AAPL.assign(ticker=name) for name in asked]), CLOSES)
+    frame = AAPL.set_index("date")[["close", "open", "volume"]].set_axis(["AAPL", "LOW", "RETURN"], axis=1)
+    assert set(read_bars(frame, asked)["ticker"]) == set(asked)
+    with pytest.raises(InputError, match="got LOW, which is a ticker or the low of AAPL"):
+        read_bars(frame)
+
+
+def test_a_frame_with_an_empty_column_without_a_name_is_wide(tmp_path):
+    path = tmp_path / "rates.csv"
+    path.write_bytes(FORMATS["ecb"].make())
+    same(read_bars(pd.read_csv(path)), BOTH, CLOSES)
+
+
+def of_one(table):
+    return table.drop(columns="ticker").rename(columns=str.title)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table, lambda table: table.set_index("Date"),
+        lambda table: table.set_index("Date").rename_axis(None),
+        lambda table: table.assign(Date=table["Date"].astype(str)).set_index("Date").rename_axis(None),
+    ],
+)  # fmt: skip
+def test_frames_that_are_put_together_by_ticker_are_read(change):
+    frames = {"AAPL": change(of_one(AAPL)), "MSFT": change(of_one(MSFT))}
+    same(read_bars(pd.concat(frames)), BOTH, BARS)
+    same(read_bars(pd.concat(frames, names=["Ticker"])), BOTH, BARS)
+    if frames["AAPL"].index.name or "Date" in frames["AAPL"]:
+        same(read_bars(pd.concat(frames).reset_index(level=1)), BOTH, BARS)
+
+
+@pytest.mark.parametrize("name", ["Close", "close", "Adj Close", None])
+def test_a_series_of_closes_is_of_the_ticker_asked_for(name):
+    series = AAPL.set_index("date")["close"].rename(name)
+    same(read_bars(series, ["AAPL"]), AAPL, CLOSES)
+    same(read_bars(series, unnamed="AAPL"), AAPL, CLOSES)
+    with pytest.raises(InputError, match="one ticker to read it as, got neither"):
+        read_bars(series)
+
+
+def test_a_series_may_be_named_after_its_ticker_or_have_tickers_in_its_index():
+    series = AAPL.set_index("date")["close"]
+    for name in ("AAPL", "aapl", ("Close", "AAPL")):
+        same(read_bars(series.rename(name)), AAPL, CLOSES)
+    same(read_bars(BOTH.set_index(["date", "ticker"])["close"]), BOTH, CLOSES)
+    for name in ("Volume", "log returns", 0):
+        with pytest.raises(InputError, match="expected a series of closes, named after its ticker or Close, got"):
+            read_bars(series.rename(name))

@@ -101,12 +101,15 @@ def test_shortened_volumes_follow_the_format_of_the_table():
     assert numbers(table, "a.csv", plain=False)["volume"].tolist() == [57_760_000, 1.2e9]
 
 
-@pytest.mark.parametrize("cell", ["57.76M", "12.5 USD", "5%", "$", "$ten", "12$", "$$1", "M"])
+@pytest.mark.parametrize("cell", ["57.76M", "12.5 USD", "5%", "$", "$ten", "$12$", "12$$", "$$1", "M"])
 def test_what_is_no_price_is_refused(cell):
     with pytest.raises(InputError, match="expected numbers in the column close"):
         numbers(pd.DataFrame({"close": [cell], "volume": ["1M"]}), "a.csv")
 
 
-@pytest.mark.parametrize("cell", ["$1,234.5", "\u20ac1,234.5", "\u00a3 1234.5", "\u20b91,234.50", "\u00a51234.5"])
-def test_a_currency_may_stand_in_front_of_a_price(cell):
+@pytest.mark.parametrize(
+    "cell",
+    ["$1,234.5", "\u20ac1,234.5", "\u00a3 1234.5", "\u20b91,234.50", "\u00a51234.5", "1,234.5$", "1,234.5 \u20ac"],
+)
+def test_a_currency_may_stand_before_or_behind_a_price(cell):
     assert numbers(pd.DataFrame({"close": [cell], "open": ["-$2.5"]}), "a.csv")["close"].tolist() == [1234.5]

@@ -9,6 +9,7 @@ import pytest
 
 from pricecast import files
 from pricecast.data import sources
+from pricecast.data.ingest import download
 from pricecast.data.quality import clean
 from pricecast.data.sources import Request, synthetic
 from pricecast.errors import InputError
@@ -309,3 +310,15 @@ def test_synthetic_laws():
         variance = 0.94 * variance + 0.06 * value**2
     assert shocks.std() == pytest.approx(1, rel=0.02)
     assert abs(np.corrcoef(shocks[1:] ** 2, shocks[:-1] ** 2)[0, 1]) < 0.02
+
+
+def test_the_quality_report_keeps_what_files_were_taken_for(tmp_path):
+    for name in ("AAPL", "MSFT"):
+        write(tmp_path, f"{name}.csv", PLAIN)
+    _, report = download(Request("csv", path=str(tmp_path / "AAPL.csv")))
+    assert [line.partition(":")[0] for line in report["recognised"]] == ["AAPL.csv"]
+    _, report = download(Request("csv", ("MSFT",), path=str(tmp_path)))
+    assert len(report["recognised"]) == 1
+    assert "MSFT" in report["recognised"][0]
+    _, report = download(Request("sample", ("AAPL",)))
+    assert report["recognised"] == []

@@ -165,7 +165,7 @@ def test_a_title_above_an_incomplete_header_is_no_table_of_yfinance(tmp_path):
 @pytest.mark.parametrize(
     ("names", "volumes"),
     [
-        (["Volume BTC"], [100, 200]), (["volume_usd"], [100, 200]), (["Volume (shares)"], [100, 200]),
+        (["Volume BTC"], None), (["volume_usd"], None), (["Volume (shares)"], [100, 200]),
         (["Volume USDT", "Volume"], [7, 7]), (["Volume BTC", "Volume USDT"], None), (["trades"], None),
     ],
 )  # fmt: skip

@@ -61,6 +61,7 @@ def rows(
     point=".",
     thousands="",
     dollar="",
+    unit="",
     names=("Date", "Open", "High", "Low", "Close", "Volume"),
     fields=("date", *OHLC, "volume"),
     mark=",",
@@ -78,6 +79,7 @@ def rows(
                 cell = f"{row['volume']:,.0f}".replace(",", thousands)
             elif field in OHLC:
                 cell = dollar + f"{row[field]:,.2f}".replace(",", "_").replace(".", point).replace("_", thousands)
+                cell += unit
             else:
                 cell = str(row.get(field, field))
             cells.append(f'"{cell}"' if mark in cell else cell)
@@ -95,6 +97,11 @@ def zipped(**contents):
         for name, content in contents.items():
             archive.writestr(name.replace("__", "."), content)
     return target.getvalue()
+
+
+def beside(*names):
+    """Closes of AAPL beside columns of the same numbers under other names."""
+    return rows(names=("DATE", "AAPL", *names), fields=("date", "close", *["close"] * len(names)))
 
 
 def since_1970(factor, hours=0):
@@ -262,6 +269,17 @@ FORMATS: dict[str, Format] = {
     "old_mac": Format("line ends of old Macs", "AAPL.csv", text(rows().replace("\n", "\r")), BARS, AAPL),
     "gzip": Format("gzip", "AAPL.csv.gz", lambda: gzip.compress(rows().encode()), BARS, AAPL, "gzip, comma"),
     "zip": Format("zip", "AAPL.zip", lambda: zipped(AAPL__csv=rows()), BARS, AAPL, "zip, comma"),
+    "zip_named_within": Format(
+        "a zip file of another name", "download.zip", lambda: zipped(AAPL__csv=rows()), BARS, AAPL, "6 bars of AAPL"
+    ),
+    "zip_of_data": Format(
+        "a zip file of a text that tells no name", "AAPL.zip", lambda: zipped(data__csv=rows()), BARS, AAPL,
+        "6 bars of AAPL",
+    ),
+    "zip_of_nothing": Format(
+        "a zip file that tells no name at all", "download.zip",
+        lambda: zipped(HistoricalData_1700000000000__csv=rows()), says="name the file after its ticker",
+    ),
     "index": Format(
         "an index in front", "AAPL.csv",
         text(rows(names=("", "Date", *map(str.title, OHLC), "Volume"), fields=("7", "date", *OHLC, "volume"))),
@@ -352,6 +370,42 @@ FORMATS: dict[str, Format] = {
         "German names", "AAPL.csv",
         text(rows(**SEMICOLON, names=("Datum", "Erster", "Hoch", "Tief", "Schlusskurs", "Stuecke"))), BARS, AAPL,
     ),
+    "umlauts": Format(
+        "German names with umlauts, and a turnover beside the volume", "AAPL.csv",
+        text(rows(**SEMICOLON, thousands=".", names=("Datum", "Er\u00f6ffnung", "Hoch", "Tief", "Schluss",
+                  "St\u00fcck", "Volumen"), fields=("date", *OHLC, "volume", "7"))), BARS, AAPL,
+        "close from Schluss, volume from St\u00fcck",
+    ),
+    "umlauts_apart": Format(
+        "the same with the dots as characters of their own", "AAPL.csv",
+        text(rows(**SEMICOLON, names=("Datum", "Ero\u0308ffnung", "Hoch", "Tief", "Schluss", "Stu\u0308ck"))), BARS,
+        AAPL, "volume from Stu\u0308ck",
+    ),
+    "polish_accents": Format(
+        "Polish names with accents", "AAPL.csv",
+        text(rows(names=("Data", "Otwarcie", "Najwy\u017cszy", "Najni\u017cszy", "Zamkni\u0119cie", "Wolumen"))),
+        BARS, AAPL, "volume from Wolumen",
+    ),
+    "volumen": Format(
+        "a volume by a longer name", "AAPL.csv", text(rows(names=(*NO_VOLUME["names"], "Volumen"))), BARS, AAPL,
+        "volume from Volumen",
+    ),
+    **{
+        f"volume_{name.split()[-1].strip('()')}": Format(
+            f"no volume but {name}", "AAPL.csv", text(rows(names=(*NO_VOLUME["names"], name))), OHLC, AAPL,
+            f"no volume, as it may be {name}: rename it to volume;",
+        )
+        for name in ("Volume MA", "Volume USD", "Volume (\u20ac)", "Volume (20)", "Volume Change")
+    },
+    "euros_behind": Format(
+        "euros behind the numbers", "AAPL.csv",
+        text(rows(**SEMICOLON, **NO_VOLUME, thousands=".", unit=" \u20ac")),
+        OHLC, AAPL, "decimal comma, thousands marked",
+    ),
+    "euros_behind_unbroken": Format(
+        "the same, after spaces that do not break", "AAPL.csv",
+        text(rows(**SEMICOLON, **NO_VOLUME, unit="\u00a0\u20ac")), OHLC, AAPL, "decimal comma",
+    ),
     "no_volume": Format("no volume", "AAPL.csv", text(rows(**NO_VOLUME)), OHLC, AAPL, "no volume"),
     "close_only": Format(
         "closes alone", "AAPL.csv", text(rows(**CLOSE)), CLOSES, AAPL, "no open, high and low, no volume"
@@ -389,7 +443,41 @@ FORMATS: dict[str, Format] = {
         "two levels as pandas flattens them", "prices.csv",
         text(wide(BARS, lambda ticker, field: f"('{field.title()}', '{ticker}')")), BARS, BOTH, "wide",
     ),
+    "wide_asked": Format(
+        "a ticker beside a volume, asked for", "prices.csv", text(beside("VOLUME")), CLOSES, AAPL, "wide",
+        tickers=("AAPL",),
+    ),
+    "wide_low_of_many": Format(
+        "a stock named as a field, beside many", "prices.csv", text(beside("MSFT", "IBM", "GE", "LOW", "KO")),
+        CLOSES, pd.concat([AAPL.assign(ticker=name) for name in ("AAPL", "GE", "IBM", "KO", "LOW", "MSFT")]),
+        "wide",
+    ),
+    "ecb": Format(
+        "commas that end all lines, as of the ECB", "eurofxref-hist.csv",
+        text("".join(f"{line},\n" for line in wide(CLOSES, lambda ticker, _: ticker).splitlines())), CLOSES, BOTH,
+        "wide, a close for each ticker",
+    ),
+    "upper_case": Format(
+        "names in upper case, with others that nothing needs", "AAPL.csv",
+        text(rows(names=("DATE", "CLOSE", "VOLUME", "XYZ"), fields=("date", "close", "volume", "7"))),
+        ["close", "volume"], AAPL, "comma",
+    ),
     # Refused, each in one line.
+    **{
+        f"wide_{name.lower()}": Format(
+            f"a ticker beside {name}", "prices.csv", text(beside(name)),
+            says=f"got {name}, which is a ticker or {says}",
+        )
+        for name, says in {
+            "VOLUME": "the volume of AAPL", "VOL": "the volume of AAPL", "HIGH": "the high of AAPL",
+            "LOW": "the low of AAPL", "OPEN": "the open of AAPL", "CLOSE": "the close of AAPL",
+            "RETURN": "no price", "RET_1D": "no price", "CHANGE": "no price", "SUM": "no price",
+            "TOTAL": "no price", "INDEX": "no price", "SMA20": "no price", "AAPL_VOLUME": "no price",
+        }.items()
+    },
+    "nameless": Format(
+        "a column of numbers without a name", "prices.csv", text(beside("")), says="got none above column 3: add it"
+    ),
     "ambiguous_dates": Format(
         "days and months up to 12 that nothing tells apart", "AAPL.csv",
         text("Date,Close\n03/04/2023,1.5\n05/06/2023,1.6\n"), says="which is 2023-04-03 or 2023-03-04",
@@ -407,7 +495,19 @@ FORMATS: dict[str, Format] = {
         says="numbers of one format",
     ),
     "short_years": Format(
-        "years of two digits", "AAPL.csv", text(rows(date="%d.%m.%y")), says="a year of two digits"
+        "years of two digits, at the end", "AAPL.csv", text(rows(date="%d.%m.%y")), BARS, AAPL, "dates day-first",
+    ),
+    "wsj": Format(
+        "The Wall Street Journal", "AAPL.csv",
+        text(rows(date="%m/%d/%y", newest_first=True, **NO_VOLUME, mark=", ")), OHLC, AAPL, "dates month-first",
+    ),
+    "short_years_first": Format(
+        "years of two digits, in front", "AAPL.csv", text(rows(date="%y.%m.%d")), says="a year of two digits"
+    ),
+    "months_or_days": Format(
+        "the first of each month, day first, or twelve days of January", "AAPL.csv",
+        text("Date,Close\n" + "".join(f"01/{month:02d}/2024,{month}.5\n" for month in range(1, 13))),
+        says="got '01/02/2024' in row 2, which is 2024-02-01 or 2024-01-02",
     ),
     "serials": Format(
         "serial numbers of Excel", "AAPL.csv",

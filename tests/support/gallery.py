@@ -409,8 +409,7 @@ TABLES: dict[str, Entry] = {
         "refused", says="expected dates of one form",
     ),
     "short_years": Entry(
-        "dates such as 06/12/24", partial(days, lambda d: d.dt.strftime("%m/%d/%y")), "refused",
-        says="a year of two digits",
+        "dates such as 06/12/24 and 06/13/24", partial(days, lambda d: d.dt.strftime("%m/%d/%y"))
     ),
     "serial_dates": Entry(
         "Excel's numbers of days as dates", partial(days, lambda d: (d - pd.Timestamp("1899-12-30")).dt.days),

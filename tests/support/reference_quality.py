@@ -85,6 +85,8 @@ def numbers(columns):
 def moments(cells):
     """The cells as dates; where the year is last, in the one order that is possible for all."""
     texts = [str(cell).strip() for cell in cells]
+    if all(re.fullmatch(r"\d\d/\d\d/\d\d", text) for text in texts):
+        texts = [f"{text[:6]}20{text[6:]}" for text in texts]  # all of them are of this century
     if not all(re.fullmatch(r"\d\d/\d\d/\d{4}", text) for text in texts):
         return [moment(cell) for cell in cells]
     orders = (

@@ -2,7 +2,8 @@
 
 A source module has a constant `LIVE` (True where it asks a network service) and a function
 `fetch(request) -> DataFrame` with the columns of `schema.PRICES`; extra columns are dropped, adj_close may be
-missing. What `load` returns is raw: `pricecast.data.quality.clean` turns it into a prices table.
+missing; lines that say what files were taken for may stand in its `attrs`, under RECOGNISED. What `load` returns is
+raw: `pricecast.data.quality.clean` turns it into a prices table.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pricecast.text import advice, listed, parse_ticker
 if TYPE_CHECKING:  # a list of the sources, for the help of a command, needs no table
     import pandas as pd
 
+RECOGNISED = "recognised"
 Raw: TypeAlias = "pd.DataFrame"  # the columns of PRICES; unsorted, unclean
 
 
@@ -91,7 +93,10 @@ def load(request: Request) -> Raw:
         raise InputError(
             f"expected a start on or before the end, got {_day(checked.start)} and {_day(checked.end)}: swap them"
         )
-    return _select(_tidy(module.fetch(checked)), checked)
+    fetched = module.fetch(checked)
+    raw = _select(_tidy(fetched), checked)
+    raw.attrs = dict(fetched.attrs)
+    return raw
 
 
 def check_name(source: str) -> None:

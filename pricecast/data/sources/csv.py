@@ -10,11 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from pricecast.data import reading
-from pricecast.data.sources import Request, check_held
+from pricecast.data.sources import RECOGNISED, Request, check_held
 from pricecast.data.tables import SUFFIXES
 from pricecast.data.texts.column_names import NoBarsError
-from pricecast.data.texts.encodings import stem
-from pricecast.data.texts.file_names import ticker_in
+from pricecast.data.texts.file_names import name_of, ticker_in
 from pricecast.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -37,8 +36,7 @@ def fetch(request: Request) -> pd.DataFrame:
     if path.is_file():
         found = reading.of_file(path, request.tickers)
         check_held(request, found.held)
-        _log.info("%s", reading.said(path.name, found))
-        return found.bars
+        return _recognised(found.bars, [reading.said(path.name, found)])
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         raise InputError(f"expected files ending in {', '.join(SUFFIXES)} in {path}, got none: check the folder")
@@ -52,7 +50,7 @@ def _folder(files: list[Path], request: Request) -> pd.DataFrame:
     left_out = []
     by_name = True  # whether each ticker that was asked for is in a file of its name
     for file in files:
-        own = ticker_in(stem(file))
+        own = ticker_in(name_of(file))
         try:
             _check_visible(file)
             found = reading.of_file(file, request.tickers, alone=False)
@@ -71,21 +69,28 @@ def _folder(files: list[Path], request: Request) -> pd.DataFrame:
     for reason in left_out:
         _log.warning("left out: %s", reason)
     check_held(request, held)
-    _tell(tables)
-    return pd.concat([found.bars for found in tables.values()], ignore_index=True)
+    return _recognised(pd.concat([found.bars for found in tables.values()], ignore_index=True), _lines(tables))
 
 
-def _tell(tables: dict[str, reading.Found]) -> None:
-    """Log what files were taken for, those of one form together."""
+def _recognised(bars: pd.DataFrame, lines: list[str]) -> pd.DataFrame:
+    """Log what files were taken for, and note it on their bars."""
+    for line in lines:
+        _log.info("%s", line)
+    bars.attrs[RECOGNISED] = lines
+    return bars
+
+
+def _lines(tables: dict[str, reading.Found]) -> list[str]:
+    """Return in lines what files were taken for, those of one form together."""
+    lines = []
     forms: dict[tuple[str, ...], list[str]] = {}
     for name, found in tables.items():
         forms.setdefault(tuple(found.notes), []).append(name)
     for notes, names in list(forms.items())[:_SHOWN]:
         tickers = pd.concat([tables[name].bars["ticker"] for name in names])
         what = names[0] if len(names) == 1 else f"{len(names)} files such as {names[0]}"
-        _log.info("%s: %s", what, reading.summary(notes, tickers))
-    if len(forms) > _SHOWN:
-        _log.info("files of %d more forms", len(forms) - _SHOWN)
+        lines.append(f"{what}: {reading.summary(notes, tickers)}")
+    return [*lines, f"files of {len(forms) - _SHOWN} more forms"] if len(forms) > _SHOWN else lines
 
 
 def _check_visible(path: Path) -> None:

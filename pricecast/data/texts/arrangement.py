@@ -1,11 +1,13 @@
 """The arrangement of a table: long, with a column for each field, or wide, with columns for each ticker."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeAlias
 
 from pricecast.data.parsing import ticker_of
-from pricecast.data.texts.column_names import UNNAMED, field_of, is_close, locate
+from pricecast.data.texts.column_names import UNNAMED, AmbiguousNamesError, field_of, is_close, locate
+from pricecast.data.texts.ticker_columns import of_closes
 from pricecast.errors import InputError
 from pricecast.schema import RANGE_COLUMNS
 from pricecast.text import listed
@@ -33,15 +35,16 @@ _RANGE = {"open", "high", "low", "volume", "adj_close", "close"}
 _DATE = "date"
 
 
-def arrange(names: list[Name], path: Path | str) -> Places:
+def arrange(names: list[Name], path: Path | str, asked: Collection[str] = ()) -> Places:
     """Return where the fields of each ticker stand among the columns.
 
     Args:
         names: of the columns, in their order.
         path: of the file, or another name of the table, for messages.
+        asked: tickers, which settle what may be a ticker or a field.
 
     Raises:
-        InputError: the table is neither long nor wide, or a field of a ticker is there twice.
+        InputError: the table is neither long nor wide, or may be both, or a field of a ticker is there twice.
 
     >>> arrange(["Date", "Close"], "a.csv"), arrange(["Date", "AAPL", "MSFT"], "a.csv")
     ({'': {'date': 0, 'close': 1}}, {'AAPL': {'date': 0, 'close': 1}, 'MSFT': {'date': 0, 'close': 2}})
@@ -55,16 +58,20 @@ def arrange(names: list[Name], path: Path | str) -> Places:
         date = 0
     pairs = _of_levels(split, date) if any(len(parts) > 1 for parts in split) else None
     if pairs is None and not any(map(is_close, texts)):
-        pairs = _of_names(texts, date) or _of_closes(texts, date)
+        pairs = _of_names(texts, date)
+    if pairs is None and date is not None:
+        pairs = of_closes(texts, date, path, asked)
     if pairs is None or date is None:
         return {LONG: locate(texts, path)}
     return _placed(pairs, date, path)
 
 
 def is_table(names: list[Name]) -> bool:
-    """Return True for names of columns that `arrange` understands."""
+    """Return True for names of columns that `arrange` understands, perhaps in two ways."""
     try:
         arrange(names, "")
+    except AmbiguousNamesError:
+        return True
     except InputError:
         return False
     return True
@@ -101,19 +108,6 @@ def _of_names(texts: list[str], date: int | None) -> dict[int, tuple[str, str]] 
             if ticker and ticker == match["ticker"] and ticker not in _NO_TICKERS and field:
                 found[i] = (ticker, field)
     return found if any(field in ("close", "adj_close") for _, field in found.values()) else None
-
-
-def _of_closes(texts: list[str], date: int | None) -> dict[int, tuple[str, str]] | None:
-    """Return ticker and close by column, where all columns but the date are named as tickers, in upper case."""
-    others = {i: text for i, text in enumerate(texts) if i != date and not (i == 0 and text.lower() in UNNAMED)}
-    tickers = {i: ticker_of(text) for i, text in others.items()}
-    # LOW and OPEN are stocks, too, but several of them together are fields.
-    fields = sum(field_of(text) is not None for text in others.values())
-    if not tickers or any(ticker is None or ticker != others[i] for i, ticker in tickers.items()):
-        return None
-    if any(not re.search("[A-Z]", text) for text in others.values()) or fields > 1 or fields >= len(others):
-        return None
-    return {i: (ticker, "close") for i, ticker in tickers.items() if ticker}
 
 
 def _placed(pairs: dict[int, tuple[str, str]], date: int, path: Path | str) -> Places:

@@ -1,6 +1,7 @@
 """Names of columns, as our own tables, Yahoo, Stooq, Nasdaq Data Link and some other sites spell them."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 from pricecast.errors import InputError
@@ -13,23 +14,37 @@ SPELLINGS = {
         "snapped_at", "gmt_time", "unix", "datum", "data", "day",
     ),
     "ticker": ("ticker", "symbol", "name"),
-    "open": ("open", "erster", "otwarcie"), "high": ("high", "hoch", "najwyzszy"),
-    "low": ("low", "tief", "najnizszy"),
+    "open": ("open", "erster", "eroeffnung", "eroeffnungskurs", "otwarcie"),
+    "high": ("high", "hoch", "tageshoch", "hoechstkurs", "najwyzszy"),
+    "low": ("low", "tief", "tagestief", "tiefstkurs", "najnizszy"),
     "close": (
         "close", "close_last", "price", "settle", "last", "nav", "value", "schlusskurs", "schluss", "zamkniecie",
     ),
-    "volume": ("volume", "vol", "total_trade_quantity", "total_volume", "stuecke", "wolumen"),
+    "volume": (
+        "volume", "vol", "total_trade_quantity", "total_volume", "stuecke", "stueck", "umsatz_stueck",
+        "wolumen",
+    ),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "adjusted"), "time": ("time",), "period": ("per",),
 }  # fmt: skip
 REQUIRED = ("date", *PRICE_COLUMNS)
-_VOLUME = "volume"  # begins the names of others, such as "Volume BTC"
+# A volume of shares under a longer name; one of money (Volume USD) or an average (Volume MA) has other words.
+_VOLUME = "volume"
+_SHARES = re.compile(r"volume(n|s)?(_(of|in|total|traded?|shares?|stuecke?|contracts?|lots?|units?|qty|n))*")
+_MONEY = re.compile("[$\u20ac\u00a3\u00a5\u20b9]")
+# As German spells its umlauts without them; other accents are left out.
+_UMLAUTS = str.maketrans({"\u00e4": "ae", "\u00f6": "oe", "\u00fc": "ue", "\u0142": "l"})
 NUMBERS = (*PRICE_COLUMNS, "adj_close", "volume")
 # The first column of a table with an index.
 UNNAMED = ("", "unnamed: 0", "index")
+_PANDAS = re.compile(r"unnamed: \d+", re.IGNORECASE)
 
 
 class NoBarsError(InputError):
     """A file without a bar in it: empty, a header alone, or no table at all."""
+
+
+class AmbiguousNamesError(InputError):
+    """Names of columns that make two different tables."""
 
 
 def field_of(name: str) -> str | None:
@@ -47,14 +62,32 @@ def is_close(name: str) -> bool:
     return field_of(name) == "close"
 
 
+def is_nameless(name: str, place: int) -> bool:
+    """Return True for the name of a column that has none, as a spreadsheet or pandas writes it, or of an index."""
+    return not name or bool(_PANDAS.fullmatch(name)) or (place == 0 and name.lower() in UNNAMED)
+
+
 def volumes(columns: list[str]) -> list[str]:
-    """Return the names of columns that begin with volume."""
+    """Return the names of columns that begin with volume, be it of shares or not."""
     return [name for name in columns if _plain(name).startswith(_VOLUME)]
 
 
+def is_of_shares(name: str) -> bool:
+    """Return True for the name of a volume that counts shares.
+
+    >>> [is_of_shares(name) for name in ("Volumen", "Volume (shares)", "Volume USD", "Volume MA")]
+    [True, True, False, False]
+    """
+    return bool(_SHARES.fullmatch(_plain(name)))
+
+
 def _plain(name: str) -> str:
+    folded = unicodedata.normalize("NFC", name).casefold().translate(_UMLAUTS)
+    bare = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
+    if bare.startswith("vol"):
+        bare = _MONEY.sub(" money ", bare)
     # Alpha Vantage numbers its fields: "1. open".
-    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d\. ", "", name.lower())).strip("_")
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"^\d\. ", "", bare)).strip("_")
 
 
 def locate(columns: list[str], path: Path | str) -> dict[str, int]:
@@ -83,7 +116,7 @@ def locate(columns: list[str], path: Path | str) -> dict[str, int]:
         places["date"] = 0
     if places.get("time") == places.get("date"):
         places.pop("time", None)
-    if "volume" not in places and len(found := volumes(columns)) == 1:
+    if "volume" not in places and len(found := volumes(columns)) == 1 and is_of_shares(found[0]):
         places["volume"] = columns.index(found[0])
     has_range = bool({*RANGE_COLUMNS} & places.keys())
     if "close" not in places and "adj_close" in places and not has_range:

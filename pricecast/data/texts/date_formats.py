@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pricecast.data.texts.date_texts import LATE, LATE_FROM, NO_DATE, SINCE_1970, hint, read_date
+from pricecast.data.texts.date_texts import LATE, LATE_FROM, NO_DATE, SINCE_1970, TWO_DIGITS, hint, read_date
 from pricecast.data.texts.swapped_dates import daily, swapped
 from pricecast.defaults import YEARS
 from pricecast.errors import InputError
 from pricecast.text import short
+
+_DENSE = pd.Timedelta(4, "D")
 
 
 def dates(
@@ -22,7 +24,9 @@ def dates(
     """Parse dates into local moments without a time zone, datetime64.
 
     A year that stands last leaves open whether the day or the month is first. All dates together settle it: by a
-    day after the 12th, or else as the one order in which the dates of each ticker are sorted and daily.
+    day after the 12th, or else as the one order in which the dates of each ticker are sorted and daily; but daily
+    dates with weekends may as well be one day of each month. Where the year has two digits, the last ones are taken
+    for it only if most dates are then within days of each other: it may as well stand first.
 
     Args:
         column: dates, or text such as 2020-01-31, 20200131, 31.01.2020 or 2020-01-31 16:00:00-05:00.
@@ -59,6 +63,10 @@ def parse(
     in_utc = kinds and kinds <= {"", LATE, SINCE_1970}
     if apart.any():
         order = _day_of_utc(found, SINCE_1970 in kinds) if in_utc else _order(found, readings[~chosen], of)
+    if any(kind.endswith(TWO_DIGITS) for kind in kinds):
+        order = order & [_is_dense(reading, of) for reading in found.T]
+        if not order.any():
+            raise InputError(_no_date(0, cells))
     if len(kinds - {LATE} if LATE in kinds and kinds <= {"", LATE} else kinds) > 1 or not order.any():
         raise InputError(_two_forms(found, styles[chosen], cells))
     if order.all():
@@ -130,12 +138,14 @@ def _check_dates(readings: np.ndarray, cells: _Cells) -> None:
     years = readings.astype("datetime64[Y]").astype("int64") + 1970
     no_date = (np.isnat(readings) | (years < YEARS[0]) | (years > YEARS[1])).all(axis=1)
     if no_date.any():
-        row = int(no_date.argmax())
-        text = str(cells.written.iloc[row]).strip()
-        raise InputError(
-            f"expected dates such as 2020-01-31 or 20200131, from {YEARS[0]} to {YEARS[1]}, in {cells.where}, got "
-            f"{cells.shown(row)}{hint(text)}: correct the column"
-        )
+        raise InputError(_no_date(int(no_date.argmax()), cells))
+
+
+def _no_date(row: int, cells: _Cells) -> str:
+    return (
+        f"expected dates such as 2020-01-31 or 20200131, from {YEARS[0]} to {YEARS[1]}, in {cells.where}, got "
+        f"{cells.shown(row)}{hint(str(cells.written.iloc[row]).strip())}: correct the column"
+    )
 
 
 def _order(readings: np.ndarray, others: np.ndarray, tickers: np.ndarray) -> np.ndarray:
@@ -145,8 +155,24 @@ def _order(readings: np.ndarray, others: np.ndarray, tickers: np.ndarray) -> np.
     settled = around if around.any() else found
     if settled.all():
         is_daily = np.array([_is_daily(reading, tickers) for reading in readings.T])
-        settled = is_daily if is_daily.any() else settled
+        settled = is_daily if is_daily.any() and not _may_be_monthly(readings, is_daily, tickers) else settled
     return settled
+
+
+def _is_dense(moments: np.ndarray, tickers: np.ndarray) -> bool:
+    """Return True if most dates of the tickers are within days of the one before, in any order of rows."""
+    days = pd.DataFrame({"ticker": tickers, "day": moments}).drop_duplicates().sort_values(["ticker", "day"])
+    steps = days.groupby("ticker")["day"].diff().dropna()
+    return len(steps) > 0 and bool((steps <= _DENSE).mean() > 0.5)
+
+
+def _may_be_monthly(readings: np.ndarray, is_daily: np.ndarray, tickers: np.ndarray) -> bool:
+    """Return True for daily dates with weekends among them that are one day of each month in the other order."""
+    if is_daily.all():
+        return False
+    days, others = (pd.Series(readings[:, i]) for i in (int(is_daily.argmax()), int(is_daily.argmin())))
+    months = (others.dt.year * 12 + others.dt.month).groupby(tickers).diff().dropna()
+    return bool(days.dt.dayofweek.gt(4).any() and (months == 1).all() | (months == -1).all())
 
 
 def _is_daily(moments: np.ndarray, tickers: np.ndarray) -> bool:

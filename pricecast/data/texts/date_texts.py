@@ -8,7 +8,7 @@ import numpy as np
 # bars are of local dates.
 _TIME = r"(?:[T ](?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(?:(?P<utc>Z|UTC|\+00:?00)|[+-]\d\d:?\d\d)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})(?:(\d\d)(\d\d)|([-/.])(\d\d?)\4(\d\d?)){_TIME}", re.ASCII)
-_YEAR_LAST = re.compile(rf"(\d\d?)([-/.])(\d\d?)\2(\d{{4}}){_TIME}", re.ASCII)
+_YEAR_LAST = re.compile(rf"(\d\d?)([-/.])(\d\d?)\2(\d{{4}}|\d\d){_TIME}", re.ASCII)
 # Or with an English month, in full or as three letters.
 _ENGLISH = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -28,10 +28,11 @@ _NAMED = [
 ]
 # Or as a number since 1970 by its digits: of seconds, milliseconds or microseconds.
 _SINCE_1970 = {10: 1_000_000, 13: 1000, 16: 1}
+TWO_DIGITS = "a year of two digits"
 # Numbers that stand for dates elsewhere, and what they probably are.
 _NO_DATES = {
-    r"\d\d?[-/.]\d\d?[-/.]\d\d\b.*": "a year of two digits", r"\d{5}(\.\d+)?": "a serial number of Excel, perhaps",
-    r"\d\d?[ -][A-Za-z]{3,9}[ -]\d\d": "a year of two digits",
+    r"\d\d?[-/.]\d\d?[-/.]\d\d\b.*": TWO_DIGITS, r"\d{5}(\.\d+)?": "a serial number of Excel, perhaps",
+    r"\d\d?[ -][A-Za-z]{3,9}[ -]\d\d": TWO_DIGITS,
 }  # fmt: skip
 # Styles: a number since 1970; a time of day in UTC so late that a market in the east may be at the next day.
 SINCE_1970, LATE = "since 1970", "UTC"
@@ -41,7 +42,9 @@ NO_DATE = np.datetime64("NaT", "us")
 
 
 def read_date(text: str) -> tuple[np.datetime64, np.datetime64, str]:
-    """Return the two readings of a date, and its style: what parts it, if the year is last.
+    """Return the two readings of a date, and its style: what parts it, if the year is last, and if that is short.
+
+    Years of two digits are from 1969 to 2068, as C's strptime has them.
 
     They are the day before the month and the month before the day; for a late moment in UTC, its day and the next.
     All other dates have one reading, twice.
@@ -51,6 +54,8 @@ def read_date(text: str) -> tuple[np.datetime64, np.datetime64, str]:
         return _in_utc(_moment(year, month, day, match["time"]), "", bool(match["utc"]))
     if match := _YEAR_LAST.fullmatch(text.strip()):
         first, style, second, year = match[1], match[2], match[3], match[4]
+        if len(year) == 2:
+            year, style = f"{1900 + int(year) + 100 * (int(year) < 69)}", style + TWO_DIGITS
         return _moment(year, second, first, match["time"]), _moment(year, first, second, match["time"]), style
     if match := next(filter(None, (pattern.fullmatch(text.strip()) for pattern in _NAMED)), None):
         moment = _moment(match["year"], str(_MONTHS[match["month"][:3].lower()]), match["day"], match["time"])

@@ -60,18 +60,23 @@ def _unpacked(data: bytes, path: Path) -> tuple[bytes, list[str]]:
     return data, []
 
 
-def _of_zip(path: Path) -> bytes:
+def texts_within(path: Path) -> list[str]:
+    """Return the names of the texts within a zip file."""
     with zipfile.ZipFile(path) as archive:
-        names = [
+        return [
             name for name in archive.namelist() if Path(name).suffix.lower() in TEXTS and "__MACOSX" not in name
         ]
-        if len(names) != 1:
-            raise InputError(
-                f"expected one text ({', '.join(TEXTS)}) in {path}, got {len(names)}: unpack it into a folder and "
-                "give that"
-            )
-        with archive.open(names[0]) as file:
-            return _whole(file.read(_LARGEST + 1), path)
+
+
+def _of_zip(path: Path) -> bytes:
+    names = texts_within(path)
+    if len(names) != 1:
+        raise InputError(
+            f"expected one text ({', '.join(TEXTS)}) in {path}, got {len(names)}: unpack it into a folder and "
+            "give that"
+        )
+    with zipfile.ZipFile(path) as archive, archive.open(names[0]) as file:
+        return _whole(file.read(_LARGEST + 1), path)
 
 
 def _whole(data: bytes, path: Path) -> bytes:

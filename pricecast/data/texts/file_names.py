@@ -1,8 +1,12 @@
 """The ticker in the name of a file, as sites that export bars write it."""
 
 import re
+import zipfile
+from contextlib import suppress
+from pathlib import Path
 
 from pricecast.data.parsing import ticker_of
+from pricecast.data.texts.encodings import PACKED, stem, texts_within
 
 _SITES = (
     re.compile(r"(?P<ticker>\S+) (?:Stock Price )?Historical Data(?: ?\(\d+\))?", re.IGNORECASE),  # Investing.com
@@ -13,6 +17,25 @@ _SITES = (
 _STOOQ = re.compile(r"(?P<ticker>[a-z0-9^.-]+?)(?:_(?P<market>[a-z]{1,2}))?_d")
 # Of no ticker: Nasdaq.com's.
 _NOBODY = re.compile(r"HistoricalData_\d+|HistoricalQuotes", re.IGNORECASE)
+# Of archives and of files within them, where the other one of the two may tell a ticker.
+_ANYTHING = re.compile(
+    r"(archive|bars|csv|data|download|export|file|history|output|prices|quotes|stocks?|table)s?[-_ \d()]*",
+    re.IGNORECASE,
+)
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a file without the endings that tell its format; of a zip file, that of the text within.
+
+    >>> name_of(Path("data/aapl.us.txt")), name_of(Path("AAPL.csv.gz"))
+    ('aapl.us', 'AAPL')
+    """
+    names = [stem(path)]
+    with suppress(OSError, zipfile.BadZipFile):
+        if path.suffix.lower() in PACKED and zipfile.is_zipfile(path):
+            within = texts_within(path)
+            names = [*(stem(Path(within[0])) for _ in within if len(within) == 1), *names]
+    return next((name for name in names if ticker_in(name) and not _ANYTHING.fullmatch(name)), names[0])
 
 
 def ticker_in(stem: str) -> str | None:

@@ -1,13 +1,13 @@
 """The layout of delimited text: what stands before the header, and what parts the columns."""
 
 import re
-from contextlib import suppress
 from csv import Error as CsvError
 from csv import reader
 from pathlib import Path
 from typing import NamedTuple
 
 from pricecast.data.texts.arrangement import Name, is_table
+from pricecast.data.texts.delimited import cells
 from pricecast.data.texts.header_lines import klines, looks_like_row, several
 from pricecast.errors import InputError
 
@@ -83,20 +83,14 @@ def _below(lines: list[str], first: int, declared: str, path: Path) -> Layout | 
             is_below = True
             continue
         header, delimiter = _split(line.rstrip("\r\n").lstrip("# " if is_below else ""), declared, path)
-        following = [_cells(row.rstrip("\r\n"), delimiter) for row in lines[number : number + 4]]
+        following = [cells(row, delimiter) for row in lines[number : number + 4]]
         if (found := several(following)) is not None:
             return Layout(found[0], delimiter, number + found[1], f"{found[1]} lines of names")
         rows = [row for row in lines[number + 1 :] if row.strip(BLANK) and not row.startswith("#")]
-        if is_table(list(header)) and (not rows or len(_cells(rows[0], delimiter)) == len(header)):
+        if is_table(list(header)) and (not rows or len(cells(rows[0], delimiter)) == len(header)):
             return Layout(list(header), delimiter, number + 1) if is_below else None
         is_below = True
     return None
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    with suppress(CsvError):
-        return next(reader([line], delimiter=delimiter), [])
-    return []
 
 
 def _first_lines(data: bytes) -> list[str]:

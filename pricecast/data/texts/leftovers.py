@@ -1,12 +1,10 @@
 """Lines of a text that are no bars: comments, footers, and dividends and splits among the rows."""
 
 import re
-from contextlib import suppress
-from csv import Error as CsvError
-from csv import reader
 from io import BytesIO
 
 from pricecast.data.texts.date_texts import is_date
+from pricecast.data.texts.delimited import cells
 from pricecast.text import short
 
 # What Excel writes into cells, which begins as a comment does.
@@ -70,35 +68,29 @@ def _without_comments(data: bytes, above: int) -> bytes:
 
 def _without_events(data: bytes, above: int, delimiter: str) -> tuple[bytes, int]:
     every = BytesIO(data).readlines()
-    rows = [line for line in every[above:] if not _is_event(_cells(line, delimiter))]
+    rows = [line for line in every[above:] if not _is_event(cells(line, delimiter))]
     return b"".join([*every[:above], *rows]), len(every) - above - len(rows)
 
 
-def _is_event(cells: list[str]) -> bool:
+def _is_event(row: list[str]) -> bool:
     """Return True for a dividend or split in a row that has a date and no other number."""
-    is_event = [bool(_EVENT.fullmatch(cell.strip())) for cell in cells]
-    others = [cell for cell, event in zip(cells, is_event, strict=True) if cell.strip() and not event]
+    is_event = [bool(_EVENT.fullmatch(cell.strip())) for cell in row]
+    others = [cell for cell, event in zip(row, is_event, strict=True) if cell.strip() and not event]
     return any(is_event) and len(others) <= 2 and any(map(is_date, others))
 
 
 def _is_footer(line: bytes, delimiter: str, date: int, numbers: list[int]) -> bool:
     """Return True for a line without a date that has no numbers where prices stand, or sums others up."""
-    cells = _cells(line, delimiter)
-    if not "".join(cells).strip():
+    row = cells(line, delimiter)
+    if not "".join(row).strip():
         return True
-    day = cells[date].strip() if date < len(cells) else ""
+    day = row[date].strip() if date < len(row) else ""
     if line.startswith(_EXCEL_ERRORS) or (b'"' in line and line.count(b'"') % 2):
         return False
     # What begins with a digit is rather a date that is cut off.
-    if is_date(day) or not all(re.match(r"[^\w#]*[A-Za-z]", text) for text in (cells[0].strip(), day or cells[0])):
+    if is_date(day) or not all(re.match(r"[^\w#]*[A-Za-z]", text) for text in (row[0].strip(), day or row[0])):
         return False
-    values = [cells[place] for place in numbers if place < len(cells) and cells[place].strip()]
-    if len(cells) > max([date, *numbers]) and values and all(re.search(r"\d", value) for value in values):
+    values = [row[place] for place in numbers if place < len(row) and row[place].strip()]
+    if len(row) > max([date, *numbers]) and values and all(re.search(r"\d", value) for value in values):
         return bool(_SUMMARY.fullmatch(day))
-    return not any(is_date(cell) for cell in cells)
-
-
-def _cells(line: bytes, delimiter: str) -> list[str]:
-    with suppress(CsvError):
-        return next(reader([line.decode("utf-8", "replace").rstrip("\r\n")], delimiter=delimiter), [])
-    return []
+    return not any(is_date(cell) for cell in row)

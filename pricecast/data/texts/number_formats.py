@@ -9,8 +9,10 @@ NULLS = {"", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"
 _ALIKE = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 # The shape of a cell: leading zeros, which group nothing, stay apart from other digits.
 _SHAPE = str.maketrans("12345678", "99999999")
-# In front of a price, and behind a volume.
-_CURRENCY, _SUFFIXES = re.compile(r"([+-]?)[$\u20ac\u00a3\u00a5\u20b9] ?(?=[\d.,])"), {"K": 1e3, "M": 1e6, "B": 1e9}
+# In front of a price or behind it, and behind a volume.
+_SIGN = "[$\u20ac\u00a3\u00a5\u20b9]"
+_CURRENCY = re.compile(rf"([+-]?){_SIGN}\s?(?=[\d.,])(.*)|(.*[\d.,])\s?{_SIGN}")
+_SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9}
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _EXPONENT = r"(?:[eE][+-]?[09]+)?"
 
@@ -60,7 +62,9 @@ def read(
     if _INFINITE.fullmatch(text):
         return ANY, (float(text), float(text))
     factor = _SUFFIXES.get(text[-1].upper(), 1.0) if is_volume else 1.0
-    text = _CURRENCY.sub(r"\1", text if factor == 1 else text[:-1].rstrip())
+    text = text if factor == 1 else text[:-1].rstrip()
+    if match := _CURRENCY.fullmatch(text):
+        text = "".join(filter(None, match.groups()))
     plain = text.translate(_ALIKE)
     shape = plain.translate(_SHAPE)
     if shape not in shapes:
