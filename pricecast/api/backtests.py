@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pricecast import models as catalog
-from pricecast.api.bars import Bars, read_bars
+from pricecast.api.bars import Bars, daily_bars
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.defaults import FOLDS, HORIZON, REFIT_EVERY
 from pricecast.errors import InputError
@@ -55,7 +55,7 @@ def backtest(
     1     2 2009-04-07 2013-03-01
     """
     check_units(units)
-    data = build(read_bars(bars), horizon=horizon)
+    data = build(daily_bars(bars), horizon=horizon)
     chosen, lacking = catalog.choose(list(models))
     for reason in (*data.spec.dropped.values(), *map(catalog.lacks, lacking)):
         _log.warning("left out: %s", reason)

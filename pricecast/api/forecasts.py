@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pricecast.api.bars import Bars, read_bars
+from pricecast.api.bars import Bars, daily_bars
 from pricecast.dataset.dataset import build
 from pricecast.defaults import HORIZON
 from pricecast.failures import one_model
@@ -48,7 +48,7 @@ def forecast(
     True
     """
     check_levels(levels)
-    prices = read_bars(bars)
+    prices = daily_bars(bars)
     data = build(prices, horizon=horizon)
     for reason in data.spec.dropped.values():
         _log.warning("left out: %s", reason)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast.api.bars import UNNAMED, Bars, read_bars
+from pricecast.api.bars import UNNAMED, Bars, daily_bars
 from pricecast.api.foreign import as_forecasts, keys
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.errors import InputError
@@ -95,7 +95,7 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
 
 def _dataset(rows: pd.DataFrame, bars: Bars) -> Dataset:
     """Return the dataset of bars whose test span begins after the first cutoff."""
-    prices = read_bars(bars)
+    prices = daily_bars(bars)
     if rows["ticker"].eq(UNNAMED).all() and prices["ticker"].nunique() > 1:
         raise InputError("expected a column ticker in the forecasts, for the bars have several: add it")
     dates = np.sort(prices["date"].unique())
