@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pricecast.api.arguments import check_table, check_units
 from pricecast.api.bars import UNNAMED, Bars, daily_bars
 from pricecast.api.foreign import as_forecasts, keys
 from pricecast.dataset.dataset import Dataset, build
@@ -73,6 +74,8 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
     >>> judged.leaderboard["model"].tolist(), judged.verdict["recommended"]
     (['naive', 'ewma'], 'naive')
     """
+    check_units(units)
+    check_table(forecasts)
     own = forecasts.reset_index(drop=True)
     has_naive = "model" in own and own["model"].astype(str).eq(NAIVE).any()
     if bars is None and not has_naive:
