@@ -10,7 +10,7 @@ import pandas as pd
 
 from pricecast.api.arguments import check_table, check_units
 from pricecast.api.bars import UNNAMED, Bars, daily_bars
-from pricecast.api.foreign import as_forecasts, keys
+from pricecast.api.foreign import as_forecasts, keys, numbers
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.errors import InputError
 from pricecast.evaluation.leaderboard import leaderboard
@@ -24,16 +24,19 @@ from pricecast.schema import NAIVE, QUANTILE_COLUMNS
 
 _ROW = ["ticker", "cutoff", "horizon"]
 _PAST = 0.18  # share of the dates before the first cutoff that validate, as in a dataset of 70, 15 and 15 %
+# Median by which outcomes may be off the quoted ones, for the dividends since the cutoff.
+_OFF = 0.02
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Judgement:
-    """Judgement of forecasts; printed, it is the verdict and the leaderboard.
+    """Judgement of forecasts; printed, it says how far to trust them, then the verdict and the leaderboard.
 
     Attributes:
         leaderboard: one row per model, naive first, then by CRPS.
-        verdict: the outcome in words and figures: `sentence`, `recommended` (label of the model to use), `models`.
+        verdict: the outcome in words and figures: `sentence`, `recommended` (label of the model to use), `trust`
+            (plain sentences on how far to trust it), `models`.
         scores: all metrics and tests by model and horizon.
         forecasts: the rows that were judged, those of naive among them.
     """
@@ -45,7 +48,8 @@ class Judgement:
 
     def __repr__(self) -> str:
         table = leaderboard_table(self.leaderboard, self.verdict)
-        return f"{self.verdict['sentence']}\n\n{markdown(table, LEFT_OUT)}"
+        trust = "\n".join(self.verdict["trust"])
+        return f"{trust}\n\n{self.verdict['sentence']}\n\n{markdown(table, LEFT_OUT)}"
 
 
 def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price") -> Judgement:
@@ -56,8 +60,9 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
             knew; `horizon`: trading days ahead; `forecast` or `q50`: the median; its spread: quantiles `q05`,
             `q95`, ..., or ends of central intervals `lower_90`, `upper_90`, ..., or `sigma`, the standard deviation
             of the log return up to that day. Where there are several: `ticker` and `model`. `actual` and, for
-            prices, `last_close` are taken from the bars where they are missing. Rows of `naive` are the reference.
-        bars: the daily bars, as `read_bars` takes them, if the table has no rows of `naive`; naive and ewma are
+            prices, `last_close` are made of the bars where they are missing, `actual` in the units of `last_close`.
+            Rows of `naive` are the reference.
+        bars: daily bars, as `read_bars` takes them, if the table has no rows of `naive`; naive and ewma are
             fitted on those up to the first cutoff (two years or more) and forecast from the same cutoffs.
         units: "price" (in units of the cutoff's close) or "return" (log returns from it, as fractions).
 
@@ -145,11 +150,25 @@ def _completed(own: pd.DataFrame, data: Dataset, units: str) -> pd.DataFrame:
     then = np.where(known, at + ahead, at)
     close, quote = data.bars["close"].to_numpy(), data.bars["quote"].to_numpy()
     outcome = np.where(known, np.log(close[then] / close[at]), np.nan)
+    # Forecasts may be in adjusted prices: their own last close tells the units of their outcomes.
+    last = numbers(own, "last_close") if "last_close" in own else quote[at]
     found = pd.DataFrame({
-        "ticker": rows["ticker"], "date": data.bars["date"].to_numpy()[then], "last_close": quote[at],
-        "actual": outcome if units == "return" else quote[at] * np.exp(outcome),
+        "ticker": rows["ticker"], "date": data.bars["date"].to_numpy()[then], "last_close": last,
+        "actual": outcome if units == "return" else last * np.exp(outcome),
     })  # fmt: skip
+    if units == "price" and "actual" in own and "last_close" not in own:
+        _check_quoted(numbers(own, "actual") / found["actual"].to_numpy())
     return pd.concat([own, found[[name for name in found if name not in own]]], axis=1)
+
+
+def _check_quoted(ratios: np.ndarray) -> None:
+    """Refuse outcomes that are not in the units of the quoted closes, as ratios of both."""
+    known = ratios[np.isfinite(ratios) & (ratios > 0)]
+    if len(known) and abs(np.log(middle := np.median(known))) > _OFF:
+        raise InputError(
+            "expected actual in units of the cutoff's quoted close where there is no last_close, got "
+            f"{middle:.3g} times that: add last_close in the units of the forecasts"
+        )
 
 
 def _naive(name: str, data: Dataset, table: pd.DataFrame) -> pd.DataFrame:
