@@ -29,7 +29,7 @@ test-notebooks: $(VENV)/.dev ## Execute the notebooks, and hold what they say ag
 test-slow: $(VENV)/.dev ## Run every test, the long ones too (PostgreSQL comes through apt where it is missing)
 	@sh .ci/chromium
 	@sh .ci/postgresql
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m 'slow or browser or not slow' $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup -m 'slow or browser or not slow' $(ARGS)
 
 lint: $(VENV)/.dev ## Check style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -31,14 +31,14 @@ def parse_ticker(text: str) -> str:
 
 
 def short(value: object, limit: int = 40) -> str:
-    """Return a value as it stands in a message: its `repr`, cut after `limit` characters.
+    """Return a value as it stands in a message: its `repr` in one line, cut after `limit` characters.
 
     >>> short("AAPL")
     "'AAPL'"
     >>> short("A" * 5000, 4)
     "'AAA... (5002 characters)"
     """
-    text = repr(value)
+    text = " ".join(repr(value).splitlines())
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 

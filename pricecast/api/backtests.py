@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pricecast import models as catalog
-from pricecast.api.bars import Bars, read_bars
+from pricecast.api.arguments import check_units, count_of, horizon_of, models_of
+from pricecast.api.bars import Bars, daily_bars
 from pricecast.dataset.dataset import Dataset, build
 from pricecast.defaults import FOLDS, HORIZON, REFIT_EVERY
 from pricecast.errors import InputError
@@ -19,18 +20,17 @@ from pricecast.forecasting.walk_forward import calibrated_forecasts, fold_data
 from pricecast.forecasting.walk_plan import Candidate, Plan
 from pricecast.schema import QUANTILE_COLUMNS
 
-UNITS = ("price", "return")
 _log = logging.getLogger(__name__)
 
 
 def backtest(
-    bars: Bars, models: Sequence[str] = ("naive", "har"), folds: int = FOLDS, refit_every: int = REFIT_EVERY,
+    bars: Bars, models: str | Sequence[str] = ("naive", "har"), folds: int = FOLDS, refit_every: int = REFIT_EVERY,
     horizon: int = HORIZON, units: str = "price",
 ) -> pd.DataFrame:  # fmt: skip
     """Forecast the newest three fifths of the past, fold by fold, by models that know nothing of it.
 
     Args:
-        bars: a table, file or folder, as `read_bars` takes it.
+        bars: a table, file or folder of daily bars, as `read_bars` takes it.
         models: file names in pricecast/models, families ("classical", "trees", "neural") or "all".
         folds: number of parts; before each, models and intervals are fitted anew on all that is known by then.
         refit_every: number of folds that one fit of a model that stops early (networks, boosted trees) forecasts.
@@ -55,22 +55,16 @@ def backtest(
     1     2 2009-04-07 2013-03-01
     """
     check_units(units)
-    data = build(read_bars(bars), horizon=horizon)
-    chosen, lacking = catalog.choose(list(models))
-    for reason in (*data.spec.dropped.values(), *map(catalog.lacks, lacking)):
+    plan = Plan(count_of("folds", folds), refit_every=count_of("refit_every", refit_every))
+    ahead = horizon_of(horizon)
+    chosen, lacking = catalog.choose(models_of(models))
+    reasons = [catalog.lacks(name) for name in lacking]
+    if not chosen:
+        raise InputError(f"expected a model whose packages are installed, but {'; '.join(reasons)}")
+    data = build(daily_bars(bars), horizon=ahead)
+    for reason in (*data.spec.dropped.values(), *reasons):
         _log.warning("left out: %s", reason)
-    plan = Plan(folds, refit_every=refit_every)
     return _in_units(_walk([Candidate(name, {}) for name in chosen], data, plan), data, units)
-
-
-def check_units(units: str) -> None:
-    """Refuse units that are none.
-
-    Raises:
-        InputError: they are neither prices nor returns.
-    """
-    if units not in UNITS:
-        raise InputError(f"expected units out of {', '.join(UNITS)}, got {units!r}: choose one")
 
 
 def _walk(candidates: Sequence[Candidate], data: Dataset, plan: Plan) -> pd.DataFrame:

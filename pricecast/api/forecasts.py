@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pricecast.api.bars import Bars, read_bars
+from pricecast.api.arguments import horizon_of, model_of
+from pricecast.api.bars import Bars, daily_bars
 from pricecast.dataset.dataset import build
 from pricecast.defaults import HORIZON
 from pricecast.failures import one_model
 from pricecast.forecasting.intervals import check_levels, with_intervals
-from pricecast.forecasting.upcoming import fitted_on_all
+from pricecast.forecasting.upcoming import fitted_on_all, upcoming
 from pricecast.forecasting.walk_plan import Candidate
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def forecast(
     are fitted now and judged on nothing yet: `backtest` and `judge` tell how far to trust them.
 
     Args:
-        bars: a table, file or folder, as `read_bars` takes it.
+        bars: a table, file or folder of daily bars, as `read_bars` takes it.
         horizon: number of trading days.
         model: a file name in pricecast/models.
         levels: coverages of central intervals in percent.
@@ -33,10 +34,11 @@ def forecast(
     Returns:
         A row per ticker and day: ticker, cutoff (date of the last close), horizon (days ahead), date, model,
         last_close, forecast (median), `lower_<level>` and `upper_<level>` for each level, p_rise (chance of a close
-        above the last one, 0 to 1). Tickers with too few bars are left out with a warning.
+        above the last one, 0 to 1). Tickers with too few bars, or whose last days lack what the model looks at, are
+        left out with a warning.
 
     Raises:
-        InputError: the bars, the model or a level is a mistake, or no ticker has enough bars.
+        InputError: the bars or another argument is a mistake, or no ticker can be forecast.
 
     >>> from pricecast.data.sources import Request, load
     >>> table = forecast(load(Request("sample", ("AAPL",))), horizon=2, levels=(90,))
@@ -47,12 +49,10 @@ def forecast(
     >>> bool((table["lower_90"] < table["forecast"]).all() and table["p_rise"].between(0.4, 0.6).all())
     True
     """
-    check_levels(levels)
-    prices = read_bars(bars)
-    data = build(prices, horizon=horizon)
+    percents, ahead, name = check_levels(levels), horizon_of(horizon), model_of(model)
+    data = build(daily_bars(bars), horizon=ahead)
     for reason in data.spec.dropped.values():
         _log.warning("left out: %s", reason)
-    with one_model(model, "be fitted"):
-        forecaster = fitted_on_all(Candidate(model, {}), data)
-        table = forecaster.predict_bars(prices[prices["ticker"].isin(data.spec.tickers)])
-    return with_intervals(table, levels)
+    with one_model(name, "be fitted"):
+        table = upcoming(fitted_on_all(Candidate(name, {}), data), data)
+    return with_intervals(table, percents)

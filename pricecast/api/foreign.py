@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from pricecast.api.backtests import check_units
+from pricecast.api.arguments import check_units
 from pricecast.api.bars import UNNAMED
 from pricecast.errors import InputError
 from pricecast.schema import FORECASTS, MEDIAN, QUANTILE_COLUMNS, QUANTILE_LEVELS
@@ -36,8 +36,8 @@ def as_forecasts(table: pd.DataFrame, units: str) -> pd.DataFrame:
     last = np.ones(len(table))
     if units == "price":
         require(table, ["last_close"], 'the forecasts (in prices; units="return" for log returns)')
-        last = _numbers(table, "last_close")
-    actual = _returns(_numbers(table, "actual"), last, units)
+        last = numbers(table, "last_close")
+    actual = _returns(numbers(table, "actual"), last, units)
     quantiles = _quantiles(table, last, units)
     _check_size(quantiles, actual, units)
     prices = last[:, None] * np.exp(quantiles)
@@ -58,7 +58,7 @@ def keys(table: pd.DataFrame) -> pd.DataFrame:
     require(table, ["cutoff", "horizon"], "the forecasts")
     names = table["ticker"] if "ticker" in table else pd.Series(UNNAMED, table.index)
     tickers = [parse_ticker(str(ticker)) for ticker in names]
-    horizons = _numbers(table, "horizon")
+    horizons = numbers(table, "horizon")
     if not (np.isfinite(horizons) & (horizons >= 1) & (horizons == np.round(horizons))).all():
         raise InputError("expected horizons that count trading days, 1 and more, got others: correct the column")
     return pd.DataFrame({"ticker": tickers, "cutoff": _days(table["cutoff"]), "horizon": horizons.astype(int)})
@@ -71,10 +71,17 @@ def _days(moments: pd.Series) -> np.ndarray:
         raise InputError(
             f"expected dates in the column cutoff of the forecasts, got: {error}; correct it"
         ) from error
+    if days.isna().any():
+        raise InputError("expected a date in every row of the column cutoff of the forecasts, got gaps: fill them")
     return days.dt.tz_localize(None).dt.normalize().to_numpy("datetime64[us]")
 
 
-def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of the forecasts as numbers, (n,).
+
+    Raises:
+        InputError: it holds something else.
+    """
     try:
         return pd.to_numeric(table[name]).to_numpy(float)
     except (ValueError, TypeError) as error:
@@ -88,15 +95,15 @@ def _returns(values: np.ndarray, last: np.ndarray, units: str) -> np.ndarray:
 
 def _quantiles(table: pd.DataFrame, last: np.ndarray, units: str) -> np.ndarray:
     """Return the log returns of the quantiles, (n, q): those of the table, others interpolated as of a normal."""
-    found = {level: _returns(_numbers(table, name), last, units) for name, level in _levels(table).items()}
+    found = {level: _returns(numbers(table, name), last, units) for name, level in _levels(table).items()}
     if 0.5 not in found:
         if "forecast" not in table:
             raise InputError(
                 "expected a column forecast (the median) or q50 in the forecasts, got neither: add one"
             )
-        found[0.5] = _returns(_numbers(table, "forecast"), last, units)
+        found[0.5] = _returns(numbers(table, "forecast"), last, units)
     if len(found) == 1 and "sigma" in table:
-        sigma = _numbers(table, "sigma")
+        sigma = numbers(table, "sigma")
         if not (sigma > 0).all():
             raise InputError("expected sigma above zero in every row of the forecasts, got others: correct it")
         return found[0.5][:, None] + sigma[:, None] * ndtri(QUANTILE_LEVELS)

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricecast.api.bars import UNNAMED, Bars, read_bars
+from pricecast.api.arguments import check_table, check_units
+from pricecast.api.bars import Bars
+from pricecast.api.completion import completed, dataset_of, long_enough
 from pricecast.api.foreign import as_forecasts, keys
-from pricecast.dataset.dataset import Dataset, build
+from pricecast.dataset.dataset import Dataset
 from pricecast.errors import InputError
 from pricecast.evaluation.leaderboard import leaderboard
 from pricecast.evaluation.scores import NAIVES, score
@@ -22,17 +24,17 @@ from pricecast.report.summary import LEFT_OUT, markdown
 from pricecast.schema import NAIVE, QUANTILE_COLUMNS
 
 _ROW = ["ticker", "cutoff", "horizon"]
-_PAST = 0.18  # share of the dates before the first cutoff that validate, as in a dataset of 70, 15 and 15 %
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Judgement:
-    """Judgement of forecasts; printed, it is the verdict and the leaderboard.
+    """Judgement of forecasts; printed, it says how far to trust them, then the verdict and the leaderboard.
 
     Attributes:
         leaderboard: one row per model, naive first, then by CRPS.
-        verdict: the outcome in words and figures: `sentence`, `recommended` (label of the model to use), `models`.
+        verdict: the outcome in words and figures: `sentence`, `recommended` (label of the model to use), `trust`
+            (plain sentences on how far to trust it), `models`.
         scores: all metrics and tests by model and horizon.
         forecasts: the rows that were judged, those of naive among them.
     """
@@ -44,7 +46,8 @@ class Judgement:
 
     def __repr__(self) -> str:
         table = leaderboard_table(self.leaderboard, self.verdict)
-        return f"{self.verdict['sentence']}\n\n{markdown(table, LEFT_OUT)}"
+        trust = "\n".join(self.verdict["trust"])
+        return f"{trust}\n\n{self.verdict['sentence']}\n\n{markdown(table, LEFT_OUT)}"
 
 
 def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price") -> Judgement:
@@ -55,8 +58,9 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
             knew; `horizon`: trading days ahead; `forecast` or `q50`: the median; its spread: quantiles `q05`,
             `q95`, ..., or ends of central intervals `lower_90`, `upper_90`, ..., or `sigma`, the standard deviation
             of the log return up to that day. Where there are several: `ticker` and `model`. `actual` and, for
-            prices, `last_close` are taken from the bars where they are missing. Rows of `naive` are the reference.
-        bars: the daily bars, as `read_bars` takes them, if the table has no rows of `naive`; naive and ewma are
+            prices, `last_close` are made of the bars where they are missing, `actual` in the units of `last_close`.
+            Rows of `naive` are the reference.
+        bars: daily bars, as `read_bars` takes them, if the table has no rows of `naive`; naive and ewma are
             fitted on those up to the first cutoff (two years or more) and forecast from the same cutoffs.
         units: "price" (in units of the cutoff's close) or "return" (log returns from it, as fractions).
 
@@ -73,6 +77,8 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
     >>> judged.leaderboard["model"].tolist(), judged.verdict["recommended"]
     (['naive', 'ewma'], 'naive')
     """
+    check_units(units)
+    check_table(forecasts)
     own = forecasts.reset_index(drop=True)
     has_naive = "model" in own and own["model"].astype(str).eq(NAIVE).any()
     if bars is None and not has_naive:
@@ -80,8 +86,8 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
             f"expected rows of the model {NAIVE} among the forecasts, or bars to make them of, got neither: give "
             "judge(forecasts, bars)"
         )
-    data = None if bars is None else _dataset(keys(own), bars)
-    table = as_forecasts(own if data is None else _completed(_long_enough(own, data), data, units), units)
+    data = None if bars is None else dataset_of(keys(own), bars)
+    table = as_forecasts(own if data is None else completed(long_enough(own, data), data, units), units)
     table = table[table["actual"].notna()]
     if table.empty:
         raise InputError("expected forecasts whose actual is known, got none: forecast from earlier cutoffs")
@@ -91,62 +97,6 @@ def judge(forecasts: pd.DataFrame, bars: Bars | None = None, units: str = "price
     common = _common(table)
     scores = score(common)
     return Judgement(leaderboard(scores), verdict(scores), scores, common)
-
-
-def _dataset(rows: pd.DataFrame, bars: Bars) -> Dataset:
-    """Return the dataset of bars whose test span begins after the first cutoff."""
-    prices = read_bars(bars)
-    if rows["ticker"].eq(UNNAMED).all() and prices["ticker"].nunique() > 1:
-        raise InputError("expected a column ticker in the forecasts, for the bars have several: add it")
-    dates = np.sort(prices["date"].unique())
-    first = int(np.searchsorted(dates, rows["cutoff"].min().to_datetime64(), side="right"))
-    past = max(first - max(1, round(_PAST * first)), 0)
-    if not 0 < past < first < len(dates):
-        raise InputError(
-            f"expected bars before and after the first cutoff {rows['cutoff'].min():%Y-%m-%d}, got some from "
-            f"{pd.Timestamp(dates[0]):%Y-%m-%d} to {pd.Timestamp(dates[-1]):%Y-%m-%d}: give a longer history"
-        )
-    valid_start, test_start = pd.Timestamp(dates[past]), pd.Timestamp(dates[first])
-    # The features alone need context: whoever made the forecasts chose their rows.
-    return build(
-        prices, horizon=int(rows["horizon"].max()), max_lookback=1, valid_start=valid_start, test_start=test_start
-    )
-
-
-def _long_enough(own: pd.DataFrame, data: Dataset) -> pd.DataFrame:
-    """Return the forecasts of tickers whose bars before the first cutoff are enough for naive."""
-    tickers = keys(own)["ticker"]
-    for ticker, reason in data.spec.dropped.items():
-        if tickers.eq(ticker).any():
-            _log.warning("left out: %s", reason)
-    return own[~tickers.isin(list(data.spec.dropped)).to_numpy()].reset_index(drop=True)
-
-
-def _completed(own: pd.DataFrame, data: Dataset, units: str) -> pd.DataFrame:
-    """Return forecasts with ticker, date, last close and actual, from the bars where they are missing."""
-    rows = keys(own)
-    if "ticker" not in own:
-        rows["ticker"] = data.spec.tickers[0]
-    by_ticker = data.bars.groupby("ticker", sort=False)
-    place = pd.MultiIndex.from_frame(data.bars[["ticker", "date"]])
-    at = place.get_indexer(pd.MultiIndex.from_frame(rows[["ticker", "cutoff"]]))
-    if (at < 0).any():
-        row = rows[at < 0].iloc[0]
-        raise InputError(
-            f"expected cutoffs that are dates of the bars, got {row['cutoff']:%Y-%m-%d} of {row['ticker']} and "
-            f"{int((at < 0).sum()) - 1} more: give the date of the last close that each forecast knew"
-        )
-    sizes = by_ticker["date"].transform("size") - by_ticker.cumcount()
-    ahead = rows["horizon"].to_numpy()
-    known = ahead < sizes.to_numpy()[at]
-    then = np.where(known, at + ahead, at)
-    close, quote = data.bars["close"].to_numpy(), data.bars["quote"].to_numpy()
-    outcome = np.where(known, np.log(close[then] / close[at]), np.nan)
-    found = pd.DataFrame({
-        "ticker": rows["ticker"], "date": data.bars["date"].to_numpy()[then], "last_close": quote[at],
-        "actual": outcome if units == "return" else quote[at] * np.exp(outcome),
-    })  # fmt: skip
-    return pd.concat([own, found[[name for name in found if name not in own]]], axis=1)
 
 
 def _naive(name: str, data: Dataset, table: pd.DataFrame) -> pd.DataFrame:

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULTS = ("XNYS", "XWAR")  # of tickers without a suffix: Yahoo's are of New York, Stooq's may be of Warsaw
 OWN = "own days"  # of the ticker, where no calendar fits them
+LONG_OVER = pd.Timedelta(3, "D")  # a trading day that began so long ago has ended in every market
 FEW = 20  # dates that tell no market from another
 # What follows the dash of a crypto pair (BTC-USD); BRK-B and RDS-A are share classes.
 CRYPTO = re.compile(r"^([A-Z0-9]{2,})-(USD|USDT|USDC|EUR|GBP|JPY|AUD|CAD|CHF|CNY|KRW|INR|BTC|ETH)$")
@@ -195,3 +196,26 @@ def is_closed(ticker: str, session: pd.Timestamp, now: pd.Timestamp, dates: pd.D
     if date in market.sessions:
         return utc(now) >= market.session_close(date)
     return utc(now) >= utc(tomorrow.tz_localize(market.tz))
+
+
+def count_closed(ticker: str, dates: pd.DatetimeIndex, now: pd.Timestamp) -> int:
+    """Return how many trading days of a ticker have ended; the newest ones may not have.
+
+    Args:
+        ticker: as `text.parse_ticker` returns it.
+        dates: its trading days, naive dates in order.
+        now: the moment to compare with, UTC where it has no time zone.
+
+    >>> dates = pd.DatetimeIndex(["2024-03-27", "2024-03-28"])
+    >>> count_closed("AAPL", dates, pd.Timestamp("2024-03-28 19:00"))
+    1
+    """
+    count, moment = len(dates), utc(now).tz_localize(None)
+    # Older sessions are over anywhere, and a calendar costs time.
+    while (
+        count
+        and moment - dates[count - 1] < LONG_OVER
+        and not is_closed(ticker, dates[count - 1], now, dates[:count])
+    ):
+        count -= 1
+    return count

@@ -62,7 +62,7 @@ def evaluate(
     for name, forecaster in labelled.items():
         _check_unseen(name, forecaster, dataset)
         check_belongs(name, forecaster, dataset)
-    tables, failures = each_model(labelled, lambda name: _forecast(name, labelled[name], dataset))
+    tables, failures = each_model(labelled, lambda name: forecast_test_span(name, labelled[name], dataset))
     check_left(failures, given)
     about = {name: EvaluatedModel(_params(labelled[name]), labelled[name].curve()) for name in tables}
     return evaluate_forecasts(
@@ -184,20 +184,18 @@ def recommending(evaluation: Evaluation, eligible: Collection[str] | None = None
     return replace(evaluation, verdict={**verdict_of(findings, choice, reasons), "answers": answers, **known})
 
 
-def forecast_test_span(forecasters: Mapping[str, Forecaster], dataset: Dataset) -> pd.DataFrame:
-    """Return the forecasts of all forecasters from all test origins, in units of the adjusted close.
+def forecast_test_span(name: str, forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
+    """Return the forecasts of a forecaster from all test origins, in units of the adjusted close.
+
+    Args:
+        name: label that the forecasts get.
+        forecaster: forecaster that belongs to the dataset.
+        dataset: dataset whose test span it forecasts.
 
     Raises:
-        InputError: a forecaster does not belong to the dataset, or cannot forecast.
+        InputError: it cannot forecast, for a reason of the user's.
+        ModelError: it fails.
     """
-    for name, forecaster in forecasters.items():
-        _check_unseen(name, forecaster, dataset)
-        check_belongs(name, forecaster, dataset)
-    tables = [_forecast(name, forecaster, dataset) for name, forecaster in forecasters.items()]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _forecast(name: str, forecaster: Forecaster, dataset: Dataset) -> pd.DataFrame:
     origins = dataset.origins("test")
     with one_model(name, "forecast"):
         panel = dataset.panel(forecaster.scalers)

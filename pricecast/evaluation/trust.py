@@ -7,7 +7,9 @@ from pricecast.evaluation.coverage import KEPT, NARROW, UNKNOWN, WIDE
 from pricecast.evaluation.findings import Findings
 from pricecast.evaluation.recommendation import Recommendation
 from pricecast.evaluation.scores import NAIVES
+from pricecast.evaluation.wording import ahead, joined
 
+DAY = "trading day"
 PLAIN = "the plain forecast (the last price, give or take its usual swing)"
 HELD = {
     NARROW: ": too seldom, so expect more surprises than the range says",
@@ -30,7 +32,7 @@ def trust(findings: Findings, choice: Recommendation) -> list[str]:
 
 def _range_held(row: Finding) -> str:
     held = round(row.interval.held)
-    where = f"the true price {_ahead(row.horizon)}"
+    where = f"the true price {ahead(row.horizon, DAY)}"
     if row.interval.outcome == UNKNOWN:
         days = "only one trading day" if row.n_days == 1 else f"only {row.n_days:,} trading days"
         return f"The forecast was tried on {days}, too few to say how often {where} ends inside its 9-in-10 range."
@@ -57,9 +59,9 @@ def _worth(findings: Findings, choice: Recommendation, row: Finding) -> str:
         return f"There were too few days to tell whether any model does better, so {shown}."
     passed = [name for name in choice.passed_over if name in findings.winners()]
     if passed:
-        return f"{_listed(passed)} did better, but with ranges that did not hold as promised, so {shown}."
+        return f"{joined(passed)} did better, but with ranges that did not hold as promised, so {shown}."
     if choice.refused:
-        return f"{_listed(choice.refused)} did better, but most others of the same kind did not, so {shown}."
+        return f"{joined(choice.refused)} did better, but most others of the same kind did not, so {shown}."
     if findings.is_contested:
         return f"Some other model is probably better, but these days do not say which, so {shown}."
     return f"No other model was shown to be better, so {shown}."
@@ -96,28 +98,21 @@ def _limits(findings: Findings, choice: Recommendation, row: Finding) -> list[st
     far = findings.rows[weak[-1]][row.model]
     if far.interval.outcome != KEPT:
         return [f"{text}."]
-    where = _ahead(far.horizon) if len(weak) > 1 else "there"
+    where = ahead(far.horizon, DAY) if len(weak) > 1 else "there"
     return [f"{text}; {where} the 9-in-10 range held {round(far.interval.held)} times in 100."]
 
 
-def _ahead(horizon: int) -> str:
-    return "one trading day ahead" if horizon == 1 else f"{horizon} trading days ahead"
-
-
 def _first_ahead(horizon: int) -> str:
-    text = _ahead(horizon)
+    text = ahead(horizon, DAY)
     return text[0].upper() + text[1:]
 
 
 def _all_ahead(horizons: Sequence[int]) -> str:
     if len(horizons) == 1:
-        return _ahead(horizons[0])
-    return f"{_listed([str(horizon) for horizon in horizons])} trading days ahead"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        return ahead(horizons[0], DAY)
+    return f"{joined(horizons)} trading days ahead"
 
 
 def _percent(skill: float) -> str:
+    """Return a skill in percent, without the symbol."""
     return f"{100 * skill:.1f}".removesuffix(".0") + " percent"

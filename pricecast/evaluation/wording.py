@@ -29,13 +29,32 @@ def p_text(p: float) -> str:
     return "p = 1" if p > 0.995 else f"p = {p:.{3 if p < 0.1 else 2}f}".replace("0.", ".")
 
 
-def ahead(horizon: int) -> str:
+def ahead(horizon: int, unit: str = "day") -> str:
     """Return a horizon as a distance.
 
-    >>> ahead(1), ahead(5)
-    ('one day ahead', '5 days ahead')
+    >>> ahead(1), ahead(5, "trading day")
+    ('one day ahead', '5 trading days ahead')
     """
-    return "one day ahead" if horizon == 1 else f"{horizon} days ahead"
+    return f"one {unit} ahead" if horizon == 1 else f"{horizon} {unit}s ahead"
+
+
+def joined(names: Sequence[object]) -> str:
+    """Return all names as a sentence lists them; `text.listed` cuts long lists.
+
+    >>> joined(["har"]), joined([2, 5]), joined(["har", "lstm", "garch"])
+    ('har', '2 and 5', 'har, lstm and garch')
+    """
+    texts = [str(name) for name in names]
+    return ", ".join([*texts[:-2], " and ".join(texts[-2:])])
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in percent.
+
+    >>> percent(0.034), percent(0.034, 1)
+    ('3 %', '3.4 %')
+    """
+    return f"{100 * share:.{digits}f} %"
 
 
 def horizons_text(numbers: Iterable[int]) -> str:

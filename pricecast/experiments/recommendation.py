@@ -12,7 +12,7 @@ from scipy import stats
 from pricecast.evaluation import recommendation
 from pricecast.evaluation.claims import ALPHA, Finding
 from pricecast.evaluation.findings import Findings
-from pricecast.evaluation.wording import p_text
+from pricecast.evaluation.wording import joined, p_text, percent
 from pricecast.experiments.trainings import GAP, FitQuality, TrainedExperiment
 from pricecast.schema import NAIVE
 from pricecast.statistics.significance import holm
@@ -60,7 +60,7 @@ def _best(table: pd.DataFrame, best: str, metric: str) -> str:
     rows, column = _by_name(table), f"test_{metric}"
     value, naive, spread = rows[best][column], rows[NAIVE][column], rows[best][f"{column}_sd"]
     sd = "" if pd.isna(spread) else f" (standard deviation over {rows[best]['seeds']} seeds {spread:.3g})"
-    relation = f"{_percent(abs(value / naive - 1), 1)} {'below' if value < naive else 'above'}"
+    relation = f"{percent(abs(value / naive - 1), 1)} {'below' if value < naive else 'above'}"
     name = CHOSEN_BY[metric][0]
     lowest = f"Of the experiments, {best} has the lowest {name} on the test days"
     return f"{lowest}: {value:.4g}{sd}, {relation} naive's {naive:.4g}."
@@ -91,13 +91,13 @@ def _noise(seeds: pd.DataFrame, alike: dict[str, float], best: str) -> list[str]
     unknown = [name for name, p in alike.items() if np.isnan(p)]
     within = [f"{name} ({p_text(p)})" for name, p in alike.items() if p >= ALPHA]
     beyond = [f"{name} ({p_text(p)})" for name, p in alike.items() if p < ALPHA]
-    parts = [f"no more than seed noise to {_listed(within)}"] * bool(within)
-    parts += [f"more than seed noise to {_listed(beyond)}"] * bool(beyond)
+    parts = [f"no more than seed noise to {joined(within)}"] * bool(within)
+    parts += [f"more than seed noise to {joined(beyond)}"] * bool(beyond)
     sentences = [f"{best}'s lead is {', '.join(parts)} (Welch's test over the seeds, Holm-adjusted)."] * bool(parts)
     if unknown:
         advice = ": --seeds 3 tells" if seeds["experiment"].is_unique else ""
         sentences.append(
-            f"How much of its lead to {_listed(unknown)} is seed noise is not known from one training{advice}."
+            f"How much of its lead to {joined(unknown)} is seed noise is not known from one training{advice}."
         )
     return sentences
 
@@ -120,11 +120,11 @@ def _fit(name: str, fit: FitQuality | None) -> str:
     if fit is None:
         return f"{name} had no validation loss to judge its fit by."
     where = f"best at epoch {fit.epochs.mean():.0f}" + (f" of {fit.most}" if fit.most else "")
-    size = f"validation loss {_percent(abs(fit.gap))} {'above' if fit.gap > 0 else 'below'} training"
+    size = f"validation loss {percent(abs(fit.gap))} {'above' if fit.gap > 0 else 'below'} training"
     if fit.underfits:
         return f"{name} underfits: it was still improving at its last epoch ({where}; {size})."
     if fit.overfits:
-        rise = f", and {_percent(fit.later)} above its best when it stopped" if fit.later > GAP else ""
+        rise = f", and {percent(fit.later)} above its best when it stopped" if fit.later > GAP else ""
         return f"{name} overfits: {where}, {size}{rise}."
     return f"{name} fits about as well on validation as in training ({where}; {size})."
 
@@ -193,7 +193,7 @@ def _conclusion(choice: Choice, beating: Beating, findings: Findings) -> str:
     if beating.sound != beating.labels:
         cases += f", {many - len(beating.sound)} of them with intervals that miss their promise"
     if choice.proved:
-        rest = f"; seeds cannot tell it from {_listed(choice.others)}" if choice.others else ""
+        rest = f"; seeds cannot tell it from {joined(choice.others)}" if choice.others else ""
         return f"Recommendation: {choice.name}, which {cases}{rest}."
     instead = recommendation.recommend(findings, eligible=())
     doubt = " (some training is better, but which one cannot be claimed)" if findings.is_contested else ""
@@ -203,11 +203,3 @@ def _conclusion(choice: Choice, beating: Beating, findings: Findings) -> str:
 
 def _by_name(table: pd.DataFrame) -> dict[str, dict[Any, Any]]:
     return {str(row["experiment"]): row for row in table.to_dict("records")}
-
-
-def _percent(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f} %"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(itertools.chain(names[:-2], [" and ".join(names[-2:])]))

@@ -1,6 +1,7 @@
 """Intervals of any coverage and the chance of a rise, from the quantiles of a forecasts table."""
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -28,11 +29,11 @@ def with_intervals(forecasts: pd.DataFrame, levels: Sequence[float]) -> pd.DataF
     Raises:
         InputError: a level is no such coverage.
     """
-    check_levels(levels)
+    percents = check_levels(levels)
     returns = 100 * np.log(forecasts[list(QUANTILE_COLUMNS)].to_numpy(float) / _last(forecasts))
-    ends = np.array([[50 - level / 2, 50 + level / 2] for level in levels]).ravel() / 100
+    ends = np.array([[50 - level / 2, 50 + level / 2] for level in percents]).ravel() / 100
     prices = _last(forecasts) * np.exp(density.ppf(returns, ends) / 100)
-    names = [f"{end}_{level:g}" for level in levels for end in ("lower", "upper")]
+    names = [f"{end}_{level:g}" for level in percents for end in ("lower", "upper")]
     shown = forecasts.drop(columns=list(QUANTILE_COLUMNS))
     return shown.assign(
         **dict(zip(names, prices.T, strict=True)), p_rise=p_above(forecasts, forecasts["last_close"])
@@ -71,17 +72,26 @@ def p_above(forecasts: pd.DataFrame, level: "pd.Series[float] | float") -> np.nd
     return 1 - density.cdf(quantiles, 100 * np.log(levels / last[:, 0]))
 
 
-def check_levels(levels: Sequence[float]) -> None:
-    """Refuse levels of which one is no coverage in percent.
+def check_levels(levels: Sequence[float]) -> list[float]:
+    """Return levels as numbers if each is a coverage in percent.
 
     Raises:
-        InputError: one is not.
+        InputError: one is not, or there is none.
+
+    >>> check_levels((50, 97.5))
+    [50.0, 97.5]
     """
-    if wrong := [level for level in levels if not (isinstance(level, int | float) and 0 < level < 100)]:
-        raise InputError(
-            f"expected levels in percent above 0 and below 100, such as 50 or 97.5, got {short(wrong[0])}: "
-            "correct it"
-        )
+    wanted = "expected levels in percent above 0 and below 100, such as"
+    try:
+        given = [] if isinstance(levels, str) else list(levels)
+    except TypeError:
+        given = []
+    if not given:
+        raise InputError(f"{wanted} (50, 97.5), got {short(levels)}: give one or more in a list")
+    for level in given:
+        if not isinstance(level, Real) or isinstance(level, bool) or not 0 < level < 100:
+            raise InputError(f"{wanted} 50 or 97.5, got {short(level)}: correct it")
+    return [float(level) for level in given]
 
 
 def _last(forecasts: pd.DataFrame) -> np.ndarray:

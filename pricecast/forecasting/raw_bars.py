@@ -1,7 +1,5 @@
 """Raw bars as a forecaster is sent them: the columns that it needs, and their cleaning."""
 
-import logging
-
 import numpy as np
 import pandas as pd
 
@@ -16,7 +14,6 @@ from pricecast.table_checks import require
 from pricecast.text import listed
 
 _NEVER = pd.Timestamp(YEARS[1] + 1, 1, 31)  # after every date that is taken
-_log = logging.getLogger(__name__)
 
 
 def columns_of(spec: Spec) -> list[str]:
@@ -40,10 +37,9 @@ def clean(raw: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     prices, report = quality.clean(
         raw.assign(**dict.fromkeys(absent, np.nan)), as_of=_NEVER, strict=False, allow_splits=spec.allow_splits
     )
+    quality.warn(report)
     for finding in report["findings"]:
-        if finding["action"] in ("dropped", "repaired"):
-            _log.warning("%s: %d bars %s", finding["kind"], finding["count"], finding["action"])
-        elif finding["kind"] == "close_only" and "open" in needed:
+        if finding["kind"] == "close_only" and "open" in needed:
             raise InputError(
                 f"expected open, high and low of {listed(finding['tickers'])}, as in training, got none: add them, "
                 "or train on bars without them"

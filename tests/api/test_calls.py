@@ -4,6 +4,7 @@ import doctest
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,12 +152,6 @@ def test_a_repair_is_logged(caplog):
     assert "bars repaired" in caplog.text
 
 
-def test_a_bar_of_a_day_that_is_not_over_is_dropped():
-    today = pd.Timestamp.now().normalize()
-    coming = market((("AAA", 300),), last=str((today + pd.Timedelta(days=3)).date()))
-    assert read_bars(coming)["date"].max() <= today
-
-
 def test_a_request_has_defaults():
     assert Request().source == "sample"
     assert sources.load(Request(tickers=("AAPL",)))["ticker"].unique().tolist() == ["AAPL"]
@@ -194,21 +189,31 @@ def test_levels_are_any_and_wider_ones_lie_outside():
     assert (np.diff(table[ends].to_numpy()) > 0).all()
 
 
-@pytest.mark.parametrize("levels", [(0,), (100,), ("90",), (90, -1), (float("nan"),)])
-def test_a_level_that_is_no_coverage_is_refused(levels):
-    with pytest.raises(InputError, match="expected levels in percent above 0 and below 100"):
-        forecast(PRICES_OF_TWO, levels=levels)
-
-
-def test_a_model_that_does_not_exist_is_refused():
-    with pytest.raises(InputError, match="expected a model out of"):
-        forecast(PRICES_OF_TWO, model="oracle")
-
-
 def test_a_ticker_that_is_too_short_is_left_out_and_said(caplog):
     table = forecast(market((("AAA", 640), ("NEW", 60))), horizon=1)
     assert table["ticker"].tolist() == ["AAA"]
     assert "left out: NEW has 60 bars" in caplog.text
+
+
+def test_a_ticker_whose_bars_are_enough_to_learn_from_is_forecast():
+    # A saved forecaster would want more bars of a ticker: it cannot know that these are all there are.
+    table = forecast(market((("AAA", 560), ("NEW", 420))), horizon=1)
+    assert table["ticker"].tolist() == ["AAA", "NEW"]
+
+
+def test_a_ticker_without_features_at_its_end_is_left_out_and_said(monkeypatch, caplog):
+    from pricecast.api import forecasts
+
+    def halted(prices, **spans):
+        data = build(prices, **spans)
+        last = (data.features["ticker"] == "BBB") & ~data.features["ticker"].duplicated(keep="last")
+        return replace(data, features=data.features.assign(ret_1=data.features["ret_1"].mask(last)))
+
+    build = forecasts.build
+    monkeypatch.setattr(forecasts, "build", halted)
+    table = forecast(PRICES_OF_TWO, horizon=1, model="naive")
+    assert table["ticker"].tolist() == ["AAA"]
+    assert "not forecast: BBB" in caplog.text
 
 
 # --- backtest ---------------------------------------------------------------------------------------------
@@ -239,11 +244,7 @@ def test_returns_are_the_same_forecasts(past):
     np.testing.assert_allclose(np.exp(returns[VALUES]).mul(returns["last_close"], axis=0), past[VALUES])
 
 
-def test_wrong_arguments_of_a_backtest_are_refused():
-    with pytest.raises(InputError, match="expected units out of price, return, got 'percent'"):
-        backtest(PRICES_OF_TWO, units="percent")
-    with pytest.raises(InputError, match="models out of"):
-        backtest(PRICES_OF_TWO, models=("oracle",))
+def test_more_folds_than_the_history_has_are_refused():
     with pytest.raises(InputError, match="take fewer folds"):
         backtest(PRICES_OF_TWO, folds=600)
 
@@ -255,7 +256,9 @@ def test_a_backtest_is_judged_as_it_is(past):
     judged = judge(past)
     assert judged.leaderboard["model"].tolist() == ["naive", "har"]
     assert judged.verdict["recommended"] in ("naive", "har")
-    assert str(judged).startswith(judged.verdict["sentence"])
+    trust = "\n".join(judged.verdict["trust"])
+    assert trust
+    assert str(judged).startswith(f"{trust}\n\n{judged.verdict['sentence']}\n\n|")
     assert "| naive" in repr(judged)
 
 
@@ -278,6 +281,36 @@ def test_what_a_table_lacks_comes_from_the_bars(past):
     mine = filled.forecasts.query("model == 'mine'")
     inner, outer = (np.log(mine[name] / mine["q50"]) for name in ("q75", "q95"))
     np.testing.assert_allclose(inner, outer * 0.6744898 / 1.6448536)
+
+
+def test_outcomes_have_the_units_of_the_tables_own_last_close(past):
+    mine = past[past["model"] == "har"].assign(model="mine")
+    expected = judge(mine.drop(columns="actual"), PRICES_OF_TWO).scores
+    other = mine.assign(**mine[[*VALUES, "last_close"]] * 0.8)
+    got = judge(other.drop(columns="actual"), PRICES_OF_TWO)
+    for column in ("crps", "coverage_90", "winkler_90", "rmse"):
+        np.testing.assert_allclose(got.scores[column], expected[column] * (0.8 if column == "rmse" else 1))
+    rows = got.forecasts
+    np.testing.assert_allclose(rows["actual"], rows["last_close"] * np.exp(_outcomes(rows)))
+
+
+def _outcomes(rows):
+    close = CLEAN.assign(adjusted=CLEAN["adj_close"].fillna(CLEAN["close"])).set_index(["ticker", "date"])[
+        "adjusted"
+    ]
+    then, now = ([close[key] for key in zip(rows["ticker"], rows[day], strict=True)] for day in ("date", "cutoff"))
+    return np.log(np.array(then) / np.array(now))
+
+
+def test_outcomes_in_other_prices_than_the_quoted_ones_need_a_last_close(past):
+    mine = past[past["model"] == "har"].assign(model="mine")
+    other = mine.assign(**mine[[*VALUES, "last_close"]] * 0.8)
+    with pytest.raises(InputError, match=r"got 0\.8 times that: add last_close"):
+        judge(other.drop(columns="last_close"), PRICES_OF_TWO)
+    np.testing.assert_allclose(
+        judge(other, PRICES_OF_TWO).scores["crps"], judge(mine, PRICES_OF_TWO).scores["crps"]
+    )
+    assert len(judge(mine.drop(columns="last_close"), PRICES_OF_TWO).scores)
 
 
 def test_the_naive_forecast_made_for_a_judgement_is_that_of_its_own_evaluation(past):

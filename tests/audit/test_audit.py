@@ -52,7 +52,7 @@ def kept(name="naive", target="return", per_ticker=False):
 
 @cache
 def forecasts_of(name="naive"):
-    return evaluate.forecast_test_span({name: kept(name)}, dataset())
+    return evaluate.forecast_test_span(name, kept(name), dataset())
 
 
 def of(checks, result):
@@ -277,7 +277,7 @@ def test_a_kept_model_that_looks_where_it_must_not_is_named(model, expected):
 
 def test_a_kept_model_that_peeks_is_named_by_the_quick_audit():
     peeking = replace(kept(), model=Peek())
-    table = evaluate.forecast_test_span({"naive": peeking}, dataset())
+    table = evaluate.forecast_test_span("naive", peeking, dataset())
     found = audit.quick(dataset(), {"naive": peeking}, table)
     assert of(found.checks, FAILED) == {(results.START, "naive")}
     assert (found.outcome("naive"), found.outcome("other")) == (FAILED, PASSED)

@@ -89,7 +89,7 @@ def test_models_of_one_kind_are_judged_apart():
 
 
 def test_walk_names_rows_by_label():
-    table = forecast_test_span({"mine": made("naive")}, small_dataset())
+    table = forecast_test_span("mine", made("naive"), small_dataset())
     assert set(table["model"]) == {"mine"}
 
 

@@ -127,7 +127,7 @@ def test_the_last_known_close_does_move_the_forecast(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_live_forecast_from_as_few_bars_as_it_needs_is_the_backtests(name):
     model = fitted_samples.made(name)
-    walked = evaluate.forecast_test_span({name: model}, fitted_samples.data())
+    walked = evaluate.forecast_test_span(name, model, fitted_samples.data())
     assert protocol.parity(model.predict_bars, market(fitted_samples.LONG), walked, model.context.needed) == []
 
 
@@ -147,7 +147,7 @@ def test_markets_of_different_days_give_live_forecasts_that_are_the_backtests(na
     prices = prices[(prices["ticker"] != "CCC") | (prices["date"] != until)].reset_index(drop=True)
     data = build(prices, **BUILD)
     model = fitting.fit(name, models.settle(name, {}, SMALL), data)
-    walked = evaluate.forecast_test_span({name: model}, data)
+    walked = evaluate.forecast_test_span(name, model, data)
     assert (walked.groupby("ticker")["cutoff"].min() < model.fitted_until).to_dict() == {
         "AAA": False, "BTC-USD": False, "CCC": True,
     }  # fmt: skip
@@ -163,7 +163,7 @@ def test_markets_of_different_days_give_live_forecasts_that_are_the_backtests(na
 @pytest.mark.parametrize("name", NAMES)
 def test_a_forecast_is_scored_on_a_later_close_of_its_own_ticker(name):
     data = build(PRICES, **BUILD)
-    table = evaluate.forecast_test_span({name: fitted(name)}, data)
+    table = evaluate.forecast_test_span(name, fitted(name), data)
     assert protocol.scoring(table, data.features) == []
     assert len(table) == 3 * len(data.origins("test"))
     assert table["actual"].isna().sum() == 2 * (1 + 2 + 3)

@@ -69,7 +69,7 @@ def honest(seed: int) -> Iterator[tuple[str, Found]]:
                 f"forecasts of {name}, {target}",
                 checks.forecasts(compute, prices, FEW, seed, fitted.about.across),
             )
-            table = evaluate.forecast_test_span({name: fitted}, data)
+            table = evaluate.forecast_test_span(name, fitted, data)
             yield f"scoring of {name}, {target}", protocol.scoring(table, data.features)
 
 
@@ -191,7 +191,7 @@ def scored_with(**columns: Callable[[pd.DataFrame], object]) -> Callable[[int], 
 
     def plant(seed: int) -> Found:
         data = dataset(seed)
-        table = evaluate.forecast_test_span({"naive": fitting.fit("naive", {}, data)}, data)
+        table = evaluate.forecast_test_span("naive", fitting.fit("naive", {}, data), data)
         return protocol.scoring(table.assign(**columns), data.features)
 
     return plant
@@ -202,7 +202,7 @@ def too_short_a_warm_up(seed: int) -> Found:
     data = build(prices, **BUILD)
     fitted = fitting.fit("naive", {}, data)
     hasty = replace(fitted, spec=replace(data.spec, warmup=100))
-    walked = evaluate.forecast_test_span({"naive": fitted}, data)
+    walked = evaluate.forecast_test_span("naive", fitted, data)
     return protocol.parity(hasty.predict_bars, prices, walked, hasty.context.needed)
 
 

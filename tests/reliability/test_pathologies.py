@@ -29,7 +29,7 @@ def test_a_sticky_ticker_has_intervals_of_its_own_that_hold(model):
     forecaster = fit(model, {}, dataset("sticky"))
     assert forecaster.calibration is not None
     assert list(forecaster.calibration.own) == [pathologies.FIFTH]
-    table = forecast_test_span({model: forecaster}, dataset("sticky"))
+    table = forecast_test_span(model, forecaster, dataset("sticky"))
     own = table[(table["ticker"] == pathologies.FIFTH) & table["actual"].notna()]
     for _, rows in own.groupby("horizon"):
         inside = rows["actual"].between(rows["q05"], rows["q95"]).mean()

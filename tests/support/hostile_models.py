@@ -32,7 +32,8 @@ def sound(kind: str, folder: Path) -> Path:
 
 def forecast(made: Forecaster) -> None:
     """Calls that the evaluate step makes of a model."""
-    forecast_test_span({"evil": made}, small_dataset())
+    fitting.check_belongs("evil", made, small_dataset())
+    forecast_test_span("evil", made, small_dataset())
 
 
 @cache

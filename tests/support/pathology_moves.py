@@ -59,7 +59,7 @@ def scores(model: str, kind: str | None, seed: int = 0) -> Scores:
     """The scores of a model on the ordinary tickers, with a fifth of a kind, or none."""
     known = models.parameters(model)
     params = {key: value for key, value in {**SMALL, "seed": seed}.items() if key in known}
-    table = forecast_test_span({model: fit(model, params, dataset(kind))}, dataset(kind))
+    table = forecast_test_span(model, fit(model, params, dataset(kind)), dataset(kind))
     table = table[(table["horizon"] == 1) & table["actual"].notna() & table["ticker"].isin(ORDINARY)]
     inside = table["actual"].between(table["q05"], table["q95"])
     return Scores(len(table), float(crps_losses(table).mean()), float(inside.mean()))

@@ -4,6 +4,8 @@
 one table sorted by ticker and date.
 """
 
+import logging
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from pricecast.schema import DATE_DTYPE, HUGE, HUGE_VOLUME, PRICES, TINY
 from pricecast.table_checks import check_prices, require
 
 NUMBERS = PRICES[2:]
+_log = logging.getLogger(__name__)
 
 
 def clean(
@@ -74,6 +77,22 @@ def clean(
     _refuse(findings, strict)
     table = pd.DataFrame({"date": rows.date, "ticker": rows.tickers[rows.code], **rows.columns})
     return check_prices(table), _report(rows, rows_in, findings)
+
+
+def warn(report: dict[str, Any], reported: Collection[str] = ()) -> None:
+    """Log what was dropped or repaired, and what was only reported if it is of some kinds, as warnings.
+
+    Args:
+        report: as `clean` returns it.
+        reported: kinds of findings that are to be told although the bars stay as they are.
+    """
+    for finding in report["findings"]:
+        kind, action, count = finding["kind"], finding["action"], finding["count"]
+        if action in ("dropped", "repaired"):
+            _log.warning("%s: %d bars %s", kind, count, action)
+        elif kind in reported:
+            bars = "1 bar" if count == 1 else f"{count} bars"
+            _log.warning("%s: %s, first %s; %s", kind, bars, finding["examples"][0], KINDS[kind][1])
 
 
 def _parsed(raw: pd.DataFrame) -> Rows:

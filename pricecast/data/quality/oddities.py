@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pricecast.data.calendars import calendar_name, is_closed, spelled, utc
+from pricecast.data.calendars import LONG_OVER, calendar_name, is_closed, spelled, utc
 from pricecast.data.own_days import is_daily
 from pricecast.data.quality.rows import Rows
 from pricecast.data.quality.splits import NEAR_CLOSE, is_ratio, looks_like_split
@@ -98,7 +98,7 @@ def check_last(rows: Rows, as_of: pd.Timestamp) -> None:
     """Note last bars whose session was not over at the moment `as_of`."""
     last = np.roll(rows.first, -1)
     # Older sessions are over anywhere, and a calendar costs time.
-    unfinished = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < np.timedelta64(3, "D"))
+    unfinished = last & (np.datetime64(utc(as_of).tz_localize(None)) - rows.date < LONG_OVER.to_timedelta64())
     for row in np.flatnonzero(unfinished).tolist():
         ticker, session = str(rows.tickers[rows.code[row]]), pd.Timestamp(rows.date[row])
         unfinished[row] = not is_closed(ticker, session, as_of, _dates(rows, row))

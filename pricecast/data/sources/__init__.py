@@ -25,7 +25,8 @@ RECOGNISED = "recognised"
 Raw: TypeAlias = "pd.DataFrame"  # the columns of PRICES; unsorted, unclean
 
 
-def _now() -> pd.Timestamp:
+def now() -> pd.Timestamp:
+    """Return this moment in UTC."""
     import pandas as pd
 
     return pd.Timestamp.now(tz="UTC").tz_localize(None)
@@ -50,7 +51,7 @@ class Request:
     start: pd.Timestamp | None = None
     end: pd.Timestamp | None = None
     path: str = ""
-    as_of: pd.Timestamp = field(default_factory=_now)
+    as_of: pd.Timestamp = field(default_factory=now)
     seed: int = 0
 
 

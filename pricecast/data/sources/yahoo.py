@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import tenacity
 
-from pricecast.data.calendars import is_closed, utc
+from pricecast.data.calendars import count_closed, day, utc
 from pricecast.data.sources import Request
 from pricecast.errors import InputError
 
@@ -64,12 +64,9 @@ def _fetch_one(ticker: str, request: Request) -> pd.DataFrame:
 
 def _closed(bars: pd.DataFrame, ticker: str, as_of: pd.Timestamp) -> pd.DataFrame:
     """Leave out the newest bars while their session is open: their close is not a close yet."""
-    count, dates = len(bars), pd.DatetimeIndex(bars["date"])
-    while count and not is_closed(ticker, dates[count - 1], as_of, dates[:count]):
-        count -= 1
-        logger.warning(
-            "%s: dropped the bar of %s, its session is not over", ticker, bars["date"].iloc[count].date()
-        )
+    count = count_closed(ticker, pd.DatetimeIndex(bars["date"]), as_of)
+    for date in bars["date"].iloc[count:]:
+        logger.warning("%s: dropped the bar of %s, its session is not over", ticker, day(date))
     if not count:
         raise InputError(
             f"expected a closed session of {ticker}, got only unfinished bars: ask for an earlier start"
