@@ -66,7 +66,8 @@ def _read(bars: Bars) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return clean bars of days that are over, and the report of their quality, whose warnings are logged."""
     if not isinstance(bars, pd.DataFrame | pd.Series | str | PathLike):
         raise InputError(
-            f"expected bars as a DataFrame or Series of pandas or the path of a file or folder, got {short(bars)}: give one"
+            "expected bars as a DataFrame or Series of pandas or the path of a file or folder, got "
+            f"{short(bars)}: give one"
         )
     raw = reading.read_bars(fspath(bars) if isinstance(bars, PathLike) else bars, unnamed=UNNAMED)
     now = sources.now()

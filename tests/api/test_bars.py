@@ -145,8 +145,8 @@ def test_bars_that_are_all_of_today_are_refused(at):
         read_bars(BARS[BARS["date"] == LAST])
 
 
-@pytest.mark.parametrize("bars", [5, None, ["AAPL.csv"], BARS["close"]], ids=lambda bars: type(bars).__name__)
+@pytest.mark.parametrize("bars", [5, None, ["AAPL.csv"], {"Close": [1.0]}], ids=lambda bars: type(bars).__name__)
 def test_what_is_neither_a_table_nor_a_path_is_refused(bars):
-    with pytest.raises(InputError, match="expected bars as a DataFrame of pandas or the path of a file") as caught:
+    with pytest.raises(InputError, match="expected bars as a DataFrame or Series of pandas or the path of a file") as caught:
         read_bars(bars)
     assert "\n" not in str(caught.value)

@@ -420,5 +420,5 @@ def test_a_series_of_closes_is_taken():
     closes = pd.Series([10.0, 10.5, 10.2], index=days, name="Close")
     assert set(read_bars(closes)["ticker"]) == {"SERIES"}
     assert set(read_bars(closes.rename("AAPL"))["ticker"]) == {"AAPL"}
-    with pytest.raises(InputError, match="expected a path or a pandas DataFrame, got dict"):
+    with pytest.raises(InputError, match="expected bars as a DataFrame or Series of pandas"):
         read_bars({"Close": [1.0]})
