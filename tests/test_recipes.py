@@ -74,12 +74,17 @@ def test_the_files_are_in_the_style_of_the_project(project):
         subprocess.run([programs / "ruff", *command, *paths], check=True, cwd=project)
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param(words, marks=[pytest.mark.slow] * bool(n)) for n, words in enumerate(commands())],
+    ids=" ".join,
+)
 def test_the_command_below_a_recipe_runs(project, words):
     text = run(project, *words[1:])
     assert "Audit: " in text
 
 
+@pytest.mark.slow
 def test_the_contract_holds_for_the_model_and_the_sources_are_found(project):
     tests = [
         "tests/models/test_contract.py",

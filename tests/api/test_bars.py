@@ -147,6 +147,6 @@ def test_bars_that_are_all_of_today_are_refused(at):
 
 @pytest.mark.parametrize("bars", [5, None, ["AAPL.csv"], {"Close": [1.0]}], ids=lambda bars: type(bars).__name__)
 def test_what_is_neither_a_table_nor_a_path_is_refused(bars):
-    with pytest.raises(InputError, match="expected bars as a DataFrame or Series of pandas or the path of a file") as caught:
+    with pytest.raises(InputError, match="expected bars as a DataFrame or Series of pandas or the path") as caught:
         read_bars(bars)
     assert "\n" not in str(caught.value)

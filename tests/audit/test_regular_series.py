@@ -34,6 +34,10 @@ SERIES = {
     "a dear share that hardly moves": np.where(DAY == 500, 600_000.01, 600_000.0),
 }
 
+# All take long; of each sort, one is tried in the fast run.
+FAST = ("a line", "an approach to a level", "two prices in turn", "a peg to four digits")
+SOME_FAST = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in SERIES]
+
 # One of its features varies by rounding alone, and a model of it would learn from that if it were scaled up.
 FADING = "an approach to a level"
 
@@ -58,7 +62,7 @@ def alarms(found):
     return [(check.name, check.about, check.violations) for check in found if check.result == FAILED]
 
 
-@pytest.mark.parametrize("dividends", [False, True])
+@pytest.mark.parametrize("dividends", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SERIES)
 def test_a_regular_series_raises_no_alarm(name, dividends):
     data = dataset(name, dividends)
@@ -104,7 +108,7 @@ def test_a_leak_in_a_regular_series_is_found(name, leak):
     assert checks.features(lambda table: pd.DataFrame({"leak": LEAKS[leak](table)}), bars, n=2)
 
 
-@pytest.mark.parametrize("name", SERIES)
+@pytest.mark.parametrize("name", SOME_FAST)
 def test_a_price_level_among_features_is_found(name):
     """Pure, and as one hundredth of an honest feature."""
     names = [*features.RETURN_FEATURES]

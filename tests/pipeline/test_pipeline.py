@@ -496,6 +496,7 @@ def test_a_reused_pipeline_prints_the_same(first, second):
     assert second[0].output == first[0].output
 
 
+@pytest.mark.slow
 def test_reuse_false_runs_everything_with_the_same_outcome(again, first):
     log, runs = again("--reuse", "false", "--vis", "true")
     assert set(log.values()) == {"running (--reuse false)"}
@@ -531,6 +532,7 @@ def test_pictures_alone_rerun_the_judge_alone(again, second):
     assert set(log.values()) == {"reused"}
 
 
+@pytest.mark.slow
 def test_the_default_sample_is_downloaded_once(experiment, monkeypatch):
     log = []
     monkeypatch.setattr("flow_steps.pipeline.chain._log.info", lambda text, *values: log.append(text % values))
@@ -801,6 +803,7 @@ def test_a_ticker_that_is_too_short_is_left_out_with_a_warning(experiment, tmp_p
     assert dataset.spec.tickers == ("IBM",)
 
 
+@pytest.mark.slow
 def test_a_model_that_lacks_its_package_is_left_out_of_a_family_and_the_report_says_so(
     experiment, monkeypatch, caplog
 ):
@@ -826,6 +829,7 @@ def test_a_model_that_lacks_its_package_is_left_out_of_a_family_and_the_report_s
     assert "expected a model that can be trained, but forest needs" in fail(*NAIVE, "--models", "trees")
 
 
+@pytest.mark.slow
 def test_the_textbook_recipe_runs_beside_naive(experiment):
     result = succeed(*SMALL, *TINY, "--target", "price")
     runs = all_runs(experiment)

@@ -6,6 +6,7 @@ from tests.support import environment_faults
 from tests.support.stress import apart
 
 
+@pytest.mark.slow
 def test_a_fault_of_each_kind_is_told_in_one_line():
     count = apart("environment", "few")
     assert (count.tried, count.bad) == (6, [])

@@ -16,6 +16,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("flips")
 
 
+@pytest.mark.slow
 def test_a_few_flipped_bits_and_cut_files_are_all_noticed(folder):
     assert ours(14, folder) == Count(21)
 

@@ -35,6 +35,7 @@ def test_the_stress_test_sees_runs_that_nobody_clears_up():
     assert done.stdout.splitlines()[-1] != "0", done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_is_killed_in_order_wherever_in_mlflow_the_signal_comes():
     count = apart("signals", n=4)
     assert (count.tried, count.bad) == (4, [])

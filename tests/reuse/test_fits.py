@@ -186,6 +186,7 @@ def test_another_window_or_number_of_folds_makes_other_folds_of_the_same_past(ma
     assert places(made.again(plan=replace(PLAN, share=0.31))) == places(made.first[0])
 
 
+@pytest.mark.slow
 def test_another_setting_seed_or_parameter_makes_other_fits(made):
     for switch in ({"per_ticker": True}, {"early_stopping": False}):
         assert "drift, fold 1" in made.again(settings=replace(DEFAULTS, **switch))

@@ -238,6 +238,7 @@ def test_an_error_that_no_parameters_explain_ends_the_command(home, monkeypatch)
     assert (begun.info.run_name, begun.info.status, run.info.status) == ("trial 0 har", "FAILED", "FAILED")
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
     """Two folds of three epochs: the fourth trial is worse in the first, the fifth in the second."""
     monkeypatch.setattr(storage, "PRUNER", {"n_startup_trials": 2, "n_warmup_steps": 0})
@@ -258,6 +259,7 @@ def test_a_trial_that_is_behind_the_others_is_given_up(home, monkeypatch):
     assert trained.data.params["mlp.epochs"] == "2"
 
 
+@pytest.mark.slow
 def test_a_model_none_of_whose_trials_is_sound_is_left_out(home, monkeypatch, caplog):
     real = search.score_candidate
 
@@ -301,6 +303,7 @@ def test_a_study_without_a_sound_trial_says_so_and_fails(home, monkeypatch):
     assert ["finite" in each.data.tags["mlflow.note.content"] for each in trials(run)] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_model_for_each_ticker_is_tuned_as_such(home):
     run, _ = succeed(home / "bars.csv", "--models", "mlp", "--n-trials", "2", "--per-ticker", "true")
     assert all("pricecast.reused_from" not in trial.data.tags for trial in trials(run))
@@ -312,6 +315,7 @@ def test_a_model_for_each_ticker_is_tuned_as_such(home):
     assert "val_loss" not in trained.data.metrics
 
 
+@pytest.mark.slow
 def test_the_trials_of_another_experiment_are_repeated_in_this_one(first, home):
     before, _ = first
     other = MlflowClient().create_experiment("elsewhere")

@@ -237,6 +237,7 @@ def test_a_trial_too_many_is_given_back(url, monkeypatch):
     assert [trial.state for trial in real()] == [TrialState.RUNNING, TrialState.FAIL]
 
 
+@pytest.mark.slow
 def test_two_workers_in_one_study_make_no_trial_twice(url, tmp_path):
     program = tmp_path / "worker.py"
     program.write_text(
