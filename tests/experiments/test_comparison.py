@@ -79,8 +79,8 @@ def test_a_lead_within_seed_noise_is_called_so():
     p = stats.ttest_ind([0.90, 0.96, 0.93], [0.92, 0.95, 0.98], equal_var=False).pvalue
     assert f"A's lead is no more than seed noise to B (p = {p:.2f})".replace("0.", ".") in said(found)
     assert (
-        "A has the lowest CRPS on the test days: 0.93 (standard deviation over 3 seeds 0.03), 7.0 % below"
-        in said(found)
+        "Of the experiments, A has the lowest CRPS on the test days: 0.93 (standard deviation over 3 seeds 0.03), "
+        "7.0 % below" in said(found)
     )
 
 
@@ -195,7 +195,7 @@ def test_the_best_is_chosen_by_the_metric_that_is_asked_for(metric, label):
     for number in range(3):
         scores.loc[(f"B seed {number}", 1), metric] = 0.0001 * (number + 1)
     found = compare(experiments, scores, metric)
-    assert found.sentences[0].startswith(f"B has the lowest {label}")
+    assert found.sentences[0].startswith(f"Of the experiments, B has the lowest {label}")
 
 
 def test_the_terminal_has_room_for_the_table_and_the_file_has_all_of_it():

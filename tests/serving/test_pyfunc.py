@@ -115,7 +115,7 @@ def test_the_forecast_is_that_of_the_plain_table(model, bars, plain, change):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (dates(lambda days: days.dt.strftime("%d/%m/%y")), "expected dates such as 2020-01-31"),
+        (dates(lambda days: days.dt.strftime("%y/%d/%m")), "expected dates such as 2020-01-31"),
         (dates(lambda days: days.astype("datetime64[ns]").astype("int64")), "expected dates such as 2020-01-31"),
         (dates(lambda days: days.mask(days == days.max())), "got 'NaT' in row"),
         (lambda bars: bars.assign(ticker=None), "expected a ticker in every row"),

@@ -156,7 +156,7 @@ def test_the_spread_over_seeds_supports_the_recommendation(first):
     parent, _, output = first
     seeds = pd.read_csv(place(parent) / "seeds.csv")
     means = seeds.groupby("experiment")["test_crps"].mean()
-    assert f"- {means.idxmin()} has the lowest CRPS on the test days" in output
+    assert f"- Of the experiments, {means.idxmin()} has the lowest CRPS on the test days" in output
     assert "Recommendation: none." in output  # of a random walk
     assert "seed noise" in output
 
@@ -186,7 +186,7 @@ def test_the_three_settings_that_come_with_the_project_are_compared_on_four_tick
     assert table[["test_crps", "test_r2"]].notna().all(axis=None)
     assert (table.loc[1:, "test_crps_sd"] > 0).all()
     best = table.loc[1:].set_index("experiment")["test_crps"].idxmin()
-    assert f"- {best} has the lowest CRPS on the test days" in done.output
+    assert f"- Of the experiments, {best} has the lowest CRPS on the test days" in done.output
 
 
 def test_a_second_call_trains_nothing_and_finds_the_same(first, home):
