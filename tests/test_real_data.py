@@ -92,6 +92,7 @@ def test_the_dirty_file_names_its_suspected_splits():
     assert prices["close"].dtype == "float64"
 
 
+@pytest.mark.slow
 def test_the_flash_crash_stays():
     day = pd.Timestamp("2010-05-06")
     raw, (prices, _) = load("us600_2008_2012_dirty"), cleaned("us600_2008_2012_dirty", allow_splits=True)

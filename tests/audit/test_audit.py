@@ -316,6 +316,7 @@ def test_a_model_refitted_for_use_is_audited_as_far_as_that_makes_sense():
 # --- what cannot be tried -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_cannot_be_tried_leaves_the_audit_incomplete():
     short = dataset(bars=(("AAA", 420), ("BBB", 360)))
     found = audit.full(short, [Subject.of("naive", fitting.fit("naive", {}, short))])

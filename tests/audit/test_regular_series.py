@@ -139,7 +139,9 @@ def test_returns_of_any_size_are_not_found():
 REPEATING = {"compound interest": 100 * 1.001**DAY, "a fall": 1e4 * 0.99**DAY, "a sawtooth": 100 + DAY % 20.0}
 
 
-@pytest.mark.parametrize("name", REPEATING)
+@pytest.mark.parametrize(
+    "name", [name if not n else pytest.param(name, marks=pytest.mark.slow) for n, name in enumerate(REPEATING)]
+)
 def test_where_rounding_decides_the_start_is_not_compared(name):
     """Of two equal values the larger one, as a tree, a neighbour or a quantile asks for it."""
     data = build(prices_of(REPEATING[name]), horizon=2, max_lookback=20)

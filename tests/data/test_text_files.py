@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pricecast.data import sources
+from pricecast.data.reading import read_bars
 from pricecast.data.sources import Request
 from pricecast.errors import InputError
 
@@ -178,3 +179,13 @@ def test_a_volume_of_another_name_is_taken_if_it_is_the_only_one(tmp_path, caplo
     assert found.tolist() == volumes if volumes else found.isna().all()
     both = names == ["Volume BTC", "Volume USDT"]
     assert ("no volume, as it may be Volume BTC or Volume USDT: rename one to volume" in caplog.text) == both
+
+
+def test_what_follows_a_carriage_return_is_no_footer(tmp_path):
+    rows = b"Date,Open,High,Low,Close\n2024-03-01,1,6,1,9\n"
+    for last in (b"\r2024-03-04,1,6,1,9", b"\r\0", b"\rthe end"):
+        (tmp_path / "AAA.csv").write_bytes(rows + last)
+        try:
+            assert len(read_bars(tmp_path / "AAA.csv")) == 2
+        except InputError:
+            continue

@@ -89,6 +89,7 @@ def test_the_run_that_failed_has_reason_and_traceback(first, name):
     assert trace.startswith("Traceback")
 
 
+@pytest.mark.slow
 def test_a_model_that_failed_is_tried_again_and_the_rest_is_reused(first, monkeypatch):
     log = []
     monkeypatch.setattr("flow_steps.pipeline.chain._log.info", lambda text, *values: log.append(text % values))

@@ -518,6 +518,7 @@ def test_a_changed_model_option_reruns_that_model_and_the_judge(again, second):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_changed_split_reruns_all_but_the_download(again, second):
     log, _ = again("--models", "naive", "--test-size", "0.2")
     assert log["download synthetic"] == "reused"
@@ -842,6 +843,7 @@ def test_the_textbook_recipe_runs_beside_naive(experiment):
     assert "lstm" in result.output
 
 
+@pytest.mark.slow
 def test_a_refitted_model_is_logged_beside_the_judged_one_and_never_judged(experiment):
     succeed(*NAIVE, "--refit", "true")
     runs = all_runs(experiment)

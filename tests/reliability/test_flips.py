@@ -21,6 +21,7 @@ def test_a_few_flipped_bits_and_cut_files_are_all_noticed(folder):
     assert ours(14, folder) == Count(21)
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_in_a_plain_parquet_file_changes_the_table_unnoticed(folder):
     assert plain(100, folder) == Count(100)
 

@@ -11,6 +11,7 @@ from tests.support.stress import ENVIRONMENT, ROOT, SMALL_DISKS, apart, may_moun
 needs_mounts = pytest.mark.skipif(not may_mount(), reason="no user namespace may mount a small disk here")
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_is_shot_leaves_no_half_file_and_the_next_start_repeats_its_figures():
     count = apart("kills", "few")
     assert (count.tried, count.bad) == (1, [])

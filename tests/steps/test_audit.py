@@ -227,6 +227,7 @@ def test_a_damaged_dataset_is_refused(home):
     assert newest().info.status == "FAILED"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_tried_is_told_and_tagged(home):
     short = build(market({"AAA": 420, "BBB": 360}), horizon=3, max_lookback=20)
     short.save(home / "short")
@@ -236,6 +237,7 @@ def test_what_cannot_be_tried_is_told_and_tagged(home):
     assert "not everything could be tried" in page_of(newest())
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_fitted_is_not_tried_and_the_others_are(home, tmp_path):
     with dropped_in(tmp_path, ("singular", "unimportable")):
         output = succeed("audit", "--dataset", "dataset", "--models", "drift,singular,unimportable")

@@ -243,6 +243,7 @@ def failing(tmp_path):
 FAILED = ("singular", "nothing", "unloadable", "unimportable")
 
 
+@pytest.mark.slow
 def test_models_that_fail_are_left_out_and_tried_again(home, failing, monkeypatch, caplog):
     for _ in range(2):
         with walked.counted(monkeypatch) as fits:

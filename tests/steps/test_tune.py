@@ -208,6 +208,7 @@ ERRORS = (
 )
 
 
+@pytest.mark.slow
 def test_a_trial_that_goes_wrong_is_given_up_and_the_study_goes_on(home, monkeypatch, caplog):
     real, errors = search.score_candidate, iter([None, *(error for error, _ in ERRORS)])
 

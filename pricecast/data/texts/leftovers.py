@@ -81,6 +81,9 @@ def _is_event(row: list[str]) -> bool:
 
 def _is_footer(line: bytes, delimiter: str, date: int, numbers: list[int]) -> bool:
     """Return True for a line without a date that has no numbers where prices stand, or sums others up."""
+    # A carriage return inside would end the row that is looked at.
+    if b"\r" in line.rstrip(b"\r"):
+        return False
     row = cells(line, delimiter)
     if not "".join(row).strip():
         return True
