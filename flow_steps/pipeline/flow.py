@@ -8,6 +8,7 @@ from typing import Any
 
 from flow_steps.cli import commands
 from flow_steps.cli.click_classes import shortened
+from flow_steps.cli.types import text
 from flow_steps.pipeline import chain, spans
 from flow_steps.pipeline.session import session
 from flow_steps.reuse.copies import Reused
@@ -167,7 +168,7 @@ class Flow:
         own = {
             str(option.name): self.params[str(option.name)]
             for option in command
-            if option.name in self.params and self.params[str(option.name)] != option.default
+            if option.name in self.params and text(self.params[str(option.name)]) != text(option.default)
         }
         return {**own, "models": tuple(models)}
 

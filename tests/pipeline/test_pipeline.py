@@ -302,6 +302,9 @@ def test_the_summary_shows_leaderboard_verdict_report_and_how_to_browse(first, h
     board = [line.split("|")[1].strip(" *") for line in table.splitlines() if line.startswith("|")][2:]
     assert board[0] == "naive"
     assert set(board) == {"naive", "ewma", "lstm"}
+    (backtest,) = re.findall(r"^Judge on more days: (.+)$", result.output, re.MULTILINE)
+    assert re.search(r" backtest --dataset runs:/\w+/dataset ", backtest)
+    assert "{}" not in backtest
     (report,) = re.findall(r"^Report: (.+)$", result.output, re.MULTILINE)
     page = (home / report).read_text(encoding="utf-8")
     assert verdict["sentence"].split(":")[0] in page
