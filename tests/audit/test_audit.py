@@ -288,6 +288,7 @@ def test_too_short_a_warm_up_is_named():
     assert of(model_checks(hasty), FAILED) >= {(results.START, "it")}
 
 
+@pytest.mark.slow
 def test_a_fit_on_all_rows_is_named(monkeypatch):
     fit = drift.Model.fit
 

@@ -150,6 +150,7 @@ def test_where_rounding_decides_the_start_is_not_compared(name):
     assert [check.result for check in result.checks if check.name == START] == ["does not apply"]
 
 
+@pytest.mark.slow
 def test_beside_it_an_ordinary_ticker_is_compared():
     walk = 100 * np.exp(np.cumsum(0.01 * NOISE))
     prices = [prices_of(REPEATING["a sawtooth"]), prices_of(walk, "BBB")]

@@ -333,6 +333,7 @@ def test_a_model_that_fails_stops_no_other(jobs):
 SOUND_AND_BROKEN = (("linear", {}), ("knn", {"neighbours": 0}))
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_told_in_one_line(monkeypatch):
     walked = walk_plan.newest_folds(data(), 2, 0.3)
     fits = walk_plan.fits(Candidate("drift", {}), data(), walked)

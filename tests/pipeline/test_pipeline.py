@@ -770,6 +770,7 @@ def write_bars(path, tickers, n=520, seed=0, starts=None):
     pd.concat(tables).to_csv(path, index=False)
 
 
+@pytest.mark.slow
 def test_tickers_of_every_shape_go_from_end_to_end(experiment, tmp_path):
     write_bars(tmp_path / "bars.csv", ODD_TICKERS)
     asked = ",".join(ODD_TICKERS)
@@ -869,6 +870,7 @@ def test_a_refitted_model_is_logged_beside_the_judged_one_and_never_judged(exper
     succeed(*judge, f"models:/{models['naive']}")
 
 
+@pytest.mark.slow
 def test_steps_run_alone_with_the_same_outcome(experiment):
     succeed(*NAIVE)
     chained = all_runs(experiment)

@@ -123,6 +123,7 @@ def test_logs_warnings_and_tracebacks_come_masked():
         assert told in done.stderr
 
 
+@pytest.mark.slow
 def test_a_planted_key_is_found_nowhere(tmp_path):
     count = stress_secrets.ours(None, tmp_path, FAST)
     assert (count.tried, count.bad) == (len(FAST) * len(stress_secrets.KEYS), [])

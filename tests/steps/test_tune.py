@@ -160,6 +160,7 @@ def test_the_same_command_again_makes_no_trial_and_has_all_of_them(first, home):
         pd.testing.assert_frame_equal(table(run, name), table(before, name))
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_with_the_study(first, home):
     before, _ = first
     run, _ = succeed(home / "bars.csv", "--n-trials", "5", "--models", "har")
