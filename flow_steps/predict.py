@@ -49,10 +49,10 @@ def _check(params: dict[str, Any], named: list[str]) -> None:
     """
     if not named and params["model_params"]:
         raise InputError("expected no --model-params with a saved model, which has its own: name a model to fit")
-    others = {option.name: option.default for option in STEPS["train"].params}
     for name in named:
         models.check_name(name)
         choose([name], {})
+        others = chain.typed(STEPS["train"], {"dataset": "none yet", "model": name})
         check_candidate(make_candidate(name, params["model_params"], {**others, **params}), defaults.MAX_LOOKBACK)
 
 

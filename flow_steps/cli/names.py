@@ -1,12 +1,12 @@
 """Kinds of option values that are names: of models, families and sources, and lists of names and of addresses."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from flow_steps.cli.types import Address, text
 from pricecast import models
-from pricecast.data import sources
 from pricecast.errors import InputError
 
 
@@ -41,29 +41,16 @@ class ModelNames(Names):
         return names
 
 
-class ModelName(click.ParamType):
-    """Name of a model."""
+class Name(click.ParamType):
+    """One name out of those that are known."""
 
-    name = "model"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name; refuse one that is not known."""
-        try:
-            models.check_name(str(value))
-        except InputError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
-
-
-class SourceName(click.ParamType):
-    """Name of a source of bars."""
-
-    name = "source"
+    def __init__(self, name: str, check: Callable[[str], None]) -> None:
+        self.name, self._check = name, check
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name; refuse one that is not known."""
         try:
-            sources.check_name(str(value))
+            self._check(str(value))
         except InputError as error:
             self.fail(str(error), param, ctx)
         return str(value)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from flow_steps.cli import click_classes
-from flow_steps.cli.names import Addresses, ModelName, ModelNames, SourceName
+from flow_steps.cli.names import Addresses, ModelNames, Name
 from flow_steps.cli.types import Address, Date, Params, Tickers, Url
 from pricecast import defaults
 from pricecast import models as registry
@@ -38,7 +38,7 @@ def _required(flag: str, kind: Any, text: str) -> Decorator:
 
 source = _option(
     "source",
-    SourceName(),
+    Name("source", sources.check_name),
     "sample",
     f"Where the bars come from: {', '.join(sources.names())}; with --path alone, csv.",
 )
@@ -75,7 +75,9 @@ target = _option(
     "target", click.Choice(["return", "price"]), defaults.TARGET,
     "Learn returns, or price levels as the textbooks do (R2 flatters levels, and later dividends move them).",
 )  # fmt: skip
-model = _required("model", ModelName(), "The model to train: a file name in pricecast/models.")
+model = _required(
+    "model", Name("model", registry.check_name), "The model to train: a file name in pricecast/models."
+)
 models = _option(
     "models", ModelNames(), ",".join(MODELS),
     f"Models to train and compare: names, {', '.join(registry.FAMILIES)} or {registry.ALL}.",

@@ -121,13 +121,13 @@ def plan(name: str, params: dict[str, Any], allow_reuse: bool, label: str = "") 
         label: in logs and progress bars; empty for the run's name.
     """
     step = load_step(name)
-    typed = _typed(commands.STEPS[name], params)
-    parts = _parts(step, typed)
-    label = label or step.title(typed)
-    run_id, reason = _find_reusable(step, typed, parts) if allow_reuse else (None, "--reuse false")
+    values = typed(commands.STEPS[name], params)
+    parts = _parts(step, values)
+    label = label or step.title(values)
+    run_id, reason = _find_reusable(step, values, parts) if allow_reuse else (None, "--reuse false")
     if run_id:
-        return Planned(step, typed, parts, label, reused=run_id)
-    return Planned(step, typed, parts, label, reason=reason, prepared=step.prepare(typed))
+        return Planned(step, values, parts, label, reused=run_id)
+    return Planned(step, values, parts, label, reason=reason, prepared=step.prepare(values))
 
 
 def run_child(planned: Planned) -> str:
@@ -183,7 +183,7 @@ def _parts(step: Step, params: dict[str, Any]) -> dict[str, str] | None:
     return keys.parts(step.name, others, inputs, (f"flow_steps.{step.name}", *step.plugins(params)))
 
 
-def _typed(command: click.Command, params: dict[str, Any]) -> dict[str, Any]:
+def typed(command: click.Command, params: dict[str, Any]) -> dict[str, Any]:
     """Send values through a command's own options, so that 5 and "5" are one and defaults are filled in."""
     words: list[str] = []
     for option in command.params:

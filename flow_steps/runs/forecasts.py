@@ -1,7 +1,7 @@
 """Forecasts of the coming days as artifacts, and what a model needs to be fitted once more for them."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from pricecast.forecasting.replay import from_table
 from pricecast.forecasting.upcoming import Upcoming, fitted_on_all, refitted
 from pricecast.forecasting.walk_plan import Candidate
 from pricecast.report import plots
-from pricecast.report.forecast import upcoming_figures, what_was_read
+from pricecast.report.forecast import history, upcoming_figures, what_was_read
 from pricecast.report.summary import forecast_blocks
 from pricecast.schema import NAIVE
 
@@ -124,9 +124,3 @@ def prediction_text(made: Prediction, intervals: pd.DataFrame) -> str:
     """Return a prediction as Markdown: what was read, the forecast, how far to trust it."""
     read = what_was_read(adjust(made.bars), made.quality)
     return "\n\n".join(forecast_blocks(read, intervals, made.trust))
-
-
-def history(bars: pd.DataFrame, tickers: Collection[str], days: int) -> pd.DataFrame:
-    """Return the last closes of some tickers, as quoted: ticker, date, close."""
-    own = bars[bars["ticker"].isin(tickers)]
-    return own.groupby("ticker", sort=False).tail(days)[["ticker", "date", "close"]]

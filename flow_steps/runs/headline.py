@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pricecast.evaluation.claims import ALPHA, MATERIAL
+from pricecast.evaluation.wording import ahead, percent
+
+_LOSSES = ("intervals", "point")
 
 
 def subject(tickers: Sequence[str], horizon: int) -> str:
@@ -22,8 +24,8 @@ def headline(of: str, verdict: Mapping[str, Any]) -> str:
         of: what is forecast, and what was done where that is not plain.
         verdict: see `pricecast.evaluation.verdict`.
 
-    >>> models = {"naive": {"intervals": {"skill_crps": 0.0, "p": None}, "point": {"skill_rmse": 0.0, "p": None}},
-    ...           "lstm": {"intervals": {"skill_crps": 0.01, "p": 0.03}, "point": {"skill_rmse": -0.1, "p": 0.4}}}
+    >>> models = {"naive": {"intervals": {"skill_crps": 0.0, "sign": 0}, "point": {"skill_rmse": 0.0, "sign": 0}},
+    ...           "lstm": {"intervals": {"skill_crps": 0.01, "sign": 1}, "point": {"skill_rmse": -0.1, "sign": 0}}}
     >>> verdict = {"recommended": "lstm", "reference": "naive", "horizon": 1, "models": models}
     >>> headline("AAPL h=5", verdict)
     'AAPL h=5: lstm 1 % sharper one day ahead'
@@ -42,7 +44,7 @@ def headline(of: str, verdict: Mapping[str, Any]) -> str:
     else:
         found = f"nothing beats {'it' if taken == verdict['reference'] else verdict['reference']}"
     who = taken if leader == taken else f"{taken}'s intervals; {leader}" if leader else f"{taken},"
-    return f"{of}: {who} {found} {_ahead(verdict['horizon'])}"
+    return f"{of}: {who} {found} {ahead(verdict['horizon'])}"
 
 
 def description(verdict: Mapping[str, Any], summary: str, more: Sequence[str] = ()) -> str:
@@ -53,24 +55,16 @@ def description(verdict: Mapping[str, Any], summary: str, more: Sequence[str] = 
 
 
 def _shown(models: Mapping[str, Any], loss: str, skill: str) -> dict[str, float]:
-    """Return the skill of those models that are shown to be better than the reference, most skilled first."""
-    found = {name: (about[loss][skill], about[loss]["p"]) for name, about in models.items()}
-    shown = {
-        name: value
-        for name, (value, p) in found.items()
-        if p is not None and p < ALPHA and (value or 0) >= MATERIAL
-    }
+    """Return the skill of the models that beat the reference and are better in a loss, most skilled first."""
+    beating = {name: about for name, about in models.items() if min(about[each]["sign"] for each in _LOSSES) >= 0}
+    shown = {name: about[loss][skill] for name, about in beating.items() if about[loss]["sign"] > 0}
     return dict(sorted(shown.items(), key=lambda item: -item[1]))
 
 
-def _ahead(horizon: int) -> str:
-    return "one day ahead" if horizon == 1 else f"{horizon} days ahead"
-
-
 def _percent(skill: float) -> str:
-    """Return a skill in percent with one digit behind the point where it is small.
+    """Return a skill in percent with one digit behind the point where it is needed.
 
     >>> _percent(0.0096), _percent(0.034)
     ('1 %', '3.4 %')
     """
-    return f"{100 * skill:.1f}".removesuffix(".0") + " %"
+    return percent(skill, 1).replace(".0 ", " ")

@@ -11,8 +11,6 @@ from pricecast.forecasting.forecaster import Forecaster
 from pricecast.report.summary import VERDICT
 from pricecast.text import listed
 
-UNJUDGED = "Judged on nothing that this store knows of"
-
 # Parameters of a download, in which a later one of the same bars is equal.
 _KEPT = ("source", "tickers", "start", "path", "strict", "allow_splits", "seed")
 # From the run that logged a model to the one that downloaded its bars.
@@ -43,7 +41,7 @@ def trust_of(model_uri: str, forecaster: Forecaster, tickers: Collection[str]) -
         return [f"Trained on {judged}, not on {listed(others)}: nothing tells how far to trust it there."]
     verdict = _verdict(artifacts.model_id(model_uri))
     if verdict is None:
-        return [f"{UNJUDGED}: run evaluate or backtest with it to know how far to trust it."]
+        return ["Judged on nothing that this store knows of: run evaluate with it to know how far to trust it."]
     name = forecaster.name
     of_another = name in verdict["models"] and name != verdict["recommended"]
     return [verdict["models"][name]["sentence"]] if of_another else verdict.get("trust", [])

@@ -21,10 +21,13 @@ def of_model(findings: Findings, row: Finding) -> dict[str, Any]:
         + f"time{OUTCOMES[held.outcome]}."
         + "".join(_claims_elsewhere(findings, row))
         + "".join(_misses_elsewhere(findings, row)),
-        "point": {"skill_rmse": number(row.point.skill), "p": number(row.point.p)},
-        "intervals": {"skill_crps": number(row.distribution.skill), "p": number(row.distribution.p)},
+        "point": {"skill_rmse": number(row.point.skill), "p": number(row.point.p), "sign": row.point.sign},
+        "intervals": {
+            "skill_crps": number(row.distribution.skill), "p": number(row.distribution.p),
+            "sign": row.distribution.sign,
+        },
         "coverage_90": number(held.held),
-    }
+    }  # fmt: skip
 
 
 def _claims_elsewhere(findings: Findings, first: Finding) -> list[str]:

@@ -1,7 +1,7 @@
 """The forecast of the coming days in words and tables: what a reader came for."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -152,3 +152,9 @@ def upcoming_figures(bars: pd.DataFrame, upcoming: pd.DataFrame, days: int = DAY
         closes = own["close"].tail(days) * (own["quote"].iloc[-1] / own["close"].iloc[-1])
         figures[str(ticker)] = plots.upcoming_chart(closes, rows)
     return figures
+
+
+def history(bars: pd.DataFrame, tickers: Collection[str], days: int) -> pd.DataFrame:
+    """Return the last closes of some tickers, as quoted: ticker, date, close."""
+    own = bars[bars["ticker"].isin(tickers)]
+    return own.groupby("ticker", sort=False).tail(days)[["ticker", "date", "close"]]

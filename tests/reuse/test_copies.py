@@ -72,7 +72,7 @@ class Finished:
 
     def _reason(self, name, params):
         module = import_module(f"flow_steps.{name}")
-        typed = chain._typed(commands.STEPS[name], params)
+        typed = chain.typed(commands.STEPS[name], params)
         run_id, reason = chain._find_reusable(module.STEP, typed, chain._parts(module.STEP, typed))
         assert (run_id == self.runs[name]) == (not reason)
         return reason

@@ -59,7 +59,7 @@ def released(patch, name):
 
 
 def typed(step, **params):
-    return chain._typed({**STEPS, **FLOWS}[step], params)
+    return chain.typed({**STEPS, **FLOWS}[step], params)
 
 
 def test_the_same_project_elsewhere_has_the_same_key(project, monkeypatch):
