@@ -9,9 +9,10 @@ import io
 import itertools
 import math
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from numbers import Real
 
 import numpy as np
@@ -45,6 +46,9 @@ STYLES = [
 ] + [(".", ",", r"[+-]?[1-9][0-9]?(,[0-9]{2})*,[0-9]{3}(\.[0-9]*)?")]
 
 
+SIGN = "[$\u20ac\u00a3\u00a5\u20b9]"  # of a currency, before a number or behind it
+
+
 def in_style(cell, point, group, pattern):
     """A cell as a number of one style; None where it is none."""
     if cell is None or cell is pd.NaT or cell is pd.NA:
@@ -54,6 +58,8 @@ def in_style(cell, point, group, pattern):
     text = str(cell).strip()
     if text.lower() in EMPTY:
         return math.nan
+    if isinstance(cell, str):
+        text = re.sub(rf"^([+-]?){SIGN}\s?(?=[\d.,])|(?<=[\d.,])\s?{SIGN}$", r"\1", text)
     if isinstance(cell, Real) or not isinstance(cell, str):
         if not re.fullmatch(_DIGITS.replace("{0}", "."), text):
             raise RefusedError(f"number {text[:20]!r}")
@@ -85,6 +91,9 @@ def numbers(columns):
 def moments(cells):
     """The cells as dates; where the year is last, in the one order that is possible for all."""
     texts = [str(cell).strip() for cell in cells]
+    if all(re.fullmatch(r"\d{10}|\d{13}|\d{16}", text) for text in texts):
+        units = {10: 1, 13: 1000, 16: 1_000_000}  # seconds since 1970, and parts of one
+        return [datetime(1970, 1, 1) + timedelta(seconds=int(text) / units[len(text)]) for text in texts]
     if all(re.fullmatch(r"\d\d/\d\d/\d\d", text) for text in texts):
         texts = [f"{text[:6]}20{text[6:]}" for text in texts]  # all of them are of this century
     if not all(re.fullmatch(r"\d\d/\d\d/\d{4}", text) for text in texts):
@@ -137,7 +146,8 @@ def cells_of_table(table):
 
 
 def _fields(header, columns, stem):
-    plain = [re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in header]
+    bare = [unicodedata.normalize("NFKD", str(name).lower()).encode("ascii", "ignore").decode() for name in header]
+    plain = [re.sub(r"[^a-z0-9]+", "_", name).strip("_") for name in bare]
     plain = ["adj_close" if name == "adjclose" else name for name in plain]
     if "date" not in plain and str(header[0]).strip().lower() in ("", "index", "unnamed: 0"):
         plain[0] = "date"  # an index without a name
