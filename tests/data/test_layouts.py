@@ -113,3 +113,13 @@ def test_what_is_no_price_is_refused(cell):
 )
 def test_a_currency_may_stand_before_or_behind_a_price(cell):
     assert numbers(pd.DataFrame({"close": [cell], "open": ["-$2.5"]}), "a.csv")["close"].tolist() == [1234.5]
+
+
+@pytest.mark.parametrize("beside", ["open,high,low,close", "close", "ticker", "volume"])
+def test_a_field_of_a_ticker_beside_fields_alone_is_refused(tmp_path, beside):
+    # One of the two kinds would be lost in silence.
+    values = ",".join("AAA" if name == "ticker" else "10" for name in beside.split(","))
+    text = f"date,{beside},\"('close', 'BBB')\"\n2024-06-03,{values},11\n2024-06-04,{values},12\n"
+    line = refused(tmp_path, text)
+    assert "expected columns of a field, or columns of a field and a ticker" in line
+    assert "got 'close BBB' beside" in line

@@ -145,7 +145,14 @@ def cells_of_table(table):
     return {name: table[name].astype(object).tolist() for name in FIELDS}
 
 
+def _one_level(header):
+    """Names without a ticker that all of them have as a second level."""
+    parts = [re.fullmatch(r"\('([^']*)', '([^']*)'\)", str(name)) for name in header]
+    return [part[1] for part in parts] if all(parts) and len({part[2] for part in parts}) == 1 else header
+
+
 def _fields(header, columns, stem):
+    header = _one_level(header)
     bare = [unicodedata.normalize("NFKD", str(name).lower()).encode("ascii", "ignore").decode() for name in header]
     plain = [re.sub(r"[^a-z0-9]+", "_", name).strip("_") for name in bare]
     plain = ["adj_close" if name == "adjclose" else name for name in plain]

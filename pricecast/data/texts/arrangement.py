@@ -57,6 +57,8 @@ def arrange(names: list[Name], path: Path | str, asked: Collection[str] = ()) ->
     if date is None and texts and (texts[0].lower() in UNNAMED or _DATE in map(field_of, split[0])):
         date = 0
     pairs = _of_levels(split, date) if any(len(parts) > 1 for parts in split) else None
+    if pairs is not None:
+        _check_alone(pairs, texts, date, path)
     if pairs is None and not any(map(is_close, texts)):
         pairs = _of_names(texts, date)
     if pairs is None and date is not None:
@@ -95,6 +97,17 @@ def _of_levels(split: list[tuple[str, ...]], date: int | None) -> dict[int, tupl
             if kept:
                 return kept
     return None
+
+
+def _check_alone(pairs: Collection[int], texts: list[str], date: int | None, path: Path | str) -> None:
+    """Refuse columns of a field and a ticker beside columns of a field alone, of which one kind would be lost."""
+    alone = [text for i, text in enumerate(texts) if i not in pairs and i != date and field_of(text)]
+    if alone:
+        both = texts[min(pairs)]
+        raise InputError(
+            f"expected columns of a field, or columns of a field and a ticker, in {path}, got {both!r} beside "
+            f"{alone[0]!r}: keep one kind"
+        )
 
 
 def _of_names(texts: list[str], date: int | None) -> dict[int, tuple[str, str]] | None:
